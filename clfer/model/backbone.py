@@ -1,0 +1,117 @@
+"""The encoder: a residual network of torchvision, read out after each of its four blocks (Sec. III-A)."""
+
+import pickle
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from clfer.errors import InputError
+
+Stem = Literal["full", "small"]
+REDUCTION = {"full": 32, "small": 16}  # input pixels per position of the deepest map
+POSITIONS = 16  # fewest positions of the deepest map that leave a channel's code something to choose from
+RESNETS = ("resnet10", *(name for name in models.list_models() if name.startswith("resnet")))
+
+
+class Encoder(nn.Module):
+    """f_1..f_4 [B, C_j, H_j, W_j] of an image [B, 3, H, W], each block half the side of the one before."""
+
+    def __init__(self, backbone: str, stem: Stem) -> None:
+        super().__init__()
+        net = _resnet(backbone)
+        pool = net.maxpool if stem == "full" else nn.Identity()
+        self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, pool)
+        self.blocks = nn.ModuleList([net.layer1, net.layer2, net.layer3, net.layer4])
+        self.channels = (net.fc.in_features >> 3, *(net.fc.in_features >> i for i in (2, 1, 0)))
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
+        features = [self.stem(images)]
+        for block in self.blocks:
+            features.append(block(features[-1]))
+        return features[1:]
+
+
+def _resnet(backbone: str) -> ResNet:
+    """One block a stage (`resnet10`, for the demo and for tests) or any ResNet of torchvision."""
+    if backbone == "resnet10":
+        return ResNet(BasicBlock, [1, 1, 1, 1])
+    if backbone not in RESNETS:
+        raise InputError(
+            f"train.backbone: expected one of {', '.join(RESNETS)}; found '{backbone}'"
+        )
+    return models.get_model(backbone, weights=None)
+
+
+def check_input(size: int, stem: Stem) -> None:
+    """Raise InputError unless images of size x size give whole maps with enough positions to code."""
+    step = REDUCTION[stem]
+    if size % step or (size // step) ** 2 < POSITIONS:
+        raise InputError(
+            f"train.crop: with the {stem} stem expected a multiple of {step} from {4 * step} on, "
+            f"so that every block's map is whole and the deepest has {POSITIONS} positions; found {size}"
+        )
+
+
+def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
+    """Fill the encoder from `imagenet`, from a file (.safetensors or a state dict as .pth), or leave it (`none`).
+
+    Names are torchvision's; a classifier among them is left out. Raises InputError where the weights
+    can't be had or don't fit.
+    """
+    if weights == "none":
+        return
+    published = _imagenet(backbone) if weights == "imagenet" else _read(Path(weights))
+    renamed = {_rename(name): value for name, value in published.items() if name[:3] != "fc."}
+    try:
+        encoder.load_state_dict(renamed)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"train.weights: {weights} does not fit {backbone}: {reason}") from error
+
+
+def _rename(name: str) -> str:
+    """torchvision's name of a weight -> ours: layer3.0.conv1 -> blocks.2.0.conv1, bn1 -> stem.1."""
+    first, _, rest = name.partition(".")
+    if first.startswith("layer"):
+        return f"blocks.{int(first[5:]) - 1}.{rest}"
+    return f"stem.{ {'conv1': 0, 'bn1': 1}.get(first, first) }.{rest}"
+
+
+def _imagenet(backbone: str) -> dict[str, Tensor]:
+    """torchvision's ImageNet weights (IMAGENET1K_V1), hash-checked, from its cache or the network."""
+    if backbone == "resnet10":
+        raise InputError("train.weights: there are no ImageNet weights of resnet10; set it to none")
+    published = models.get_model_weights(backbone)["IMAGENET1K_V1"]
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / published.url.rpartition("/")[2]
+    try:
+        state: dict[str, Tensor] = published.get_state_dict(progress=False, check_hash=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise InputError(
+            f"train.weights: the ImageNet weights of {backbone} could not be had ({error}): expected "
+            f"{cached} or a network; put the file there, or set train.weights to none or to a file"
+        ) from error
+    return state
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The tensors in a file; never anything that is code."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return state
+    except FileNotFoundError as error:
+        raise InputError(
+            f"train.weights: expected imagenet, none or a file; found no {path}"
+        ) from error
+    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise InputError(
+            f"train.weights: {path} is no readable file of weights; expected .safetensors or a state dict"
+        ) from error

@@ -1,0 +1,74 @@
+"""CLBS: contrastive learning based on batch samples (Sec. III-B2)."""
+
+from collections.abc import Mapping, Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from clfer.model.clustering import group_means, kmeans, plus_plus
+from clfer.model.contrast import agreement
+from clfer.model.variant import CLBS
+
+POOLED = 512  # channels before the pooling: GAP(512) in Fig. 2
+
+
+class BatchSampleContrast(nn.Module):
+    """The loss L_bs of eq. 7 from the features of all blocks of a batch.
+
+    Each sample is one vector per layer. The deep vectors of the batch are clustered (or averaged by class,
+    eq. 12), the shallow ones join the centroid that they resemble most, and the two sides are pulled
+    together. With fewer samples than clusters there are as many clusters as samples.
+
+    The paper's convolution before the global pooling is taken as 1 x 1 without normalisation or
+    activation; it then equals a linear map of the pooled features, which is what is computed.
+    """
+
+    def __init__(self, channels: Sequence[int], classes: int, settings: CLBS) -> None:
+        super().__init__()
+        self.settings = settings
+        self.classes = classes
+        self.k = settings.k or classes
+        self.shallow = [j for j, beta in enumerate(settings.beta) if beta > 0]
+        self.layers = [*self.shallow, len(channels) - 1]
+        self.projections = nn.ModuleDict(
+            {str(j): _projection(channels[j], settings.fd) for j in self.layers}
+        )
+
+    def project(self, pooled: Float[Tensor, "B C H W"], layer: int) -> Float[Tensor, "B fd"]:
+        """Conv, GAP, FC and ReLU of Fig. 2."""
+        projected: Tensor = self.projections[str(layer)](pooled.mean((-2, -1)))
+        return projected
+
+    def forward(
+        self,
+        pooled: Mapping[int, Float[Tensor, "B _ H W"]],
+        labels: Int[Tensor, " B"],
+        uniform: Float[Tensor, " K"],
+    ) -> Float[Tensor, ""]:
+        """`pooled`: the blocks by number, each on the deepest one's grid, float32. `uniform` in [0, 1): the
+        draws of the K-means start; `labels` matter for class centers only."""
+        deep = self.project(pooled[self.layers[-1]], self.layers[-1]).unsqueeze(0)  # [1, B, fd]
+        if self.settings.detach_deep:
+            deep = deep.detach()
+        clusters, k = self._clusters(deep.detach(), labels, uniform)
+        centroids, occupied = group_means(deep, clusters, k)
+        loss = deep.new_zeros(())
+        for j in self.shallow:
+            shallow = self.project(pooled[j], j).unsqueeze(0)
+            loss = loss - self.settings.beta[j] * agreement(shallow, centroids, occupied).sum()
+        return loss
+
+    def _clusters(
+        self, points: Float[Tensor, "1 B fd"], labels: Int[Tensor, " B"], uniform: Float[Tensor, " K"]
+    ) -> tuple[Int[Tensor, "1 B"], int]:
+        """Each sample's cluster and how many there are."""
+        if self.settings.centers == "class":
+            return labels.unsqueeze(0), self.classes
+        k = min(self.k, points.shape[1])
+        start = plus_plus(points, uniform[:k].unsqueeze(0))
+        return kmeans(points, start, self.settings.iterations), k
+
+
+def _projection(channels: int, features: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(channels, POOLED), nn.Linear(POOLED, features), nn.ReLU())
+

@@ -1,0 +1,61 @@
+"""MSR: multi-scale representation, the layers weighed by attention and added (Sec. III-C)."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class MultiScale(nn.Module):
+    """F = sum_j mu_j f'_j [B, fd] of the features of all L blocks (eq. 8-9).
+
+    Eq. 8 shuffles the pixels of block j by r = 2^(j-1), which takes every block to the grid of the first,
+    and then convolves. With a kernel and stride of 2^(L-1), a multiple of every r, the shuffle and the
+    convolution are together one convolution of kernel and stride 2^(L-1) / r on the map as it is, with
+    the same weights in another order (`shuffled_weight`): nothing is shuffled here.
+
+    Where the paper says "convolution block" we take convolution, batch normalisation and ReLU; the average
+    pooling is global; W is one vector for all layers, as eq. 8 gives it no index. No statistic of the
+    batch enters a prediction: an image's F is the same alone and in any batch.
+    """
+
+    def __init__(self, channels: Sequence[int], fd: int) -> None:
+        super().__init__()
+        kernels = [2 ** (len(channels) - 1 - j) for j in range(len(channels))]
+        self.blocks = nn.ModuleList([_block(c, fd, k) for c, k in zip(channels, kernels, strict=True)])
+        self.reduce = nn.ModuleList([nn.Linear(fd, fd) for _ in channels])  # Conv 1x1 of a vector
+        self.attention = nn.Linear(fd, 1, bias=False)  # W of eq. 8
+
+    def reshape(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B L fd"]:
+        """f'_j of every layer (eq. 8)."""
+        pooled = [block(f).mean((-2, -1)) for block, f in zip(self.blocks, features, strict=True)]
+        return torch.stack([fc(p) for fc, p in zip(self.reduce, pooled, strict=True)], dim=1)
+
+    def weigh(self, reshaped: Float[Tensor, "B L fd"]) -> Float[Tensor, "B L 1"]:
+        """mu_j in (0, 1) of every layer (eq. 8)."""
+        return torch.sigmoid(self.attention(reshaped))
+
+    def forward(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B fd"]:
+        reshaped = self.reshape(features)
+        return (self.weigh(reshaped) * reshaped).sum(dim=1)
+
+
+def _block(channels: int, fd: int, kernel: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(channels, fd, kernel, stride=kernel, bias=False),
+        nn.BatchNorm2d(fd),
+        nn.ReLU(inplace=True),
+    )
+
+
+def shuffled_weight(
+    weight: Float[Tensor, "O C k k"], r: int
+) -> Float[Tensor, "O {C//(r*r)} {k*r} {k*r}"]:
+    """The weight that, after PixelShuffle(r), computes what `weight` computes on the unshuffled map.
+
+    Pixel shuffle sends channel c r^2 + a r + b at (y, x) to channel c at (y r + a, x r + b).
+    """
+    out, channels, k, _ = weight.shape
+    split = weight.reshape(out, channels // r**2, r, r, k, k)  # [O, c, a, b, y, x]
+    return split.permute(0, 1, 4, 2, 5, 3).reshape(out, channels // r**2, k * r, k * r)
