@@ -1,0 +1,64 @@
+"""What all figures share: a page that is drawn the same everywhere, and its colours."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from matplotlib import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from clfer.files import replacing
+
+DPI = 150
+# Okabe and Ito's palette: told apart in the common colour blindnesses; black for the reference.
+BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
+NOT_EVIDENCE = "drawn faces: not evidence for the method"
+
+LOOK = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def page(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure of width x height inches, written to `path` as PNG when the block ends well.
+
+    The same content gives the same bytes: the user's matplotlibrc and matplotlib's version line in
+    the file are left out, and no global state of pyplot is touched.
+    """
+    with style.context(["default", LOOK], after_reset=True):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure
+        with replacing(path) as temporary:
+            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+
+
+class Stroke(NamedTuple):
+    """How the lines of one variant look."""
+
+    colour: str
+    line: Literal["solid", "dashed"]
+
+
+def strokes(names: Sequence[str], baseline: str) -> dict[str, Stroke]:
+    """A look for each name in its order: black for the baseline, dashed once the colours run out.
+
+    Sixteen names beside the baseline are told apart.
+    """
+    found = {name: Stroke(BLACK, "solid") for name in names}
+    for place, name in enumerate(name for name in names if name != baseline):
+        again, colour = divmod(place, len(COLOURS))
+        found[name] = Stroke(COLOURS[colour], "dashed" if again % 2 else "solid")
+    return found

@@ -1,0 +1,133 @@
+"""The comparisons of one dataset: every variant against the baseline.
+
+Primary are the accuracies on all test images, tested by a paired t over the seeds that both have,
+with Holm's correction over exactly these. UAR, macro-F1 and McNemar's tests are descriptive.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clfer.scoring import comparison, sampling
+from clfer.scoring.grid import Images, Variant, measure
+from clfer.scoring.verdict import verdict
+
+PAIRED = "paired t"
+MCNEMAR = "exact McNemar"
+PRIMARY = "accuracy"
+
+
+def comparisons(
+    images: Images, variants: Sequence[Variant], baseline: str, alpha: float, evidence: bool
+) -> list[dict[str, Any]]:
+    """The entries of `comparisons` in the summary; empty when no variant is the baseline.
+
+    Differences are a - b with b the baseline, over the seeds that both have. `ci95` belongs to the
+    paired t and covers other seeds on the same test images; `ci95_images` covers other test images
+    as well (with one seed, nothing but those). Values that cannot be had are None.
+    """
+    reference = {one.name: one for one in variants}.get(baseline)
+    if reference is None:
+        return []
+    others = [one for one in variants if one.name != baseline]
+    entries = [entry for other in others for entry in against(images, other, reference, alpha)]
+    correct([entry for entry in entries if entry["primary"]])
+    return [{**entry, "verdict": verdict(entry, alpha, evidence)} for entry in entries]
+
+
+def against(images: Images, a: Variant, b: Variant, alpha: float) -> list[dict[str, Any]]:
+    """All comparisons of two variants, the primary one first."""
+    paired = [over_seeds(images, a, b, metric, alpha) for metric in sampling.METRICS]
+    return [*paired, per_model(images, a, b)]
+
+
+def shared(a: Variant, b: Variant) -> list[int]:
+    """The seeds that both variants have."""
+    return sorted(set(a.seeds) & set(b.seeds))
+
+
+def over_seeds(images: Images, a: Variant, b: Variant, metric: str, alpha: float) -> dict[str, Any]:
+    """One score of two variants, compared over their shared seeds."""
+    entry = blank(a, b, metric, PAIRED)
+    seeds = entry["seeds"]
+    if not seeds:
+        return entry
+    first, second = (measure(images, one.of(seeds), metric) for one in (a, b))
+    x, y = first.values, second.values
+    apart = first.contributions - second.contributions
+    variance = sampling.variance(apart, images.group)
+    return {
+        **entry,
+        "difference": float((x - y).mean()),
+        "ci95": bounds(comparison.paired_interval(x, y)),
+        "ci95_images": bounds(comparison.interval(x - y, variance, images.groups())),
+        "p": comparison.paired_t(x, y),
+        "p_welch": comparison.welch(x, y),
+        "p_wilcoxon": comparison.wilcoxon(x, y),
+        "effect_size": comparison.effect_size(x, y),
+        "smallest_detectable": comparison.smallest_detectable(x, y, alpha),
+        "per_seed": [
+            {"seed": seed, "difference": float(one)} for seed, one in zip(seeds, x - y, strict=True)
+        ],
+    }
+
+
+def per_model(images: Images, a: Variant, b: Variant) -> dict[str, Any]:
+    """McNemar's test of each pair of models with the same seed; no p over all of them."""
+    entry = blank(a, b, PRIMARY, MCNEMAR)
+    seeds = entry["seeds"]
+    if not seeds:
+        return entry
+    right = [one.of(seeds) == images.label for one in (a, b)]
+    tests = [comparison.mcnemar(x, y) for x, y in zip(*right, strict=True)]
+    return {
+        **entry,
+        "difference": float(np.mean(right[0].mean(axis=1) - right[1].mean(axis=1))),
+        "per_seed": [
+            {"seed": seed, **test._asdict()} for seed, test in zip(seeds, tests, strict=True)
+        ],
+    }
+
+
+def blank(a: Variant, b: Variant, metric: str, test: str) -> dict[str, Any]:
+    """An entry with every key, so that all entries have the same, and no result yet."""
+    return {
+        "a": a.name,
+        "b": b.name,
+        "metric": metric,
+        "test": test,
+        "primary": test == PAIRED and metric == PRIMARY,
+        "seeds": shared(a, b),
+        **dict.fromkeys(("difference", "ci95", "ci95_images", "p", "p_holm")),
+        **dict.fromkeys(("p_welch", "p_wilcoxon", "effect_size", "smallest_detectable")),
+        "per_seed": [],
+    }
+
+
+def correct(family: Sequence[dict[str, Any]]) -> None:
+    """Fill in `p_holm` of the entries of one family."""
+    for entry, p in zip(family, comparison.holm([one["p"] for one in family]), strict=True):
+        entry["p_holm"] = p
+
+
+def bounds(interval: comparison.Interval | None) -> list[float] | None:
+    """The two ends as JSON has them."""
+    return None if interval is None else [interval.low, interval.high]
+
+
+def unpaired(variants: Sequence[Variant], baseline: str) -> list[str]:
+    """In words, for each variant whose seeds are not the baseline's: which ones are compared."""
+    by_name: Mapping[str, Variant] = {one.name: one for one in variants}
+    if baseline not in by_name:
+        return [
+            f"The grid holds no run of {baseline}, so there is nothing to compare with; "
+            "add it to run.variants or name another baseline."
+        ]
+    reference = by_name[baseline]
+    return [
+        f"{one.name} and {baseline} have different seeds; only "
+        f"{shared(one, reference) or 'none'} are in both and are compared."
+        for one in variants
+        if one.seeds != reference.seeds
+    ]

@@ -1,0 +1,133 @@
+"""The runs of one dataset, side by side on the same test images.
+
+Notation: N test images, S seeds of a variant.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Float, Int
+
+from clfer.errors import InputError
+from clfer.scoring import counts, sampling, scores
+
+FACTS = ("row", "group", "unique", "label")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One model's predictions on the test images, as `clfer.scoring.scores` wants them.
+
+    `test_best` is the accuracy of the optimistic protocol, whose checkpoint was chosen on the test
+    images themselves; None where that was not recorded.
+    """
+
+    dataset: str
+    variant: str
+    seed: int
+    predictions: pl.DataFrame
+    test_best: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.dataset}/{self.variant}/{self.seed}"
+
+
+@dataclass(frozen=True)
+class Images:
+    """What is known of the test images, whatever the model; labels are class codes."""
+
+    classes: list[str]
+    label: Int[np.ndarray, " N"]
+    group: Int[np.ndarray, " N"]
+    unique: Bool[np.ndarray, " N"]
+
+    def groups(self) -> int:
+        """Number of duplicate groups; an image without a copy is one."""
+        return len(np.unique(self.group))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One variant's predicted class codes, a row per seed, seeds ascending."""
+
+    name: str
+    seeds: list[int]
+    predicted: Int[np.ndarray, "S N"]
+    test_best: dict[int, float]
+
+    def of(self, seeds: Sequence[int]) -> Int[np.ndarray, "T N"]:
+        """The predictions of T of the seeds, in the order asked for."""
+        return self.predicted[[self.seeds.index(seed) for seed in seeds]]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One score per seed, and what each image contributes to its mean over the seeds."""
+
+    values: Float[np.ndarray, " S"]
+    contributions: Float[np.ndarray, " N"]
+
+
+def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
+    """The test images that all runs of a dataset share, and its variants as they first appear.
+
+    Raises InputError when two runs are one cell, or were tested on different images.
+    """
+    tables = [sound(run) for run in runs]
+    for run, table in zip(runs, tables, strict=True):
+        if not table.select(FACTS).equals(tables[0].select(FACTS)):
+            raise InputError(
+                f"{run}: tested on other images or labels than {runs[0]}; evaluate both again"
+            )
+    first = tables[0]
+    images = Images(
+        scores.class_names(first),
+        scores.codes(first, "label"),
+        first["group"].to_numpy(),
+        first["unique"].to_numpy(),
+    )
+    names = list(dict.fromkeys(run.variant for run in runs))
+    return images, [variant(name, runs, tables) for name in names]
+
+
+def sound(run: Run) -> pl.DataFrame:
+    """The run's predictions in order of `row`; InputError, naming the run, when they are broken."""
+    try:
+        scores.check(run.predictions)
+    except InputError as error:
+        raise InputError(f"{run}: {error}") from None
+    return run.predictions.sort("row")
+
+
+def variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> Variant:
+    """The runs of one variant, by seed."""
+    cells: dict[int, Int[np.ndarray, " N"]] = {}
+    for run, table in zip(runs, tables, strict=True):
+        if run.variant != name:
+            continue
+        if run.seed in cells:
+            raise InputError(f"{run}: given twice; every cell of the grid must have its own folder")
+        cells[run.seed] = scores.codes(table, "predicted")
+    seeds = sorted(cells)
+    best = {
+        run.seed: run.test_best for run in runs if run.variant == name and run.test_best is not None
+    }
+    return Variant(name, seeds, np.stack([cells[seed] for seed in seeds]), best)
+
+
+def duplicate_free(images: Images, variant: Variant) -> tuple[Images, Variant]:
+    """The same without the images that have an identical one in another split."""
+    keep = images.unique
+    kept = Images(images.classes, images.label[keep], images.group[keep], keep[keep])
+    return kept, Variant(variant.name, variant.seeds, variant.predicted[:, keep], variant.test_best)
+
+
+def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> Measured:
+    """One of `sampling.METRICS` for every seed's predictions."""
+    score, influence = sampling.METRICS[metric]
+    classes = len(images.classes)
+    tables = [counts.confusion(images.label, one, classes) for one in predicted]
+    moves = [influence(images.label, one, classes) for one in predicted]
+    return Measured(np.array([score(table) for table in tables]), np.mean(moves, axis=0))

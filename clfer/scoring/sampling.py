@@ -1,0 +1,74 @@
+"""How much a score would vary over other test images of the same kind.
+
+Each score is a ratio of sums over images (or a mean of such ratios), so to first order its error is
+the sum of one contribution per image (the influence function, the "delta method"). Contributions
+sum to 0. Images of one duplicate group are one draw, not several: their contributions are added
+before they are squared. Notation: N images, C classes, G groups.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from clfer.scoring import counts
+
+Labels = Int[np.ndarray, " N"]
+Contributions = Float[np.ndarray, " N"]
+
+
+def of_accuracy(actual: Labels, predicted: Labels, classes: int) -> Contributions:
+    """(right - accuracy) / N."""
+    right = actual == predicted
+    share: Contributions = (right - right.mean()) / len(actual)
+    return share
+
+
+def of_uar(actual: Labels, predicted: Labels, classes: int) -> Contributions:
+    """(right - recall of the image's class) / (images of the class x classes present)."""
+    table = counts.confusion(actual, predicted, classes)
+    images = counts.support(table)
+    excess = (actual == predicted) - counts.recall(table)[actual]
+    share: Contributions = excess / (images[actual] * np.count_nonzero(images))
+    return share
+
+
+def of_macro_f1(actual: Labels, predicted: Labels, classes: int) -> Contributions:
+    """Mean over the classes that occur of the contribution to F1 = 2 hits / (labels + predictions).
+
+    An image enters the F1 of its label and that of its prediction, and no other.
+    """
+    table = counts.confusion(actual, predicted, classes)
+    whole = table.sum(axis=0) + table.sum(axis=1)
+    pull = counts.f1(table) / np.maximum(whole, 1)
+    gain = 2 * (actual == predicted) / whole[actual] - pull[actual] - pull[predicted]
+    share: Contributions = gain / np.count_nonzero(whole)
+    return share
+
+
+def variance(contributions: Contributions, group: Labels) -> float | None:
+    """Variance of the score over draws of groups, G / (G - 1) x sum of squared group sums.
+
+    None with fewer than two groups. `group` may hold any integers.
+    """
+    _, index = np.unique(group, return_inverse=True)
+    sums = np.bincount(index, weights=contributions)
+    return None if len(sums) < 2 else float(sums @ sums * len(sums) / (len(sums) - 1))
+
+
+def standard_error(contributions: Contributions, group: Labels) -> float | None:
+    """Square root of `variance`, None where that is None."""
+    found = variance(contributions, group)
+    return None if found is None else math.sqrt(found)
+
+
+Score = Callable[[Int[np.ndarray, "C C"]], float]
+Influence = Callable[[Labels, Labels, int], Contributions]
+
+# The three scores that are summarised over seeds, with what each image contributes to them.
+METRICS: dict[str, tuple[Score, Influence]] = {
+    "accuracy": (counts.accuracy, of_accuracy),
+    "uar": (counts.uar, of_uar),
+    "macro_f1": (counts.macro_f1, of_macro_f1),
+}

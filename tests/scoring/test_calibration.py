@@ -1,0 +1,62 @@
+"""Calibration, against scikit-learn and by hand."""
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from clfer.scoring import calibration
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    raised = np.exp(logits)
+    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_negative_log_likelihood_agrees_with_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    probability = softmax(rng.normal(size=(50, 4)))
+    label = rng.integers(0, 4, 50)
+    exact = probability / probability.sum(axis=1, keepdims=True, dtype=np.float64)
+    expected = metrics.log_loss(label, exact, labels=range(4))
+    found = calibration.negative_log_likelihood(probability, label)
+    assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_certain_miss_stays_finite() -> None:
+    certain = np.array([[1, 0]], dtype=np.float32)
+    found = calibration.negative_log_likelihood(certain, np.array([1]))
+    assert found == pytest.approx(-np.log(np.finfo(np.float32).eps))
+    assert calibration.divergence(np.array([[0.5, 0.5]]), certain) < 16
+
+
+def test_expected_calibration_error_by_hand() -> None:
+    # Two in the bin (0.6, 0.667], one right: |0.5 - 0.65| x 2/3; one in the last: |1 - 0.94| x 1/3.
+    confidence, right = np.array([0.65, 0.65, 0.94]), np.array([True, False, True])
+    found = calibration.expected_calibration_error(confidence, right)
+    assert found == pytest.approx(0.15 * 2 / 3 + 0.06 / 3)
+
+
+def test_bins_are_closed_above_whatever_binary_says() -> None:
+    edges = np.arange(1, 16) / 15
+    bins = calibration.reliability(edges, np.ones(15, dtype=bool), 15)
+    assert bins.images.tolist() == [1] * 15
+    np.testing.assert_allclose(bins.confidence, edges)
+    first = calibration.reliability(np.zeros(2), np.zeros(2, dtype=bool), 15)
+    assert first.images.tolist() == [2] + [0] * 14
+
+
+def test_perfectly_calibrated_large_sample_has_little_error() -> None:
+    rng = np.random.default_rng(2)
+    confidence = rng.uniform(0.3, 1, 200_000)
+    right = rng.uniform(size=200_000) < confidence
+    assert calibration.expected_calibration_error(confidence, right) < 0.01
+
+
+def test_divergence_from_votes() -> None:
+    votes = np.array([[0.5, 0.5, 0.0]])
+    given = np.array([[0.25, 0.5, 0.25]])
+    assert calibration.divergence(votes, given) == pytest.approx(0.5 * np.log(2))
+    assert calibration.divergence(votes, votes) == pytest.approx(0)
+    hot = np.array([[0.0, 1.0, 0.0]])
+    likelihood = calibration.negative_log_likelihood(given, np.array([1]))
+    assert calibration.divergence(hot, given) == pytest.approx(likelihood)

@@ -1,0 +1,221 @@
+"""The summary of a grid small enough to compute by hand."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from prediction_tables import CLASSES, table
+from pydantic import ValidationError
+from scipy.stats import t
+
+from clfer.errors import InputError
+from clfer.scoring.summary import Run, Significance, markdown, summarise
+
+SETTINGS = Significance(alpha=0.05, baseline="baseline")
+# Twelve images, four a class; 0 and 1 are copies of each other, 10 and 11 stand in training too.
+LABEL = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
+GROUP = [0, 0, *range(2, 12)]
+UNIQUE = [True] * 10 + [False] * 2
+KEYS = {"mean", "std", "ci95", "covers", "per_seed"}
+
+
+def run(variant: str, seed: int, wrong: list[int], dataset: str = "toy", **more: float) -> Run:
+    """A run that takes the images `wrong` for the class after their own."""
+    predicted = [(one + (place in wrong)) % 3 for place, one in enumerate(LABEL)]
+    return Run(dataset, variant, seed, table(LABEL, predicted, GROUP, UNIQUE), **more)
+
+
+def toy() -> list[Run]:
+    return [
+        run("baseline", 0, [0, 4, 8, 10]),
+        run("baseline", 1, [0, 4, 5, 8]),
+        run("baseline", 2, [0, 1, 4, 8, 9]),
+        run("ours", 2, [4, 8], test_best=11 / 12),
+        run("ours", 0, [8], test_best=1.0),
+        run("ours", 1, [4, 5, 11]),
+    ]
+
+
+def summary(runs: list[Run], evidence: bool = True) -> dict:
+    return summarise(runs, {"toy": evidence}, {"toy": "by hand"}, SETTINGS)
+
+
+def test_variants_by_hand() -> None:
+    found = summary(toy())
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    toys = found["datasets"]["toy"]
+    assert (toys["evidence"], toys["protocol"], toys["note"]) == (True, "by hand", None)
+    assert (toys["classes"], toys["test_images"]) == (list(CLASSES), 12)
+    assert list(toys["variants"]) == ["baseline", "ours"]
+    ours = toys["variants"]["ours"]
+    assert ours["seeds"] == [0, 1, 2]
+    assert set(ours["accuracy"]) == KEYS
+    assert ours["accuracy"]["per_seed"] == pytest.approx([11 / 12, 9 / 12, 10 / 12])
+    assert ours["accuracy"]["mean"] == pytest.approx(10 / 12)
+    assert ours["accuracy"]["std"] == pytest.approx(1 / 12)
+    assert ours["accuracy"]["covers"] == "seeds and images"
+    low, high = ours["accuracy"]["ci95"]
+    assert 0 <= low < 10 / 12 < high <= 1
+    # Classes have equal support, so that balanced accuracy is accuracy.
+    assert ours["uar"]["per_seed"] == pytest.approx(ours["accuracy"]["per_seed"])
+    # Seed 0 takes one of class 2 for class 0: F1 8/9, 1, 6/7.
+    assert ours["macro_f1"]["per_seed"][0] == pytest.approx((8 / 9 + 1 + 6 / 7) / 3)
+    assert ours["duplicate_free"]["test_images"] == 10
+    assert ours["duplicate_free"]["accuracy"]["per_seed"] == pytest.approx([0.9, 0.8, 0.8])
+
+
+def test_interval_by_hand() -> None:
+    spread = summary(toy())["datasets"]["toy"]["variants"]["ours"]["accuracy"]
+    # Mean over seeds of right - accuracy for each of the 11 groups, times 12.
+    mean, wrongs = 10 / 12, np.zeros(12)
+    for wrong in ([8], [4, 5, 11], [4, 8]):
+        wrongs[wrong] += 1 / 3
+    groups = np.array([2 * (1 - mean), *((1 - wrongs - mean)[2:])])
+    v = groups @ groups / 144 * 11 / 10
+    u = (1 / 12) ** 2 / 3
+    df = (u + v) ** 2 / (u**2 / 2 + v**2 / 10)
+    half = max(t.ppf(0.975, df) * math.sqrt(u + v), t.ppf(0.975, 2) * math.sqrt(u))
+    assert spread["ci95"] == pytest.approx([mean - half, min(1, mean + half)])
+
+
+def test_comparisons_by_hand() -> None:
+    found = summary(toy())["datasets"]["toy"]["comparisons"]
+    assert [(one["metric"], one["test"], one["primary"]) for one in found] == [
+        ("accuracy", "paired t", True),
+        ("uar", "paired t", False),
+        ("macro_f1", "paired t", False),
+        ("accuracy", "exact McNemar", False),
+    ]
+    accuracy, uar, _, mcnemar = found
+    assert (accuracy["a"], accuracy["b"], accuracy["seeds"]) == ("ours", "baseline", [0, 1, 2])
+    # Differences of 3, 1 and 3 images: mean 7/3, standard deviation 2 / sqrt(3).
+    assert accuracy["difference"] == pytest.approx(7 / 3 / 12)
+    ratio = (7 / 3) / (2 / math.sqrt(3) / math.sqrt(3))
+    # Student's t with two degrees of freedom has a closed form.
+    assert accuracy["p"] == pytest.approx(1 - ratio / math.sqrt(2 + ratio**2))
+    assert accuracy["p_holm"] == accuracy["p"]
+    assert accuracy["effect_size"] == pytest.approx(7 / 3 / (2 / math.sqrt(3)))
+    assert accuracy["smallest_detectable"] == pytest.approx(3.264 * 2 / math.sqrt(3) / 12, rel=1e-3)
+    assert accuracy["ci95"][0] == pytest.approx((7 / 3 - 4.30265 * 2 / 3) / 12, rel=1e-4)
+    assert accuracy["verdict"].startswith("No difference between ours and baseline can be claimed")
+    assert (uar["p"] is None, uar["p_holm"]) == (False, None)
+    assert mcnemar["p"] is None
+    assert mcnemar["per_seed"] == [
+        {"seed": 0, "only_a_right": 3, "only_b_right": 0, "p": pytest.approx(0.25)},
+        {"seed": 1, "only_a_right": 2, "only_b_right": 1, "p": pytest.approx(1)},
+        {"seed": 2, "only_a_right": 3, "only_b_right": 0, "p": pytest.approx(0.25)},
+    ]
+
+
+def test_optimistic_protocol_and_its_gap() -> None:
+    variants = summary(toy())["datasets"]["toy"]["variants"]
+    assert variants["baseline"]["optimistic"] is None
+    best = variants["ours"]["optimistic"]
+    assert best["seeds"] == [0, 2]
+    assert best["accuracy"]["per_seed"] == pytest.approx([1, 11 / 12])
+    assert best["gap"] == pytest.approx(1 / 12)
+
+
+def test_holm_runs_over_the_accuracies_of_one_dataset() -> None:
+    runs = [*toy(), *(run("msr", seed, [seed, 4]) for seed in range(3))]
+    found = summary(runs)["datasets"]["toy"]["comparisons"]
+    primary = [one for one in found if one["primary"]]
+    assert [one["a"] for one in primary] == ["ours", "msr"]
+    small, large = sorted(one["p"] for one in primary)
+    expected = [2 * small, max(2 * small, large)]
+    assert sorted(one["p_holm"] for one in primary) == pytest.approx(expected)
+
+
+def test_order_of_runs_and_rows_changes_no_number() -> None:
+    mixed = [
+        Run(one.dataset, one.variant, one.seed, one.predictions.reverse(), one.test_best)
+        for one in [*toy()[2::-1], *toy()[:2:-1]]
+    ]
+    assert summary(mixed) == summary(toy())
+
+
+def test_one_seed_says_nothing_about_the_method() -> None:
+    found = summary([toy()[0], toy()[4]])["datasets"]["toy"]
+    spread = found["variants"]["ours"]["accuracy"]
+    assert (spread["std"], spread["covers"]) == (None, "images")
+    accuracy = found["comparisons"][0]
+    assert accuracy["p"] is accuracy["ci95"] is accuracy["smallest_detectable"] is None
+    assert accuracy["difference"] == pytest.approx(3 / 12)
+    assert len(accuracy["ci95_images"]) == 2
+    assert accuracy["verdict"].startswith("One seed says nothing")
+
+
+def test_perfect_runs_claim_no_certainty() -> None:
+    found = summary([run("baseline", seed, []) for seed in range(3)])["datasets"]["toy"]
+    spread = found["variants"]["baseline"]["accuracy"]
+    assert (spread["mean"], spread["std"]) == (1, 0)
+    assert spread["ci95"] == pytest.approx([11 / (11 + 1.959964**2), 1])
+    assert found["variants"]["baseline"]["uar"]["ci95"] is None
+
+
+def test_identical_runs_give_no_p_value() -> None:
+    runs = [run(name, seed, [0, 4]) for name in ("baseline", "ours") for seed in range(3)]
+    found = summary(runs)
+    json.dumps(found, allow_nan=False)
+    assert found["datasets"]["toy"]["comparisons"][0]["p"] is None
+    assert "No test is possible" in markdown(found)
+
+
+def test_a_missing_baseline_and_missing_seeds_are_said() -> None:
+    without = summary(toy()[3:])["datasets"]["toy"]
+    assert without["comparisons"] == []
+    assert "no run of baseline" in without["note"]
+    partly = summary(toy()[1:])["datasets"]["toy"]
+    assert "only [1, 2] are in both" in partly["note"]
+    assert partly["comparisons"][0]["seeds"] == [1, 2]
+    none = summary([toy()[0], toy()[5]])
+    assert "share no seed" in none["datasets"]["toy"]["comparisons"][0]["verdict"]
+    assert "| ours | 1 |" in markdown(none)
+
+
+def test_no_unique_image() -> None:
+    lone = [Run("toy", "baseline", 0, table([0, 1], [0, 1], unique=[False, False]))]
+    found = summary(lone)
+    assert found["datasets"]["toy"]["variants"]["baseline"]["duplicate_free"] == {
+        "test_images": 0,
+        "accuracy": None,
+        "uar": None,
+        "macro_f1": None,
+    }
+    assert "| – | – | – |" in markdown(found)
+
+
+def test_runs_that_do_not_belong_together_are_refused() -> None:
+    other = Run("toy", "ours", 0, table(LABEL[1:], LABEL[1:]))
+    with pytest.raises(InputError, match=r"toy/ours/0: tested on other images .* toy/baseline/0"):
+        summary([toy()[0], other])
+    with pytest.raises(InputError, match="toy/baseline/0: given twice"):
+        summary([toy()[0], toy()[0]])
+    broken = Run("toy", "ours", 7, toy()[0].predictions.drop("target"))
+    with pytest.raises(InputError, match="toy/ours/7: predictions lack the column target"):
+        summary([toy()[0], broken])
+    with pytest.raises(InputError, match="dataset toy"):
+        summarise(toy(), {}, {"toy": "by hand"}, SETTINGS)
+
+
+def test_settings_are_checked() -> None:
+    for alpha in (0, 1):
+        with pytest.raises(ValidationError):
+            Significance(alpha=alpha, baseline="baseline")
+
+
+def test_markdown() -> None:
+    text = markdown(summary(toy(), evidence=False))
+    assert "## toy (drawn faces: not evidence for the method)" in text
+    assert "12 test images, 3 classes. Protocol: by hand." in text
+    row = next(line for line in text.splitlines() if line.startswith("| ours"))
+    assert "| 83.33 ± 8.33 [" in row
+    assert "| +19.44 (-4.46 to +43.35) | p = 0.073 |" in row
+    assert "ours 95.83 (+8.33)" in text
+    assert "\n- Drawn faces, not evidence for the method. No difference between" in text
+    assert text.endswith(".\n")
+    table = {"toy": {"select": "val", "duplicates": "drop"}}
+    settings = summarise(toy(), {"toy": True}, table, SETTINGS)
+    assert "Protocol: select val, duplicates drop." in markdown(settings)
+    assert "drawn faces" not in markdown(settings)
