@@ -16,7 +16,9 @@ from clfer.errors import InputError
 
 Stem = Literal["full", "small"]
 REDUCTION = {"full": 32, "small": 16}  # input pixels per position of the deepest map
-POSITIONS = 16  # fewest positions of the deepest map that leave a channel's code something to choose from
+POSITIONS = (
+    16  # fewest positions of the deepest map that leave a channel's code something to choose from
+)
 RESNETS = ("resnet10", *(name for name in models.list_models() if name.startswith("resnet")))
 
 

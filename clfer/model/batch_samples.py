@@ -59,7 +59,10 @@ class BatchSampleContrast(nn.Module):
         return loss
 
     def _clusters(
-        self, points: Float[Tensor, "1 B fd"], labels: Int[Tensor, " B"], uniform: Float[Tensor, " K"]
+        self,
+        points: Float[Tensor, "1 B fd"],
+        labels: Int[Tensor, " B"],
+        uniform: Float[Tensor, " K"],
     ) -> tuple[Int[Tensor, "1 B"], int]:
         """Each sample's cluster and how many there are."""
         if self.settings.centers == "class":
@@ -71,4 +74,3 @@ class BatchSampleContrast(nn.Module):
 
 def _projection(channels: int, features: int) -> nn.Module:
     return nn.Sequential(nn.Linear(channels, POOLED), nn.Linear(POOLED, features), nn.ReLU())
-

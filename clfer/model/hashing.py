@@ -14,9 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def hard_code(
-    maps: Float[Tensor, "B C H W"], strongest: int
-) -> Float[Tensor, "B C {2*strongest}"]:
+def hard_code(maps: Float[Tensor, "B C H W"], strongest: int) -> Float[Tensor, "B C {2*strongest}"]:
     """(row, column) of each map's strongest responses, strongest first, ties to the lowest index. No gradient."""
     _, order = _ranked(maps)
     return _positions(maps)[order[..., :strongest]].flatten(2)

@@ -23,7 +23,9 @@ class MultiScale(nn.Module):
     def __init__(self, channels: Sequence[int], fd: int) -> None:
         super().__init__()
         kernels = [2 ** (len(channels) - 1 - j) for j in range(len(channels))]
-        self.blocks = nn.ModuleList([_block(c, fd, k) for c, k in zip(channels, kernels, strict=True)])
+        self.blocks = nn.ModuleList(
+            [_block(c, fd, k) for c, k in zip(channels, kernels, strict=True)]
+        )
         self.reduce = nn.ModuleList([nn.Linear(fd, fd) for _ in channels])  # Conv 1x1 of a vector
         self.attention = nn.Linear(fd, 1, bias=False)  # W of eq. 8
 

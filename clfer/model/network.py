@@ -41,9 +41,7 @@ class Network(nn.Module):
         features: list[Tensor] = self.encoder(images)
         return features
 
-    def classify(
-        self, features: Sequence[Float[Tensor, "B _ _ _"]]
-    ) -> Float[Tensor, "B classes"]:
+    def classify(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B classes"]:
         logits: Tensor = self.classifier(self.representation(features))
         return logits
 
@@ -89,7 +87,8 @@ def pool(
 ) -> Float[Tensor, "B C H W"]:
     """A block's maps averaged onto the deepest block's grid, in float32: made once for both losses, since a
     global average is the average of these."""
-    return F.adaptive_avg_pool2d(features, deepest.shape[-2:]).float()
+    height, width = deepest.shape[-2:]
+    return F.adaptive_avg_pool2d(features, (height, width)).float()
 
 
 def build(

@@ -1,0 +1,55 @@
+"""Bringing a face to a standard place by five landmarks and a similarity transform."""
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from skimage.transform import SimilarityTransform
+
+# Where ArcFace (Deng et al. 2019) wants the eyes, the nose and the corners of the mouth, as shares of
+# the crop's side: (x, y), left to right as seen in the picture.
+TEMPLATE = np.array(
+    [
+        (38.2946, 51.6963),
+        (73.5318, 51.5014),
+        (56.0252, 71.7366),
+        (41.5493, 92.3655),
+        (70.7299, 92.2041),
+    ]
+) / 112  # fmt: skip
+
+
+def transform(
+    landmarks: Float[np.ndarray, "5 2"], size: int, margin: float
+) -> Float[np.ndarray, "2 3"]:
+    """The similarity (rotation, scale, shift) that takes landmarks closest to the template, least squares.
+
+    `margin`: share of the crop's side left free on each side beyond the template's own frame.
+    """
+    target = (TEMPLATE * (1 - 2 * margin) + margin) * size
+    found = SimilarityTransform.from_estimate(landmarks, target)
+    matrix: np.ndarray = found.params[:2]
+    return matrix
+
+
+def align(
+    image: UInt8[np.ndarray, "H W *C"],
+    landmarks: Float[np.ndarray, "5 2"],
+    size: int,
+    margin: float,
+) -> UInt8[np.ndarray, "S S *C"]:
+    """The face upright in a size x size crop; beyond the picture its border is repeated."""
+    matrix = transform(landmarks, size, margin)
+    return cv2.warpAffine(
+        image, matrix, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def whole(image: UInt8[np.ndarray, "H W *C"], size: int) -> UInt8[np.ndarray, "S S *C"]:
+    """The largest square in the middle of the picture, brought to size x size."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = image[top : top + side, left : left + side]
+    return (
+        square if side == size else cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA)
+    )

@@ -1,0 +1,106 @@
+"""From stored faces to the network's inputs, a batch at a time on whatever device the faces are on.
+
+Training sees a random window of the enlarged face, mirrored and partly erased (Sec. IV-A); everything else
+sees the window in the middle. Every random choice of a sample is a function of its own few uniform numbers, so
+that it does not matter who draws them, in what order, or in which process the sample is trained on.
+
+Notation: B faces, S stored side, C stored channels (1 or 3), uniform numbers in [0, 1).
+"""
+
+import torch
+from jaxtyping import Bool, Float, UInt8
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from clfer.settings import Settings
+
+DRAWS = 8  # uniform numbers that one sample's augmentation takes
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the encoder starts from
+STD = (0.229, 0.224, 0.225)
+SMALLEST_ERASED = 0.02  # share of the image's area, as in random erasing (Zhong et al. 2020)
+ASPECT = 3.3  # largest ratio of an erased rectangle's sides
+
+
+class View(Settings):
+    """How a face is shown to the network."""
+
+    resize: int = Field(gt=0)  # side in pixels to which the stored face is brought
+    crop: int = Field(gt=0)  # side of the window that is cut from it: the input size
+
+
+class Augmentation(Settings):
+    """Probabilities of mirroring and of erasing, and the largest share of the area that is erased."""
+
+    flip: float = Field(ge=0, le=1)
+    erasing: float = Field(ge=0, le=1)
+    erasing_area: float = Field(ge=SMALLEST_ERASED, le=1)
+
+
+def central(
+    faces: UInt8[Tensor, "B S S C"], view: View
+) -> Float[Tensor, "B 3 {view.crop} {view.crop}"]:
+    """The window in the middle of each face, normalised."""
+    middle = torch.full((len(faces), 2), 0.5, device=faces.device)
+    mirrored = torch.zeros(len(faces), dtype=torch.bool, device=faces.device)
+    return _normalise(_window(faces, middle, mirrored, view))
+
+
+def augmented(
+    faces: UInt8[Tensor, "B S S C"],
+    uniform: Float[Tensor, "B 8"],
+    view: View,
+    augmentation: Augmentation,
+) -> Float[Tensor, "B 3 {view.crop} {view.crop}"]:
+    """A random window of each face, perhaps mirrored, perhaps with a rectangle erased (set to the mean)."""
+    # whole pixels of the enlarged face, each offset equally likely
+    steps = view.resize - view.crop + 1
+    offset = (uniform[:, 0:2] * steps).floor() / max(steps - 1, 1)
+    images = _normalise(_window(faces, offset, uniform[:, 2] < augmentation.flip, view))
+    return images.masked_fill(_rectangle(uniform[:, 3:8], view.crop, augmentation), 0.0)
+
+
+def _window(
+    faces: UInt8[Tensor, "B S S C"],
+    offset: Float[Tensor, "B 2"],
+    mirrored: Bool[Tensor, " B"],
+    view: View,
+) -> Float[Tensor, "B C crop crop"]:
+    """Faces enlarged to `resize` and cut to `crop`, in one bilinear sampling; values 0..255.
+
+    `offset` is (down, right) as a share of the room there is: 0.5 is the middle.
+    """
+    pixels = faces.permute(0, 3, 1, 2).float()
+    if pixels.shape[-1] > view.resize:  # made smaller: average, or fine detail turns into noise
+        pixels = F.interpolate(pixels, size=view.resize, mode="bilinear", antialias=True)
+    scale = view.crop / view.resize
+    shift = (offset * 2 - 1) * (1 - scale)  # [B, 2], in units of half a face
+    zero = torch.zeros_like(shift[:, 0])
+    across = torch.where(mirrored, -scale, scale)
+    affine = torch.stack(
+        [across, zero, shift[:, 1], zero, torch.full_like(zero, scale), shift[:, 0]], dim=1
+    ).view(-1, 2, 3)
+    grid = F.affine_grid(affine, [len(faces), 1, view.crop, view.crop], align_corners=False)
+    return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+
+def _normalise(pixels: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 3 H W"]:
+    """Values 0..255, grey or colour, to the three normalised channels that the encoder expects."""
+    mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (MEAN, STD))
+    images = (pixels / 255 - mean) / std  # grey becomes three channels here
+    return images.contiguous(memory_format=torch.channels_last)
+
+
+def _rectangle(
+    uniform: Float[Tensor, "B 5"], side: int, augmentation: Augmentation
+) -> Bool[Tensor, "B 1 {side} {side}"]:
+    """The pixels to erase: per sample none, or a rectangle of random area, aspect and place inside the image."""
+    chosen = uniform[:, 0] < augmentation.erasing
+    span = augmentation.erasing_area - SMALLEST_ERASED
+    area = side**2 * (SMALLEST_ERASED + uniform[:, 1] * span)
+    ratio = ASPECT ** (2 * uniform[:, 2] - 1)
+    size = torch.stack([(area * ratio).sqrt(), (area / ratio).sqrt()], dim=1).round().clamp(1, side)
+    low = ((side - size + 1) * uniform[:, 3:5]).floor()  # [B, 2], top and left
+    place = torch.arange(side, device=uniform.device)
+    inside = (place >= low.unsqueeze(-1)) & (place < (low + size).unsqueeze(-1))  # [B, 2, side]
+    return (inside[:, 0, :, None] & inside[:, 1, None, :] & chosen[:, None, None]).unsqueeze(1)

@@ -1,0 +1,91 @@
+"""A trained network in one file that says how to use it: weights as safetensors, a card in the metadata."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from clfer.errors import InputError
+from clfer.faces.views import MEAN, STD, View
+from clfer.files import replacing
+from clfer.model.network import Network
+from clfer.model.variant import Variant
+from clfer.settings import Settings
+
+FORMAT = 1
+METADATA = "clfer"  # one entry: safetensors writes several in no fixed order, and the file must be repeatable
+
+
+class Card(Settings):
+    """What has to be known to use a network, and where it comes from."""
+
+    format: int
+    classes: tuple[str, ...]
+    backbone: str
+    stem: str
+    variant: Variant
+    view: View
+    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
+    std: tuple[float, ...]
+    provenance: dict[str, Any]
+
+
+def card(
+    classes: tuple[str, ...],
+    backbone: str,
+    stem: str,
+    variant: Variant,
+    view: View,
+    provenance: dict[str, Any],
+) -> Card:
+    """The card of a network trained here."""
+    return Card(
+        format=FORMAT,
+        classes=classes,
+        backbone=backbone,
+        stem=stem,
+        variant=variant,
+        view=View(resize=view.resize, crop=view.crop),
+        mean=MEAN,
+        std=STD,
+        provenance=provenance,
+    )
+
+
+def save(weights: dict[str, Tensor], card: Card, path: Path) -> None:
+    """Write the file, whole or not at all; the same weights and card give the same bytes."""
+    with replacing(path) as temporary:
+        save_file(
+            {name: value.contiguous() for name, value in weights.items()},
+            temporary,
+            metadata={METADATA: json.dumps(card.model_dump(mode="json"), sort_keys=True)},
+        )
+
+
+def load(path: Path) -> tuple[Network, Card]:
+    """The network, in evaluation mode, and its card. Raises InputError naming what does not fit."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(METADATA)
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is missing; `clfer train` writes it") from error
+    except SafetensorError as error:
+        raise InputError(
+            f"{path} is no readable safetensors file ({error}); train it again"
+        ) from error
+    if text is None:
+        raise InputError(f"{path}: expected a model written by clfer, found one without its card")
+    try:
+        card = Card.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: expected a card of format {FORMAT}, found another; train it again"
+        ) from error
+    network = Network(card.backbone, card.stem, len(card.classes), card.variant)  # type: ignore[arg-type]
+    network.load_state_dict(weights)
+    return network.eval(), card

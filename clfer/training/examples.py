@@ -1,0 +1,65 @@
+"""The faces and what is known of them, as training and evaluation take them: by index, on the device."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+
+from clfer.randomness import generator
+
+GIB = 2**30
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split. face: index into the stored faces; label: class index; target: distribution of votes."""
+
+    face: Int[Tensor, " N"]
+    label: Int[Tensor, " N"]
+    target: Float[Tensor, "N C"]
+
+    def __len__(self) -> int:
+        return len(self.face)
+
+    def to(self, device: torch.device) -> "Examples":
+        return Examples(self.face, self.label.to(device), self.target.to(device))
+
+
+class Faces:
+    """Stored faces [N, S, S, C] by index, as uint8 on a device.
+
+    They are put there whole while they fit into `memory` GiB; otherwise each batch is read from the
+    array, which may be memory-mapped, so that memory does not grow with the dataset.
+    """
+
+    def __init__(self, stored: UInt8[np.ndarray, "N S S C"], device: torch.device, memory: float):
+        self.device = device
+        self.stored = stored
+        fits = stored.nbytes <= memory * GIB
+        self.resident = torch.from_numpy(np.array(stored)).to(device) if fits else None
+
+    def __call__(self, index: Int[Tensor, " B"]) -> UInt8[Tensor, "B S S C"]:
+        """`index` on the host."""
+        if self.resident is not None:
+            return self.resident[index.to(self.device, non_blocking=True)]
+        ascending, back = index.sort()  # the file is read front to back
+        batch = torch.from_numpy(self.stored[ascending.numpy()])
+        return batch[back.argsort()].to(self.device)
+
+
+def order(examples: Examples, balance: str, seed: int, epoch: int) -> Int[Tensor, " N"]:
+    """The order of an epoch: a permutation, or with `sampler` draws that make all classes equally frequent."""
+    random = generator(seed, "order", epoch)
+    if balance != "sampler":
+        return torch.randperm(len(examples), generator=random)
+    label = examples.label.cpu()
+    chance = 1 / torch.bincount(label)[label].double()
+    return torch.multinomial(chance, len(examples), replacement=True, generator=random)
+
+
+def class_weights(examples: Examples, classes: int) -> Float[Tensor, " C"]:
+    """Weights of the classes in the loss, inversely proportional to their frequency, 1 on the average image."""
+    count = torch.bincount(examples.label, minlength=classes).clamp(min=1)
+    return len(examples) / (classes * count.float())

@@ -1,0 +1,31 @@
+"""How a network is trained: the `train` block of parameters, as a dataset's `recipe` overrides it."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from clfer.faces.views import Augmentation, View
+
+
+class Recipe(View, Augmentation):
+    """Everything about training that is not the method. The paper's own choices: Sec. IV-A."""
+
+    backbone: str
+    weights: str  # imagenet, none, or a file
+    stem: Literal["full", "small"]  # small: no max-pooling, for inputs up to 112 px
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=2)
+    lr: float = Field(gt=0)  # of Adam, at its highest
+    weight_decay: float = Field(ge=0)
+    schedule: Literal["exponential", "one_cycle"]
+    decay: float = Field(gt=0, le=1)  # per epoch, of the exponential schedule
+    targets: Literal["majority", "votes"]
+    balance: Literal["none", "weights", "sampler"]
+    select: Literal["val", "test"]
+    precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
+
+    @model_validator(mode="after")
+    def _window_fits(self) -> Self:
+        if self.crop > self.resize:
+            raise ValueError(f"crop: expected at most resize = {self.resize}, found {self.crop}")
+        return self

@@ -1,0 +1,27 @@
+"""Stage align: every image's face, upright and of one size, in one array."""
+
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from clfer.faces.detection import Detector
+from clfer.faces.packing import Alignment, outcomes, pack
+from clfer.files import replacing
+from pipeline import paths
+from pipeline.console import say, track
+from pipeline.params import dataset, settings
+
+
+def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+    """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
+    module = dataset(name)
+    alignment = settings(Alignment, "datasets", name, "faces")
+    find = Detector(alignment.weights) if alignment.detector == "insightface" else None
+    landmarks = pl.read_parquet(paths.labels(name), columns=["landmarks"])["landmarks"].to_list()
+    array = paths.faces(name)
+    table = pack(module.images(paths.raw(name)), landmarks, alignment, find, array, track)
+    with replacing(array.with_suffix(".parquet")) as temporary:
+        table.write_parquet(temporary)
+    size = f"{alignment.size} x {alignment.size} x {alignment.channels}"
+    say([f"{len(table):,} faces of {size}: {', '.join(outcomes(table))}"], f"align {name}: {array}")

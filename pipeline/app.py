@@ -1,0 +1,63 @@
+"""The table of commands: each stage of dvc.yaml is also `clfer <stage>`."""
+
+import importlib
+import sys
+from typing import Annotated
+
+import typer
+
+from clfer import __version__
+from clfer.errors import InputError
+
+STAGES = {
+    "download": "Fetch and verify a dataset's published files (the demo's are drawn).",
+    "relabel": "Turn published labels or votes into one table.",
+    "align": "Detect, align and pack the faces of a dataset.",
+    "split": "Divide a dataset into train, val and test, and audit what leaks.",
+    "train": "Train one variant with one seed.",
+    "evaluate": "Score one trained model on the test images.",
+    "significance": "Compare the variants of the grid over their seeds.",
+}
+
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.callback(no_args_is_help=True)
+def clfer(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Cross-layer contrastive learning for facial expression recognition.
+
+    Each stage reads params.yaml and the files of the stage before it; `dvc repro` runs all that is out of date.
+    """
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def _add(stage: str, summary: str) -> None:
+    """A command that imports its stage when it is called: torch takes seconds, and help shall not wait for it."""
+
+    @app.command(
+        stage,
+        help=summary,
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    )
+    def command(context: typer.Context) -> None:
+        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        single.command()(getattr(importlib.import_module(f"pipeline.{stage}"), stage))
+        single(context.args, prog_name=f"clfer {stage}")
+
+
+for _stage, _summary in STAGES.items():
+    _add(_stage, _summary)
+
+
+def main() -> None:
+    """Run a command; what the user can mend is one line on standard error and exit status 1."""
+    try:
+        app(prog_name="clfer")
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

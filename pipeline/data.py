@@ -1,0 +1,31 @@
+"""The cached split and faces as training and evaluation take them."""
+
+import os
+
+import polars as pl
+import torch
+
+from clfer.errors import InputError
+from clfer.training.examples import Examples
+
+
+def examples(split: pl.DataFrame, part: str) -> Examples:
+    """The images of one part of the split table, in row order."""
+    rows = split.filter(pl.col("split") == part).sort("row")
+    return Examples(
+        face=torch.from_numpy(rows["face"].to_numpy().copy()),
+        label=torch.from_numpy(rows["label"].to_physical().cast(pl.Int64).to_numpy().copy()),
+        target=torch.from_numpy(rows["target"].to_numpy().copy()),
+    )
+
+
+def device() -> torch.device:
+    """The GPU if there is one, or what CLFER_DEVICE names. It changes no setting, so it is no parameter."""
+    name = os.environ.get("CLFER_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+        return torch.device(name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"CLFER_DEVICE: expected a device that PyTorch has here, such as cpu; found '{name}'"
+        ) from error

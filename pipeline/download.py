@@ -1,0 +1,28 @@
+"""Stage download: bring a dataset's files to data/raw, verified, or draw the demo's."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import paths
+from pipeline.console import say, track
+from pipeline.params import dataset, settings
+
+
+def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+    """Fetch and verify a dataset's published files (the demo's are drawn)."""
+    module = dataset(name)
+    source = settings(module.Source, "datasets", name, "source")
+    raw = paths.raw(name)
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    # the folder appears whole or not at all
+    with tempfile.TemporaryDirectory(dir=raw.parent, prefix=f".{name}.") as temporary:
+        lines = module.fetch(source, Path(temporary), track)
+        shutil.rmtree(raw, ignore_errors=True)
+        Path(temporary).rename(raw)
+        Path(temporary).mkdir()  # for the context to remove
+    raw.chmod(0o755)
+    say(lines, f"download {name}: {raw}")

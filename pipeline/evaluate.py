@@ -1,0 +1,87 @@
+"""Stage evaluate: one trained model on the test images, which nothing has looked at before."""
+
+import json
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import torch
+import typer
+from clfer.splits import Split
+
+from clfer.figures import confusion
+from clfer.files import replacing
+from clfer.model.bundle import load
+from clfer.scoring.scores import scores
+from clfer.training.examples import Faces
+from clfer.training.loop import precision
+from clfer.training.prediction import predict
+from clfer.training.recipe import Recipe
+from pipeline import paths
+from pipeline.console import say, table
+from pipeline.data import device, examples
+from pipeline.params import dataset, settings
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(metavar="DATASET")],
+    variant: Annotated[str, typer.Argument(metavar="VARIANT")],
+    seed: Annotated[int, typer.Argument(min=0)],
+) -> None:
+    """Predict the test images with one trained model and score it under results/."""
+    module = dataset(name)
+    network, card = load(paths.run(name, variant, seed) / "model.safetensors")
+    split = pl.read_parquet(paths.split(name))
+    faces = Faces(np.load(paths.faces(name), mmap_mode="r"), device(), memory=8.0)
+    network.to(faces.device).to(memory_format=torch.channels_last)
+    recipe = Recipe.model_validate(card.provenance["recipe"])
+    probability = predict(
+        network, faces, examples(split, "test").face, card.view, precision(recipe, faces.device)
+    ).cpu()
+    predictions = (
+        split.filter(pl.col("split") == "test")
+        .sort("row")
+        .select("row", "group", "unique", "label", "target")
+        .with_columns(
+            pl.Series("probability", probability.numpy(), pl.Array(pl.Float32, len(card.classes))),
+            pl.Series("predicted", [card.classes[i] for i in probability.argmax(1).tolist()]).cast(
+                pl.Enum(card.classes)
+            ),
+        )
+    )
+    found = scores(predictions) | {
+        "evidence": module.EVIDENCE,
+        "protocol": {
+            "labels": module.protocol(settings(module.Labels, "datasets", name, "labels")),
+            "duplicates": settings(Split, "split").duplicates,
+            "selected_on": recipe.select,
+        },
+    }
+    out = paths.results(name, variant, seed)
+    counts = np.array(found["confusion"])
+    with replacing(out / "predictions.parquet") as temporary:
+        predictions.write_parquet(temporary)
+    with replacing(out / "confusion.csv") as temporary:
+        rows = {"actual": card.classes} | {c: counts[:, i] for i, c in enumerate(card.classes)}
+        pl.DataFrame(rows).write_csv(temporary)
+    with replacing(out / "confusion.png") as temporary:
+        confusion.draw(counts, card.classes, f"{name} {variant}, seed {seed}", temporary)
+    with replacing(out / "scores.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    columns = [c[:8] for c in card.classes]
+    table(
+        f"{name} {variant} {seed}: rows are the actual class, columns the predicted one",
+        ["", *columns, "recall"],
+        [
+            [c, *map(str, counts[i]), f"{found['per_class'][c]['recall']:.2f}"]
+            for i, c in enumerate(card.classes)
+        ],
+    )
+    low, high = found["accuracy_ci95"]
+    say(
+        [
+            f"accuracy {found['accuracy']:.4f} [{low:.4f}, {high:.4f}] on {found['images']:,} images, "
+            f"UAR {found['uar']:.4f}, macro-F1 {found['macro_f1']:.4f}, ECE {found['ece']:.4f}"
+        ],
+        f"evaluate {name} {variant} {seed}: {out}",
+    )

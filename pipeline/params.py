@@ -1,0 +1,102 @@
+"""params.yaml as validated settings: the only place that reads it."""
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from clfer.errors import InputError
+from clfer.settings import Settings
+
+PARAMS = Path("params.yaml")
+S = TypeVar("S", bound=Settings)
+
+
+class Run(Settings):
+    """The grid: every variant is trained on every dataset with every seed."""
+
+    datasets: Annotated[tuple[str, ...], Field(min_length=1)]
+    variants: Annotated[tuple[str, ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+@cache
+def everything() -> Mapping[str, Any]:
+    """The file as it is, read as YAML 1.2 like DVC does (0.0001 and 1e-4 are numbers to both)."""
+    if not PARAMS.is_file():
+        raise InputError(
+            f"{PARAMS} is missing in {Path.cwd()}; run clfer in the folder of the checkout"
+        )
+    try:
+        loaded = YAML(typ="safe", pure=True).load(PARAMS)
+    except YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
+    if not isinstance(loaded, dict):
+        raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
+    return loaded
+
+
+def block(*keys: str) -> Any:
+    """What stands under `keys`; InputError names what is missing and what is alike."""
+    found: Any = everything()
+    for depth, key in enumerate(keys):
+        if not isinstance(found, dict) or key not in found:
+            where = ".".join((str(PARAMS), *keys[:depth]))
+            raise InputError(f"{where} has no '{key}'{_known(key, found or ())}")
+        found = found[key]
+    return found
+
+
+def settings(model: type[S], *keys: str, over: Mapping[str, Any] | None = None) -> S:
+    """The block under `keys` as validated settings, with the entries of `over` instead of its own."""
+    values = block(*keys)
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {values!r}"
+        )
+    try:
+        return model.model_validate({**values, **(over or {})})
+    except ValidationError as error:
+        raise InputError(_explain(error, model, keys)) from error
+
+
+def dataset(name: str) -> ModuleType:
+    """The module that knows a dataset: one in clfer/datasets with a block of its own in params.yaml."""
+    block("datasets", name)
+    module = f"clfer.datasets.{name}"
+    if importlib.util.find_spec(module) is None:
+        raise InputError(f"datasets.{name}: there is no module {module} that reads it")
+    return importlib.import_module(module)
+
+
+def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str]) -> str:
+    """The first of pydantic's complaints in one line."""
+    first = error.errors()[0]
+    place = ".".join([*keys, *(str(part) for part in first["loc"])])
+    match first["type"]:
+        case "missing":
+            return f"{PARAMS}: {place} is missing; expected a value"
+        case "extra_forbidden":
+            name = str(first["loc"][-1])
+            known = model.model_fields if len(first["loc"]) == 1 else ()
+            return f"{PARAMS}: {place} is not a parameter{_known(name, known)}"
+        case _:
+            message = first["msg"].removeprefix("Value error, ")
+            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {first['input']!r}"
+
+
+def _known(name: str, names: Iterable[str]) -> str:
+    """'; did you mean x?' or what there is instead."""
+    names = list(names)
+    if close := difflib.get_close_matches(name, names, n=1):
+        return f"; did you mean '{close[0]}'?"
+    return f"; expected one of: {', '.join(names)}" if names else ""

@@ -1,0 +1,40 @@
+"""Where each stage's files stand; the same paths as in dvc.yaml."""
+
+import os
+from pathlib import Path
+
+SUMMARY = Path("metrics/summary.json")
+TABLE = Path("metrics/summary.md")
+PLOTS = Path("plots")
+
+
+def raw(dataset: str) -> Path:
+    return Path("data/raw") / dataset
+
+
+def labels(dataset: str) -> Path:
+    return Path("data/labels") / f"{dataset}.parquet"
+
+
+def faces(dataset: str) -> Path:
+    """The array; the table beside it has the same name and .parquet."""
+    return Path("data/faces") / f"{dataset}.npy"
+
+
+def split(dataset: str) -> Path:
+    """The table; the audit beside it has the same name and .json."""
+    return Path("data/splits") / f"{dataset}.parquet"
+
+
+def run(dataset: str, variant: str, seed: int) -> Path:
+    return Path("runs") / dataset / variant / str(seed)
+
+
+def results(dataset: str, variant: str, seed: int) -> Path:
+    return Path("results") / dataset / variant / str(seed)
+
+
+def scratch(fingerprint: str) -> Path:
+    """State of an interrupted run: outside DVC's outputs, which it deletes before a stage starts, and in the
+    original checkout also when DVC runs the stage in a temporary copy."""
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / fingerprint

@@ -1,0 +1,28 @@
+"""Stage relabel: the published labels as one table, a row for each image."""
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from clfer.files import replacing
+from pipeline import paths
+from pipeline.console import say
+from pipeline.params import dataset, settings
+
+
+def relabel(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+    """Turn a dataset's published labels or votes into data/labels/DATASET.parquet."""
+    module = dataset(name)
+    labels = settings(module.Labels, "datasets", name, "labels")
+    table = module.label(paths.raw(name), labels)
+    with replacing(paths.labels(name)) as temporary:
+        table.write_parquet(temporary)
+    kept = table.drop_nulls("label")
+    usage = Counter(kept["usage"])
+    lines = [
+        module.protocol(labels),
+        f"{len(table):,} images, {len(kept):,} with a label: "
+        + ", ".join(f"{usage[name]:,} {name}" for name in dict.fromkeys(table["usage"])),
+    ]
+    say(lines, f"relabel {name}: {paths.labels(name)}")

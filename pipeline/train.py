@@ -1,0 +1,86 @@
+"""Stage train: one variant on one dataset with one seed."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import numpy as np
+import polars as pl
+import torch
+import typer
+
+from clfer import __version__
+from clfer.files import replacing, sha256
+from clfer.model.bundle import card, save
+from clfer.model.variant import Variant
+from clfer.training.checkpoints import claim, fingerprint
+from clfer.training.examples import Faces
+from clfer.training.loop import train as fit
+from clfer.training.recipe import Recipe
+from pipeline import paths
+from pipeline.console import err, say, track
+from pipeline.data import device, examples
+from pipeline.params import block, settings
+
+
+def train(
+    name: Annotated[str, typer.Argument(metavar="DATASET")],
+    variant: Annotated[str, typer.Argument(metavar="VARIANT")],
+    seed: Annotated[int, typer.Argument(min=0)],
+    fresh: Annotated[
+        bool, typer.Option(help="Begin anew instead of continuing a killed run.")
+    ] = False,
+    device_memory: Annotated[
+        float,
+        typer.Option(envvar="CLFER_DEVICE_MEMORY", help="GiB of faces kept on the device."),
+    ] = 8.0,
+) -> None:
+    """Train one variant with one seed and keep its model and history under runs/."""
+    recipe = settings(Recipe, "train", over=block("datasets", name, "recipe"))
+    chosen = settings(Variant, "variants", variant)
+    split, stored = pl.read_parquet(paths.split(name)), np.load(paths.faces(name), mmap_mode="r")
+    parts = ("train", "val", "test") if recipe.select == "test" else ("train", "val")
+    splits = {part: examples(split, part) for part in parts}
+    digests = [sha256(paths.split(name)), sha256(paths.faces(name))]
+    where = paths.scratch(
+        fingerprint(recipe.model_dump(), chosen.model_dump(), seed, digests, torch.__version__)
+    )
+    if fresh:
+        (where / "state.pt").unlink(missing_ok=True)
+    faces = Faces(stored, device(), device_memory)
+    out = paths.run(name, variant, seed)
+    err.print(f"train {name} {variant} seed {seed} on {faces.device}", highlight=False)
+    with claim(where) as checkpoint:
+        state = fit(faces, splits, recipe, chosen, seed, checkpoint, track, report)
+        best = state.history[state.best_epoch - 1]
+        provenance = {
+            "dataset": name,
+            "variant": variant,
+            "seed": seed,
+            "epoch": state.best_epoch,
+            "selected_on": recipe.select,
+            "accuracy": {part: best[f"{part}_accuracy"] for part in parts},
+            "recipe": recipe.model_dump(),
+            "split_sha256": digests[0],
+            "faces_sha256": digests[1],
+            "clfer": __version__,
+        }
+        classes = tuple(split["label"].dtype.categories)  # type: ignore[attr-defined]
+        with replacing(out / "history.csv") as temporary:
+            pl.DataFrame(state.history).write_csv(temporary)
+        bundle = card(classes, recipe.backbone, recipe.stem, chosen, recipe, provenance)
+        save(state.best, bundle, out / "model.safetensors")
+    lines = [
+        f"{len(splits['train']):,} images, {recipe.epochs} epochs of {recipe.backbone} at {recipe.crop} px",
+        f"epoch {state.best_epoch} selected on {recipe.select}: "
+        + ", ".join(f"{part} accuracy {best[f'{part}_accuracy']:.4f}" for part in parts),
+    ]
+    say(lines, f"train {name} {variant} {seed}: {out}")
+
+
+def report(row: Mapping[str, float]) -> None:
+    """A line per epoch on standard error."""
+    err.print(
+        f"  epoch {row['epoch']:>3.0f}  loss {row['loss']:.4f}  train {row['train_accuracy']:.4f}  "
+        f"val {row['val_accuracy']:.4f}",
+        highlight=False,
+    )
