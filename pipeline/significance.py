@@ -10,7 +10,9 @@ import polars as pl
 from clfer.errors import InputError
 from clfer.figures import accuracy, history
 from clfer.files import replacing
-from clfer.scoring.summary import Run, Significance, markdown, summarise
+from clfer.scoring.grid import Run
+from clfer.scoring.report import markdown
+from clfer.scoring.summary import Significance, summarise
 from pipeline import paths
 from pipeline.console import say
 from pipeline.params import Run as Grid

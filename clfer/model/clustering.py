@@ -46,10 +46,10 @@ def plus_plus(
     chosen = (uniform[:, :1] * count).long().clamp(max=count - 1)  # [B, 1]
     start = [_take(points, chosen)]
     nearest = torch.full(points.shape[:2], torch.inf, device=points.device)
-    for draw in uniform[:, 1:].split(1, dim=1):
+    for draw in uniform[:, 1:].unbind(dim=1):
         nearest = torch.minimum(nearest, (points - start[-1]).square().sum(-1))
         mass = nearest.cumsum(dim=1)  # [B, N]
-        chosen = (mass <= draw * mass[:, -1:]).sum(dim=1, keepdim=True).clamp(max=count - 1)
+        chosen = (mass <= draw.unsqueeze(1) * mass[:, -1:]).sum(dim=1, keepdim=True).clamp(max=count - 1)
         start.append(_take(points, chosen))
     return torch.cat(start, dim=1)
 

@@ -51,9 +51,7 @@ def _block(channels: int, fd: int, kernel: int) -> nn.Module:
     )
 
 
-def shuffled_weight(
-    weight: Float[Tensor, "O C k k"], r: int
-) -> Float[Tensor, "O {C//(r*r)} {k*r} {k*r}"]:
+def shuffled_weight(weight: Float[Tensor, "O C k k"], r: int) -> Float[Tensor, "O _ _ _"]:
     """The weight that, after PixelShuffle(r), computes what `weight` computes on the unshuffled map.
 
     Pixel shuffle sends channel c r^2 + a r + b at (y, x) to channel c at (y r + a, x r + b).

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -19,6 +19,7 @@ from clfer.files import replacing
 FORMAT = 1  # to be raised with every change of what a state holds or means
 
 
+@runtime_checkable
 class Resumable(Protocol):
     def saved(self) -> dict[str, Any]: ...
     def restore(self, saved: Mapping[str, Any]) -> None: ...

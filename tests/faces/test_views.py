@@ -1,0 +1,74 @@
+"""Views of faces against torchvision's own resizing, cropping and mirroring."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from clfer.faces.views import MEAN, STD, Augmentation, View, augmented, central
+
+VIEW = View(resize=72, crop=64)
+PLAIN = Augmentation(flip=0.0, erasing=0.0, erasing_area=0.1)
+
+
+def faces(count, channels=1, side=48, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (count, side, side, channels), dtype=torch.uint8, generator=random)
+
+
+def enlarged(stored, view=VIEW):
+    """The plain way: resize, three channels, normalise."""
+    pixels = stored.permute(0, 3, 1, 2).float()
+    big = F.interpolate(pixels, size=view.resize, mode="bilinear", antialias=True)
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    return (big.expand(-1, 3, -1, -1) / 255 - mean) / std
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("side", [48, 72, 112])
+def test_the_central_view_is_resize_and_centre_crop(channels, side):
+    stored = faces(3, channels, side)
+    expected = enlarged(stored)[:, :, 4:68, 4:68]
+    torch.testing.assert_close(central(stored, VIEW), expected, atol=2e-3, rtol=0)
+
+
+@given(st.floats(0, 0.999), st.floats(0, 0.999), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_an_augmented_view_is_one_of_the_crops_perhaps_mirrored(down, right, mirrored):
+    uniform = torch.full((1, 8), 0.5)
+    uniform[0, :2] = torch.tensor([down, right])
+    flip = PLAIN.model_copy(update={"flip": float(mirrored)})
+    view = augmented(faces(1), uniform, VIEW, flip)
+    top, left = int(torch.tensor(down) * 9), int(torch.tensor(right) * 9)
+    expected = enlarged(faces(1))[:, :, top : top + 64, left : left + 64]
+    expected = expected.flip(-1) if mirrored else expected
+    torch.testing.assert_close(view, expected, atol=2e-3, rtol=0)
+
+
+def test_every_offset_is_reached():
+    uniform = torch.rand(400, 8, generator=torch.Generator().manual_seed(0))
+    views = augmented(faces(1).expand(400, -1, -1, -1), uniform, View(resize=66, crop=64), PLAIN)
+    assert len({tuple(v.flatten()[:500].tolist()) for v in views}) == 9
+
+
+def test_erasing_covers_the_share_that_is_asked_for():
+    stored = torch.full((600, 48, 48, 1), 255, dtype=torch.uint8)
+    uniform = torch.rand(600, 8, generator=torch.Generator().manual_seed(0))
+    half = PLAIN.model_copy(update={"erasing": 0.5})
+    erased = (augmented(stored, uniform, VIEW, half)[:, 0] == 0).float().mean((1, 2))
+    hit = erased[erased > 0]
+    assert 0.45 < len(hit) / 600 < 0.55
+    assert hit.min() > 0.01
+    assert hit.max() < 0.12
+    assert 0.05 < hit.mean() < 0.07
+
+
+def test_a_sample_looks_the_same_in_any_batch():
+    stored, uniform = faces(6), torch.rand(6, 8)
+    busy = Augmentation(flip=0.5, erasing=0.5, erasing_area=0.3)
+    together = augmented(stored, uniform, VIEW, busy)
+    alone = torch.cat(
+        [augmented(stored[i : i + 1], uniform[i : i + 1], VIEW, busy) for i in range(6)]
+    )
+    assert torch.equal(together, alone)
