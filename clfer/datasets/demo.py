@@ -16,7 +16,7 @@ from pydantic import Field
 
 from clfer import expressions, votes
 from clfer.datasets import fer2013
-from clfer.datasets.drawn import published, raters
+from clfer.datasets.drawn import formats, raters
 from clfer.datasets.drawn.rows import Row, faces_shown, row
 from clfer.progress import Track
 from clfer.settings import Settings
@@ -53,7 +53,7 @@ def fetch(source: Source, raw: Path, track: Track) -> list[str]:
     usages = [usage for usage, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
     numbers = track(range(len(shown)), "drawing faces")
     rows = [row(source.seed, number, int(shown[number])) for number in numbers]
-    published.write(raw, rows, usages)
+    formats.write(raw, rows, usages)
     return [*_drawn(rows, usages), _copied(shown, usages)]
 
 
@@ -66,7 +66,7 @@ def label(raw: Path, labels: Labels) -> pl.DataFrame:
 
 def landmarks(raw: Path) -> pl.DataFrame:
     """row, landmarks: x, y in px of the eyes, nose tip and mouth corners, left before right."""
-    names = published.COORDINATES
+    names = formats.COORDINATES
     schema = {"row": pl.Int64, **dict.fromkeys(names, pl.Float32)}
     table = pl.read_csv(raw / "landmarks.csv", schema=schema)
     return table.select("row", landmarks=pl.concat_list(names).list.to_array(len(names)))
