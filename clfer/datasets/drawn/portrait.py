@@ -15,8 +15,8 @@ def draw(canvas: Canvas, who: Person, face: Features) -> None:
     """The whole head, back to front."""
     head.behind(canvas, who)
     canvas.fill(outline(who, face), who.skin)
-    head.beard(canvas, who, face)
     creases(canvas, who, face)
+    head.beard(canvas, who, face)
     _nose(canvas, who, face)
     mouth(canvas, who, face)
     for side, sign in SIDES:
