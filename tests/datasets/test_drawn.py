@@ -102,7 +102,7 @@ def test_chances_are_a_distribution(strength, hidden):
 
 
 def test_a_simple_classifier_learns_much_and_not_all():
-    """Linear on oriented gradients: far above the commonest class (under 30 %), far from perfect."""
+    """Linear on oriented gradients: far above the commonest class (under 30 %), not perfect."""
     drawn = [rows.row(seed=11, number=face, face=face) for face in range(800)]
     drawn = [row for row in drawn if row.expression is not None]
     x = np.array([hog(row.image, pixels_per_cell=(6, 6), cells_per_block=(2, 2)) for row in drawn])

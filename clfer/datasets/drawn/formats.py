@@ -2,13 +2,13 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageDraw
 
 from clfer.datasets.drawn.canvas import SIZE
-from clfer.datasets.drawn.rows import Row, first_shown
+from clfer.datasets.drawn.rows import Row
 from clfer.expressions import FER2013, FERPLUS, FERPLUS_VOTES
 from clfer.files import replacing
 
@@ -62,9 +62,8 @@ def _sheet(rows: Sequence[Row]) -> Image.Image:
     write = ImageDraw.Draw(sheet).text
     for line, expression in enumerate(FERPLUS):
         write((4, (line + 0.45) * side), expression, fill=0)
-        for column, image in enumerate(first_shown(rows, expression, COLUMNS)):
-            large = Image.fromarray(np.asarray(image)).resize(
-                (side, side), Image.Resampling.BICUBIC
-            )
+        of_it = (row.image for row in rows if row.expression == expression)
+        for column, image in enumerate(islice(of_it, COLUMNS)):
+            large = Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC)
             sheet.paste(large, (LABEL_WIDTH + column * side, line * side))
     return sheet

@@ -1,6 +1,6 @@
 """The rows of the drawn dataset: the face each one shows, its expression, and how it was rated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,11 +78,3 @@ def faces_shown(sizes: Sequence[int], duplicates: float, seed: int) -> Int[np.nd
 
 def stream(seed: int, purpose: int, *index: int) -> np.random.Generator:
     return np.random.default_rng([seed, purpose, *index])
-
-
-def first_shown(
-    rows: Sequence[Row], expression: str, most: int
-) -> Iterator[UInt8[np.ndarray, "48 48"]]:
-    """The images of the first rows of an expression, at most so many."""
-    of_it = (row.image for row in rows if row.expression == expression)
-    yield from (image for image, _ in zip(of_it, range(most), strict=False))
