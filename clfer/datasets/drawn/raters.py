@@ -6,6 +6,7 @@ from jaxtyping import Float, UInt8
 from clfer.expressions import FERPLUS_VOTES, NOT_A_FACE, UNKNOWN
 
 RATERS = 10
+LEANING = 8.0  # the greater, the less panels differ
 # What a rater takes each expression for when mistaken, as relative weights.
 MISTAKEN: dict[str, dict[str, int]] = {
     "neutral": {"sadness": 4, "happiness": 2, "anger": 2, "contempt": 2, "surprise": 1},
@@ -22,8 +23,14 @@ Votes = UInt8[np.ndarray, "10"]
 
 
 def votes(rng: np.random.Generator, expression: str, strength: float, hidden: float) -> Votes:
-    """How many of the raters chose each of FERPLUS_VOTES."""
-    return rng.multinomial(RATERS, chances(expression, strength, hidden)).astype(np.uint8)
+    """How many of the raters chose each of FERPLUS_VOTES.
+
+    A panel leans one way or another as a whole (a Dirichlet distribution around the chances), so
+    that two panels may read the same face differently, as they do in FER+.
+    """
+    # a Dirichlet distribution knows no zero
+    leaning = rng.dirichlet(LEANING * chances(expression, strength, hidden) + 1e-3)
+    return rng.multinomial(RATERS, leaning).astype(np.uint8)
 
 
 def not_a_face() -> Votes:
