@@ -1,0 +1,151 @@
+"""The demo dataset as files, and as the table and images that the stages read."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from clfer.datasets import demo
+from clfer.expressions import FER2013, FERPLUS, FERPLUS_VOTES
+from clfer.progress import silent
+
+SOURCE = demo.Source(train=250, val=60, test=100, duplicates=0.1, seed=7)
+SIZES = {"Training": 250, "PublicTest": 60, "PrivateTest": 100}
+FILES = ("fer2013.csv", "fer2013new.csv", "landmarks.csv", "faces.png")
+
+
+@pytest.fixture(scope="module")
+def fetched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, demo.fetch(SOURCE, folder, silent)
+
+
+@pytest.fixture
+def raw(fetched: tuple[Path, list[str]]) -> Path:
+    return fetched[0]
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_files_are_in_the_published_formats(raw):
+    faces, votes = read(raw / "fer2013.csv"), read(raw / "fer2013new.csv")
+    assert list(faces[0]) == ["emotion", "pixels", "Usage"]
+    assert list(votes[0]) == ["Usage", "Image name", *FERPLUS_VOTES]
+    expected = [usage for usage, size in SIZES.items() for _ in range(size)]
+    assert [row["Usage"] for row in faces] == [row["Usage"] for row in votes] == expected
+    for row in faces:
+        assert 0 <= int(row["emotion"]) < len(FER2013)
+        greys = [int(grey) for grey in row["pixels"].split(" ")]
+        assert len(greys) == 48 * 48
+        assert min(greys) >= 0
+        assert max(greys) <= 255
+    for row in votes:
+        assert sum(int(row[column]) for column in FERPLUS_VOTES) == 10
+
+
+def test_rows_without_a_face_have_no_name_and_no_landmarks(raw):
+    votes, landmarks = read(raw / "fer2013new.csv"), read(raw / "landmarks.csv")
+    unnamed = [row for row, vote in enumerate(votes) if not vote["Image name"]]
+    assert 2 <= len(unnamed) <= 15
+    assert all(votes[row]["NF"] == "10" for row in unnamed)
+    named = [vote["Image name"] for vote in votes if vote["Image name"]]
+    assert named == [f"fer{number:07}.png" for number in range(len(named))]
+    assert {int(line["row"]) for line in landmarks} == set(range(410)) - set(unnamed)
+
+
+def test_the_bytes_depend_on_the_settings_alone(tmp_path):
+    small = SOURCE.model_copy(update={"train": 60, "val": 10, "test": 10})
+    other = small.model_copy(update={"seed": 8})
+    for name, source in {"first": small, "again": small, "other": other}.items():
+        demo.fetch(source, tmp_path / name, silent)
+    for name in FILES:
+        first = (tmp_path / "first" / name).read_bytes()
+        assert (tmp_path / "again" / name).read_bytes() == first
+        assert (tmp_path / "other" / name).read_bytes() != first
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == sorted(FILES)
+
+
+def test_train_is_the_same_in_a_smaller_dataset(raw, tmp_path):
+    demo.fetch(SOURCE.model_copy(update={"train": 30, "val": 5, "test": 5}), tmp_path, silent)
+    for name in ("fer2013.csv", "fer2013new.csv"):
+        assert read(tmp_path / name)[:30] == read(raw / name)[:30]
+
+
+def test_the_asked_part_of_val_and_test_copies_an_earlier_split(raw):
+    first: dict[str, str] = {}
+    copies: Counter[tuple[str, str]] = Counter()
+    for row in read(raw / "fer2013.csv"):
+        origin = first.setdefault(row["pixels"], row["Usage"])
+        copies[row["Usage"], origin] += row["Usage"] != origin
+    assert copies["PublicTest", "Training"] == 6
+    assert copies["PrivateTest", "Training"] == 8
+    assert copies["PrivateTest", "PublicTest"] == 2
+
+
+def test_fetch_says_what_it_drew(fetched):
+    lines = fetched[1]
+    assert [line.split(":")[0] for line in lines[:3]] == ["train", "val", "test"]
+    assert all(name in line for line in lines[:3] for name in FERPLUS)
+    assert "6 val of train" in lines[3]
+
+
+def test_the_sheet_has_a_line_of_eight_faces_for_every_expression(raw):
+    with Image.open(raw / "faces.png") as sheet:
+        pixels = np.asarray(sheet)
+    faces = pixels[:, -8 * 96 :].reshape(8, 96, 8, 96).transpose(0, 2, 1, 3)
+    assert faces.std(axis=(2, 3)).min() > 3
+    assert len({face.tobytes() for line in faces for face in line}) == 64
+
+
+@pytest.mark.parametrize("mode", ["majority", "argmax8"])
+def test_label_has_every_class_in_every_split(raw, mode):
+    table = demo.label(raw, demo.Labels(mode=mode))
+    columns = ["row", "name", "usage", "votes", "label", "target", "landmarks"]
+    assert table.columns == columns
+    assert table["row"].to_list() == list(range(410))
+    for usage, size in SIZES.items():
+        split = table.filter(pl.col("usage") == usage)
+        assert len(split) == size
+        assert set(split["label"].drop_nulls()) == set(FERPLUS)
+    shares = table["label"].drop_nulls().value_counts(normalize=True)["proportion"]
+    assert shares.min() > 0.04
+    assert table.filter(pl.col("name").is_null())["landmarks"].null_count() == (
+        table["landmarks"].null_count()
+    )
+
+
+def test_landmarks_lie_within_the_image(raw):
+    table = demo.landmarks(raw)
+    assert table.schema == {"row": pl.Int64, "landmarks": pl.Array(pl.Float32, 10)}
+    points = table["landmarks"].to_numpy().reshape(-1, 5, 2)
+    assert points.min() > 0
+    assert points.max() < 47
+    assert np.all(points[:, 0, 0] < points[:, 1, 0])
+    assert np.all(points[:, 3, 0] < points[:, 4, 0])
+
+
+def test_images_are_the_files_in_row_order(raw):
+    images = list(demo.images(raw))
+    assert len(images) == 410
+    assert images[3].shape == (48, 48)
+    assert images[3].dtype == np.uint8
+    assert " ".join(map(str, images[3].ravel())) == read(raw / "fer2013.csv")[3]["pixels"]
+
+
+@pytest.mark.parametrize("wrong", [{"train": 0}, {"duplicates": 0.6}, {"seed": -1}, {"extra": 1}])
+def test_settings_refuse_what_makes_no_sense(wrong):
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        demo.Source(**{**SOURCE.model_dump(), **wrong})
+
+
+def test_the_protocol_names_drawn_faces():
+    assert demo.protocol(demo.Labels(mode="majority")).startswith("demo: drawn faces, majority")
+    assert not demo.EVIDENCE
