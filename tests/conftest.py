@@ -1,5 +1,7 @@
 """Every call in every test is checked against the shapes in its signature."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,13 +10,23 @@ from jaxtyping import install_import_hook
 # Before any module of ours is imported.
 install_import_hook(["clfer"], "beartype.beartype")
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
+# Beside the checkout, or beside the folder that a worktree lies in.
+BESIDE = [folder / "shared" / "data" for folder in Path(__file__).parents[2:4]]
+REAL = next((folder for folder in BESIDE if folder.is_dir()), BESIDE[0])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_fer2013() -> Path:
     """The folder with the real FER2013 and FER+ files, which stays outside the repository."""
     folder = REAL / "fer2013"
     if not folder.is_dir():
         pytest.skip("the real FER2013 is not at ../shared/data/fer2013")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_npz(real_fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real fer2013.npz, restored once from its mosaics; alone in its folder."""
+    path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
+    subprocess.run([sys.executable, real_fer2013 / "unpack.py", path], check=True)
+    return path
