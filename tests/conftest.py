@@ -2,7 +2,11 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from jaxtyping import install_import_hook
@@ -30,3 +34,28 @@ def real_npz(real_fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
     subprocess.run([sys.executable, real_fer2013 / "unpack.py", path], check=True)
     return path
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """An address on this machine and the folder whose files it serves."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as serving:
+        Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}", folder
+        serving.shutdown()
+
+
+@pytest.fixture
+def dead_address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address on this machine at which nothing listens."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as closed:
+        return f"http://127.0.0.1:{closed.server_port}"
