@@ -1,6 +1,12 @@
 """Every call in every test is checked against the shapes in its signature."""
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from jaxtyping import install_import_hook
@@ -8,13 +14,48 @@ from jaxtyping import install_import_hook
 # Before any module of ours is imported.
 install_import_hook(["clfer"], "beartype.beartype")
 
-REAL = Path(__file__).parents[2] / "shared" / "data"
+# Beside the checkout, or beside the folder that a worktree lies in.
+BESIDE = [folder / "shared" / "data" for folder in Path(__file__).parents[2:4]]
+REAL = next((folder for folder in BESIDE if folder.is_dir()), BESIDE[0])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def real_fer2013() -> Path:
     """The folder with the real FER2013 and FER+ files, which stays outside the repository."""
     folder = REAL / "fer2013"
     if not folder.is_dir():
         pytest.skip("the real FER2013 is not at ../shared/data/fer2013")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_npz(real_fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real fer2013.npz, restored once from its mosaics; alone in its folder."""
+    path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
+    subprocess.run([sys.executable, real_fer2013 / "unpack.py", path], check=True)
+    return path
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """An address on this machine and the folder whose files it serves."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as serving:
+        Thread(target=serving.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{serving.server_port}", folder
+        serving.shutdown()
+
+
+@pytest.fixture
+def dead_address(monkeypatch: pytest.MonkeyPatch) -> str:
+    """An address on this machine at which nothing listens."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as closed:
+        return f"http://127.0.0.1:{closed.server_port}"

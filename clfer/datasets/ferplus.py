@@ -1,0 +1,125 @@
+"""FERPlus: FER2013's pixels, which the user places, under FER+'s votes, which Microsoft publishes.
+
+Everything is joined by FER2013's row. The number in an image's name is not its row, 173 rows have
+no name, and four names stand on two rows.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+from jaxtyping import UInt8
+
+from clfer import expressions, votes
+from clfer.datasets import fer2013
+from clfer.datasets.ferplus_files import LAYOUT, MICROSOFT, TABLE, placed, verify
+from clfer.datasets.published import obtain
+from clfer.datasets.votefiles import read_layout, read_votes
+from clfer.errors import InputError
+from clfer.files import replacing
+from clfer.progress import Track
+from clfer.settings import Settings
+
+EVIDENCE = True
+CLASSES = expressions.FERPLUS
+SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+
+# Images with a label in train, val and test, counted on the published files.
+COUNTS = {
+    ("layout", "majority"): (25_045, 3_191, 3_137),
+    ("layout", "argmax8"): (28_558, 3_579, 3_573),
+    ("table", "majority"): (25_060, 3_199, 3_153),
+    ("table", "argmax8"): (28_561, 3_579, 3_574),  # all rows with a name
+}
+SOURCES = {"layout": "Microsoft's label.csv per split", "table": "fer2013new.csv by row"}
+MODES = {
+    "majority": "majority of 8 classes",
+    "argmax8": "argmax over the 8 emotions, nothing dropped",
+}
+
+
+class Source(Settings):
+    """Where the user put FER2013, and whence to download Microsoft's files: null for GitHub."""
+
+    folder: Path
+    url: str | None
+
+
+class Labels(Settings):
+    """Whose votes count, those of SOURCES, and by which rule, one of MODES."""
+
+    source: Literal["layout", "table"]
+    mode: Literal["majority", "argmax8"]
+
+
+def fetch(source: Source, raw: Path, track: Track) -> list[str]:
+    """Verify FER2013 and FER+ and put them into `raw`, each file whole or not at all.
+
+    FER2013 comes from `source.folder`, in any form; the label files from there or by download. The
+    lines returned say what was found where. InputError says what is missing or wrong.
+    """
+    faces = placed(source.folder)
+    other = fer2013.find(raw)
+    if other and other.name != faces.name:
+        raise InputError(f"{other}: expected only {faces.name} as FER2013, found this; remove it")
+    found = [verify(faces)]
+    for file in track([TABLE, *LAYOUT.values()], "FER+ labels"):
+        found.append(obtain(file, source.folder, raw, source.url or MICROSOFT))
+    if (target := raw / faces.name).resolve() != faces.resolve():
+        with replacing(target) as temporary:
+            shutil.copyfile(faces, temporary)
+    return found
+
+
+def label(raw: Path, labels: Labels) -> pl.DataFrame:
+    """All 35,887 rows in order: `row`, `name`, `usage`, `votes`, `label`, `target`, `landmarks`.
+
+    `votes` are null where the source has none, `label` and `target` (see `votes.with_labels`) where
+    the rule drops the row; FER+ has no `landmarks` (Array(Float32, 10)). InputError unless as many
+    images have a label as in the published files.
+    """
+    table = read_votes(raw / TABLE.path)
+    if labels.source == "layout":
+        table = _with_layout_votes(table, raw)
+    table = votes.with_labels(table, labels.mode)
+    _count(table, raw, labels)
+    landmarks = pl.lit(None, pl.Array(pl.Float32, 10)).alias("landmarks")
+    return table.select("row", "name", "usage", "votes", "label", "target", landmarks)
+
+
+def images(raw: Path) -> Iterator[UInt8[np.ndarray, "48 48"]]:
+    """The faces in row order."""
+    yield from fer2013.faces(placed(raw))
+
+
+def protocol(labels: Labels) -> str:
+    """What a number on these labels has to be called by."""
+    return f"FERPlus, {SOURCES[labels.source]}, {MODES[labels.mode]}"
+
+
+def _with_layout_votes(table: pl.DataFrame, raw: Path) -> pl.DataFrame:
+    """The table with the layout's votes instead; a name on two rows goes to the first of them."""
+    layout = pl.concat(
+        read_layout(raw / file.path).with_columns(usage=pl.lit(usage))
+        for usage, file in LAYOUT.items()
+    )
+    first = table.filter(pl.col("name").is_not_null() & pl.col("name").is_first_distinct())
+    by_row = layout.join(first.select("row", "name", "usage"), on=["name", "usage"])
+    return table.drop("votes").join(
+        by_row.select("row", "votes"), on="row", how="left", maintain_order="left"
+    )
+
+
+def _count(table: pl.DataFrame, raw: Path, labels: Labels) -> None:
+    expected = COUNTS[labels.source, labels.mode]
+    for (usage, split), count in zip(SPLITS.items(), expected, strict=True):
+        here = table.filter(pl.col("usage") == usage)["label"]
+        if (found := here.count()) != count:
+            file = LAYOUT[usage] if labels.source == "layout" else TABLE
+            raise InputError(
+                f"{raw / file.path}: expected {count:,} images with a label in {split} (source "
+                f"{labels.source}, mode {labels.mode}), found {found:,}; fetch the file again"
+            )

@@ -1,0 +1,80 @@
+"""The rules that turn FER+'s ten votes an image into a label and a soft target.
+
+N images, `votes` uint8 [N, 10] in the order of `expressions.FERPLUS_VOTES`. A rule returns the
+weights uint8 [N, 10] that it leaves of the votes; `with_labels` reads label and target off them. An
+image is dropped where no weight is left or the heaviest (the first, among equals) is no emotion.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+from jaxtyping import Bool, Int64, UInt8
+
+from clfer import expressions
+
+EMOTIONS = len(expressions.FERPLUS)
+TARGET = pl.Array(pl.Float32, EMOTIONS)
+
+Weights = UInt8[np.ndarray, "N 10"]
+Rule = Callable[[Weights], Weights]
+
+
+def without_outliers(votes: Weights) -> Weights:
+    """The votes, except that a class with a single vote has none (Microsoft's outlier removal)."""
+    return np.where(votes > 1, votes, 0).astype(np.uint8)
+
+
+def majority(votes: Weights) -> Weights:
+    """The votes without outliers where one class holds more than half of them, else zeros.
+
+    Microsoft's `majority` mode, ties included: two equal winners cannot both hold more than half.
+    """
+    kept = without_outliers(votes)
+    won = 2 * kept.max(axis=1).astype(int) > kept.sum(axis=1)
+    kept[~won] = 0
+    return kept
+
+
+def argmax8(votes: Weights) -> Weights:
+    """The votes for the emotions alone, ties to the first; no image is dropped.
+
+    An image for which nobody named an emotion (two in FER+, all ten votes "not a face") weighs all
+    emotions alike: its label is the first, neutral, as argmax over its votes has it, and its target
+    says that nothing is known. Without these two the count of 28,558 would not come out.
+    """
+    weights = votes.copy()
+    weights[:, EMOTIONS:] = 0
+    weights[~weights.any(axis=1), :EMOTIONS] = 1
+    return weights
+
+
+RULES: dict[str, Rule] = {"majority": majority, "argmax8": argmax8}
+
+
+def with_labels(table: pl.DataFrame, mode: str) -> pl.DataFrame:
+    """The table with `label` (String) and `target` (Array(Float32, 8)), both null where dropped.
+
+    table: `name` (String or null) and `votes` (Array(UInt8, 10) or null); a row that lacks either
+    stands for no image and is dropped in every mode. mode: a key of RULES. A target is the share of
+    each emotion, in the order of `expressions.FERPLUS`, in what the rule leaves; it sums to 1.
+    """
+    is_image = (table["votes"].is_not_null() & table["name"].is_not_null()).to_numpy()
+    weights = np.zeros((len(table), len(expressions.FERPLUS_VOTES)), np.uint8)
+    if is_image.any():
+        weights[is_image] = RULES[mode](table["votes"].filter(is_image).to_numpy())
+    winner = weights.argmax(axis=1)
+    kept = weights.any(axis=1) & (winner < EMOTIONS)
+    return table.with_columns(_labels(winner, kept), _targets(weights[:, :EMOTIONS], kept))
+
+
+def _labels(winner: Int64[np.ndarray, "N"], kept: Bool[np.ndarray, "N"]) -> pl.Series:
+    pairs = zip(winner, kept, strict=True)
+    names = [expressions.FERPLUS_VOTES[best] if keep else None for best, keep in pairs]
+    return pl.Series("label", names, pl.String)
+
+
+def _targets(weights: UInt8[np.ndarray, "N 8"], kept: Bool[np.ndarray, "N"]) -> pl.Series:
+    shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
+    targets = pl.Series("target", shares.astype(np.float32), TARGET)
+    return pl.select(pl.when(pl.Series(kept)).then(targets).alias("target"))["target"]

@@ -1,0 +1,146 @@
+import io
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from fer2013_forms import EMOTION, FACES, FORMS, USAGE, npz, official, place, words, zipped
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clfer.datasets import fer2013, fer2013_csv
+from clfer.errors import InputError
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_gives_the_same_table(tmp_path, name):
+    table = fer2013.read(place(tmp_path, name, FORMS[name]))
+    assert table.pixels.dtype == np.uint8
+    assert np.array_equal(table.pixels, FACES)
+    assert table.emotion.tolist() == EMOTION
+    assert table.usage == USAGE
+    assert np.array_equal(fer2013.faces(tmp_path / name), FACES)
+
+
+@given(seed=st.integers(0, 2**32), blanks=st.integers(1, 3), zeros=st.integers(0, 2))
+def test_a_row_reads_back_what_was_written(seed, blanks, zeros):
+    face = np.random.default_rng(seed).integers(0, 256, (48, 48), np.uint8)
+    cell = (" " * blanks).join("0" * zeros + str(level) for level in face.ravel())
+    table = fer2013_csv.parse(io.BytesIO(f"emotion,pixels,usage\n3,{cell},Training".encode()), "x")
+    assert np.array_equal(table.pixels[0], face)
+
+
+def spoilt(find, put):
+    return official().replace(find.encode(), put.encode(), 1)
+
+
+THIRD = words(FACES[2])
+ROW_2 = r"row 2 \(line 4\)"
+BAD_TABLES = [
+    (
+        spoilt(THIRD, THIRD.rsplit(" ", 1)[0]),
+        ROW_2 + ": expected 2304 pixels, found 2303",
+    ),
+    (spoilt(THIRD, THIRD + " 7"), ROW_2 + ": expected 2304 pixels, found 2305"),
+    (spoilt(THIRD, ""), ROW_2 + ": expected 2304 pixels, found 0"),
+    (
+        spoilt(THIRD, "12 x7 " + THIRD),
+        ROW_2 + ": expected grey levels 0 to 255, found 'x7' as pixel 1",
+    ),
+    (
+        spoilt(THIRD, "256 " + THIRD.split(" ", 1)[1]),
+        ROW_2 + ": expected grey levels 0 to 255, found '256' as pixel 0",
+    ),
+    (
+        spoilt(THIRD, "9" * 40 + " " + THIRD.split(" ", 1)[1]),
+        ROW_2 + ": expected grey levels 0 to 255, found '99999999999999999999' as pixel 0",
+    ),
+    (
+        spoilt(THIRD, "-1 " + THIRD.split(" ", 1)[1]),
+        ROW_2 + ": expected grey levels 0 to 255, found '-1' as pixel 0",
+    ),
+    (
+        spoilt(THIRD, "1.5 " + THIRD.split(" ", 1)[1]),
+        ROW_2 + ": expected grey levels 0 to 255, found '1.5' as pixel 0",
+    ),
+    (
+        spoilt("PublicTest", "Validation"),
+        ROW_2 + ": expected the usage Training, PublicTest, PrivateTest, found 'Validation'",
+    ),
+    (spoilt(",PublicTest", ""), ROW_2 + ": expected 3 columns, found 2"),
+    (spoilt("\n6,", "\n7,"), r"row 1 \(line 3\): expected an emotion 0 to 6, found '7'"),
+    (spoilt("\n6,", "\n,"), r"row 1 \(line 3\): expected an emotion 0 to 6, found ''"),
+    (
+        spoilt("emotion,pixels,Usage", "emotion,pixels"),
+        "expected the columns emotion, pixels and Usage, found 'emotion,pixels' without usage",
+    ),
+    (b"", "expected the columns emotion, pixels and Usage, found '' without"),
+    (bytes(range(256)), "expected the columns emotion, pixels and Usage"),
+    (b"emotion,pixels,Usage\n", "expected rows below the header, found none"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_TABLES)
+def test_a_bad_table_is_told_in_one_line(tmp_path, content, message):
+    path = place(tmp_path, "fer2013.csv", content)
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}:? {message}") as told:
+        fer2013.faces(path)
+    assert "\n" not in str(told.value)
+    assert re.search("; (fetch it again|take )", str(told.value))
+
+
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.tar.gz", "archive.zip", "fer2013.npz"])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(InputError, match=f"{name}: expected a file, found none"):
+        fer2013.faces(tmp_path / name)
+
+
+BAD_ARRAYS = [
+    ({"usage": None}, "expected the arrays pixels, emotion, usage, found pixels, emotion without"),
+    ({"pixels": FACES[:, :, :47]}, r"found uint8 \[5, 48, 47\]"),
+    ({"pixels": FACES / 255}, r"found float64 \[5, 48, 48\]"),
+    ({"pixels": np.array(7)}, r"found int64 \[\]"),
+    ({"usage": np.array([0, 0, 1, 3, 2])}, "usage as whole numbers 0 to 2 .* found 3 in row 3"),
+    ({"usage": np.array([0, 0, 1])}, r"found int64 \[3\]"),
+    ({"emotion": np.array([0, 1, -1, 2, 3])}, "emotion .* 0 to 6 .* found -1 in row 2"),
+    ({"pixels": np.array([{"code": 1}])}, "found a damaged, truncated or pickled one"),
+]
+
+
+@pytest.mark.parametrize(("changed", "message"), BAD_ARRAYS)
+def test_bad_arrays_are_told_in_one_line(tmp_path, changed, message):
+    with pytest.raises(InputError, match=message) as told:
+        fer2013.faces(place(tmp_path, "fer2013.npz", npz(**changed)))
+    assert str(told.value).startswith(f"{tmp_path / 'fer2013.npz'}: expected ")
+    assert "\n" not in str(told.value)
+
+
+def test_find_prefers_the_documented_order(tmp_path):
+    assert fer2013.find(tmp_path) is None
+    assert fer2013.find(tmp_path / "nowhere") is None
+    below = tmp_path / "below"
+    below.mkdir()
+    place(tmp_path, "photos.zip", zipped({"a.jpg": b"a"}))
+    assert fer2013.find(tmp_path) is None
+    for name in ("archive.zip", *reversed(fer2013.FORMS)):
+        for folder in (below, tmp_path):
+            path = place(folder, name, FORMS[name])
+            assert fer2013.find(tmp_path) == path
+
+
+def test_the_real_arrays(real_npz):
+    table = fer2013.read(real_npz)
+    assert table.pixels.shape == (35_887, 48, 48)
+    assert [table.usage.count(use) for use in fer2013.USAGE] == [28_709, 3_589, 3_589]
+    counts = [4_953, 547, 5_121, 8_989, 6_077, 4_002, 6_198]
+    assert np.bincount(table.emotion).tolist() == counts
+
+
+@pytest.mark.slow
+def test_the_real_csv_equals_the_real_arrays(real_fer2013, real_npz, tmp_path):
+    path = tmp_path / "fer2013.csv"
+    subprocess.run([sys.executable, real_fer2013 / "unpack.py", path], check=True)
+    assert path.stat().st_size == 301_081_971  # the published file's
+    for ours, expected in zip(fer2013.read(path), fer2013.read(real_npz), strict=True):
+        assert np.array_equal(ours, expected)
