@@ -77,7 +77,7 @@ def train(
     say(lines, f"train {name} {variant} {seed}: {out}")
 
 
-def report(row: Mapping[str, float]) -> None:
+def report(row: Mapping[str, int | float]) -> None:
     """A line per epoch on standard error."""
     err.print(
         f"  epoch {row['epoch']:>3.0f}  loss {row['loss']:.4f}  train {row['train_accuracy']:.4f}  "

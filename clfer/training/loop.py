@@ -23,6 +23,9 @@ from clfer.training.schedule import learning_rate
 from clfer.training.tally import Tally
 
 
+Row = dict[str, int | float]  # an epoch in the history
+
+
 @dataclass
 class State:
     """All that a run is made of between two epochs; what resuming needs is `saved` and `restore`."""
@@ -30,7 +33,7 @@ class State:
     network: Network
     contrast: Contrast
     optimizer: torch.optim.Optimizer
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights of the selected epoch
     best_epoch: int = 0
 
@@ -60,7 +63,7 @@ def train(
     seed: int,
     checkpoint: Checkpoint,
     track: Track,
-    report: Callable[[Mapping[str, float]], None],
+    report: Callable[[Row], None],
 ) -> State:
     """Train one variant with one seed; `best` holds the weights of the epoch that was selected.
 
@@ -98,7 +101,7 @@ def train_epoch(
     seed: int,
     epoch: int,
     track: Track,
-) -> dict[str, float]:
+) -> Row:
     """One pass over the training faces; the epoch's row of the history.
 
     All random numbers of an epoch are drawn beforehand, a row for each face, so that a face's
@@ -156,7 +159,7 @@ def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
 
 def look(
     network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str
-) -> dict[str, float]:
+) -> Row:
     """Mean cross-entropy and accuracy on a split, for the history."""
     probability = predict(network, faces, examples.face, recipe, precision(recipe, faces.device))
     right = probability.argmax(1) == examples.label
@@ -167,7 +170,7 @@ def look(
     }
 
 
-def select(state: State, row: dict[str, float], criterion: str, epoch: int) -> None:
+def select(state: State, row: Row, criterion: str, epoch: int) -> None:
     """Record an epoch and keep its weights if it is the first with the highest value of the criterion."""
     if all(row[criterion] > past[criterion] for past in state.history):
         weights = state.network.state_dict()

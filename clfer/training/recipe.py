@@ -1,6 +1,6 @@
 """How a network is trained: the `train` block of parameters, as a dataset's `recipe` overrides it."""
 
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,7 @@ class Recipe(View, Augmentation):
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
 
     @model_validator(mode="after")
-    def _window_fits(self) -> Self:
+    def _window_fits(self) -> "Recipe":
         if self.crop > self.resize:
             raise ValueError(f"crop: expected at most resize = {self.resize}, found {self.crop}")
         return self

@@ -46,7 +46,7 @@ class Tally:
         broken = (~self.losses.isfinite().all(dim=1)).nonzero()
         return int(broken[0]) if len(broken) else None
 
-    def means(self) -> dict[str, float]:
+    def means(self) -> dict[str, int | float]:
         """Columns of the history."""
         parts = self.losses.double().mean(dim=0).tolist()
         names = ("loss_cls", "loss_fm", "loss_bs")
