@@ -62,3 +62,22 @@ def _groups(images: pl.DataFrame) -> dict[str, int]:
         "images": sum(groups["size"]),
         "conflicting_labels": len(groups.filter(pl.col("label") > 1)),
     }
+
+
+def describe(found: dict[str, Any]) -> list[str]:
+    """What `leakage` counted, in a few lines."""
+    images, test, val = (
+        found[key] for key in ("images", "test_copied_in_train_or_val", "val_copied_in_train")
+    )
+    sizes = ", ".join(f"{name} {images[name]['used']:,}" for name in SPLITS)
+    before = ", ".join(f"{name} {images[name]['published']:,}" for name in SPLITS)
+    groups = found["groups"]
+    unused = ", ".join(f"{count:,} {reason}" for reason, count in found["unused"].items())
+    return [
+        f"used: {sizes} (published with a label: {before})",
+        f"leakage as published: {test['images']:,} of {test['of']:,} test images also stand in train "
+        f"or val, {val['images']:,} of {val['of']:,} val images in train",
+        f"{groups['groups']:,} groups of identical images, {groups['conflicting_labels']:,} of them "
+        "with conflicting labels",
+        f"unused: {unused or 'none'}",
+    ]
