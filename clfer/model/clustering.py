@@ -49,7 +49,9 @@ def plus_plus(
     for draw in uniform[:, 1:].unbind(dim=1):
         nearest = torch.minimum(nearest, (points - start[-1]).square().sum(-1))
         mass = nearest.cumsum(dim=1)  # [B, N]
-        chosen = (mass <= draw.unsqueeze(1) * mass[:, -1:]).sum(dim=1, keepdim=True).clamp(max=count - 1)
+        chosen = (
+            (mass <= draw.unsqueeze(1) * mass[:, -1:]).sum(dim=1, keepdim=True).clamp(max=count - 1)
+        )
         start.append(_take(points, chosen))
     return torch.cat(start, dim=1)
 

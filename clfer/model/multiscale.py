@@ -5,6 +5,10 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+WIDTH = 64  # channels of the convolution block
+GRID = 4  # side of the pooled map
 
 
 class MultiScale(nn.Module):
@@ -16,23 +20,24 @@ class MultiScale(nn.Module):
     the same weights in another order (`shuffled_weight`): nothing is shuffled here.
 
     Where the paper says "convolution block" we take convolution, batch normalisation and ReLU; the average
-    pooling is global; W is one vector for all layers, as eq. 8 gives it no index. No statistic of the
-    batch enters a prediction: an image's F is the same alone and in any batch.
+    pooling goes to a grid of 4 x 4, flattened and reduced by the 1 x 1 convolution, so that where in the
+    face a response lies is not lost; W is one vector for all layers, as eq. 8 gives it no index. No
+    statistic of the batch enters a prediction: an image's F is the same alone and in any batch.
     """
 
     def __init__(self, channels: Sequence[int], fd: int) -> None:
         super().__init__()
         kernels = [2 ** (len(channels) - 1 - j) for j in range(len(channels))]
-        self.blocks = nn.ModuleList(
-            [_block(c, fd, k) for c, k in zip(channels, kernels, strict=True)]
-        )
-        self.reduce = nn.ModuleList([nn.Linear(fd, fd) for _ in channels])  # Conv 1x1 of a vector
+        self.blocks = nn.ModuleList([_block(c, k) for c, k in zip(channels, kernels, strict=True)])
+        # the 1 x 1 convolution of a flattened map
+        self.reduce = nn.ModuleList([nn.Linear(WIDTH * GRID**2, fd) for _ in channels])
         self.attention = nn.Linear(fd, 1, bias=False)  # W of eq. 8
 
     def reshape(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B L fd"]:
         """f'_j of every layer (eq. 8)."""
-        pooled = [block(f).mean((-2, -1)) for block, f in zip(self.blocks, features, strict=True)]
-        return torch.stack([fc(p) for fc, p in zip(self.reduce, pooled, strict=True)], dim=1)
+        layers = zip(self.blocks, self.reduce, features, strict=True)
+        vectors = [fc(F.adaptive_avg_pool2d(block(f), GRID).flatten(1)) for block, fc, f in layers]
+        return torch.stack(vectors, dim=1)
 
     def weigh(self, reshaped: Float[Tensor, "B L fd"]) -> Float[Tensor, "B L 1"]:
         """mu_j in (0, 1) of every layer (eq. 8)."""
@@ -43,10 +48,10 @@ class MultiScale(nn.Module):
         return (self.weigh(reshaped) * reshaped).sum(dim=1)
 
 
-def _block(channels: int, fd: int, kernel: int) -> nn.Module:
+def _block(channels: int, kernel: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(channels, fd, kernel, stride=kernel, bias=False),
-        nn.BatchNorm2d(fd),
+        nn.Conv2d(channels, WIDTH, kernel, stride=kernel, bias=False),
+        nn.BatchNorm2d(WIDTH),
         nn.ReLU(inplace=True),
     )
 

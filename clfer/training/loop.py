@@ -157,9 +157,7 @@ def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=wanted == "bfloat16")
 
 
-def look(
-    network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str
-) -> Row:
+def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:
     """Mean cross-entropy and accuracy on a split, for the history."""
     probability = predict(network, faces, examples.face, recipe, precision(recipe, faces.device))
     right = probability.argmax(1) == examples.label

@@ -15,8 +15,9 @@ def literal(module, features, j):
     convolution, norm, _ = module.blocks[j]
     shuffled = F.pixel_shuffle(features[j], r)
     maps = F.conv2d(shuffled, shuffled_weight(convolution.weight, r), stride=8)
-    vector = F.relu(norm(maps)).mean((-2, -1))
-    return module.reduce[j](vector)
+    pooled = F.adaptive_avg_pool2d(F.relu(norm(maps)), 4)
+    weight = module.reduce[j].weight[:, :, None, None]  # a 1 x 1 convolution of the flattened map
+    return F.conv2d(pooled.reshape(2, -1, 1, 1), weight, module.reduce[j].bias).flatten(1)
 
 
 @pytest.mark.parametrize("side", [4, 7])
