@@ -7,20 +7,19 @@ import numpy as np
 import polars as pl
 import torch
 import typer
-from clfer.splits import Split
 
 from clfer.figures import confusion
 from clfer.files import replacing
 from clfer.model.bundle import load
 from clfer.scoring.scores import scores
 from clfer.training.examples import Faces
-from clfer.training.loop import precision
+from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from pipeline import paths
 from pipeline.console import say, table
 from pipeline.data import device, examples
-from pipeline.params import dataset, settings
+from pipeline.params import block, dataset, settings
 
 
 def evaluate(
@@ -53,7 +52,7 @@ def evaluate(
         "evidence": module.EVIDENCE,
         "protocol": {
             "labels": module.protocol(settings(module.Labels, "datasets", name, "labels")),
-            "duplicates": settings(Split, "split").duplicates,
+            "duplicates": block("split", "duplicates"),
             "selected_on": recipe.select,
         },
     }

@@ -70,10 +70,10 @@ def settings(model: type[S], *keys: str, over: Mapping[str, Any] | None = None) 
 
 
 def dataset(name: str) -> ModuleType:
-    """The module that knows a dataset: one in clfer/datasets with a block of its own in params.yaml."""
+    """The module that knows a dataset: `dataset.py` in a folder of clfer/datasets named like its block."""
     block("datasets", name)
-    module = f"clfer.datasets.{name}"
-    if importlib.util.find_spec(module) is None:
+    module = f"clfer.datasets.{name}.dataset"
+    if importlib.util.find_spec(f"clfer.datasets.{name}") is None:
         raise InputError(f"datasets.{name}: there is no module {module} that reads it")
     return importlib.import_module(module)
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")

@@ -1,6 +1,7 @@
 """Stage significance: does a variant beat the baseline, over the seeds of the grid?"""
 
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,45 @@ def significance() -> None:
         settings=chosen,
     )
     text = markdown(summary)
-    with replacing(paths.PLOTS / "accuracy.png") as temporary:
-        accuracy.draw(summary, temporary)
-    for name in grid.datasets:
-        curves = {v: [_history(name, v, seed) for seed in grid.seeds] for v in grid.variants}
-        with replacing(paths.PLOTS / f"history-{name}.png") as temporary:
-            history.draw(curves, temporary)
+    _plot(summary, runs)
     with replacing(paths.TABLE) as temporary:
         temporary.write_text(text)
+    with replacing(paths.METRICS) as temporary:
+        temporary.write_text(json.dumps(_headline(summary), indent=2) + "\n")
     with replacing(paths.SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
     say(text.splitlines(), f"significance: {paths.SUMMARY}")
+
+
+def _headline(summary: dict[str, Any]) -> dict[str, Any]:
+    """The few numbers that `dvc metrics` and `dvc exp show` have room for."""
+    return {
+        name: {
+            "accuracy": {v: found["accuracy"]["mean"] for v, found in dataset["variants"].items()},
+            "p_holm": {c["a"]: c["p_holm"] for c in dataset["comparisons"] if c["primary"]},
+        }
+        for name, dataset in summary["datasets"].items()
+    }
+
+
+def _plot(summary: dict[str, Any], runs: Sequence[Run]) -> None:
+    """Pictures for people, and the tables that `dvc plots` draws its own from."""
+    with replacing(paths.PLOTS / "accuracy.png") as temporary:
+        accuracy.draw(summary, temporary)
+    curves: dict[str, dict[str, list[pl.DataFrame]]] = {}
+    for run in runs:
+        rows = pl.read_csv(paths.run(run.dataset, run.variant, run.seed) / "history.csv")
+        curves.setdefault(run.dataset, {}).setdefault(run.variant, []).append(rows)
+        cell = f"{run.dataset}-{run.variant}-{run.seed}.csv"
+        with replacing(paths.PLOTS / "history" / cell) as temporary:
+            rows.write_csv(temporary)
+        with replacing(paths.PLOTS / "confusion" / cell) as temporary:
+            run.predictions.select(pl.col("label").alias("actual"), "predicted").write_csv(
+                temporary
+            )
+    for dataset, variants in curves.items():
+        with replacing(paths.PLOTS / f"history-{dataset}.png") as temporary:
+            history.draw(variants, temporary)
 
 
 def _scores(folder: Path) -> dict[str, Any]:
@@ -57,7 +86,3 @@ def _scores(folder: Path) -> dict[str, Any]:
             f"{folder}/scores.json is missing; `dvc repro`, or train and evaluate that cell"
         ) from error
     return scores
-
-
-def _history(dataset: str, variant: str, seed: int) -> pl.DataFrame:
-    return pl.read_csv(paths.run(dataset, variant, seed) / "history.csv")

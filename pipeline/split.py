@@ -6,11 +6,11 @@ from typing import Annotated
 import numpy as np
 import polars as pl
 import typer
-from clfer.splits import Split
-from clfer.splits import split as divide
 
 from clfer import audit
 from clfer.files import replacing
+from clfer.splits import Split
+from clfer.splits import split as divide
 from pipeline import paths
 from pipeline.console import say
 from pipeline.params import dataset, settings

@@ -5,8 +5,10 @@ import polars as pl
 import pytest
 
 from clfer.audit import leakage
-from clfer.datasets import fer2013, ferplus, votefiles
-from clfer.datasets.ferplus_files import LAYOUT
+from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets.fer2013 import votefiles
+from clfer.datasets.ferplus import dataset as ferplus
+from clfer.datasets.ferplus.files import LAYOUT
 from clfer.splits import Split, split
 from clfer.votes import with_labels
 

@@ -11,17 +11,18 @@ from torch.nn import functional as F
 from clfer.errors import InputError
 from clfer.faces.views import DRAWS, augmented
 from clfer.model.backbone import check_input
-from clfer.model.network import Contrast, Network, build
+from clfer.model.method import Contrast, build
+from clfer.model.network import Network
 from clfer.model.variant import Variant
 from clfer.progress import Track
 from clfer.randomness import generator
 from clfer.training.checkpoints import Checkpoint
 from clfer.training.examples import Examples, Faces, class_weights, order
+from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from clfer.training.schedule import learning_rate
 from clfer.training.tally import Tally
-
 
 Row = dict[str, int | float]  # an epoch in the history
 
@@ -147,14 +148,6 @@ def train_epoch(
             f"a finite loss; lower train.lr (now {recipe.lr}) and start again"
         )
     return {"epoch": epoch + 1, "lr": rate, **tally.means()}
-
-
-def precision(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """bfloat16 where the recipe says so, or on a GPU where it leaves the choice."""
-    wanted = (
-        "bfloat16" if recipe.precision == "auto" and device.type == "cuda" else recipe.precision
-    )
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted == "bfloat16")
 
 
 def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:

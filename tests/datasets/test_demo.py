@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
-from clfer.datasets import demo
+from clfer.datasets.demo import dataset as demo
 from clfer.expressions import FER2013, FERPLUS, FERPLUS_VOTES
 from clfer.progress import silent
 

@@ -5,7 +5,7 @@ import pytest
 from skimage.feature import hog
 from sklearn.linear_model import LogisticRegression
 
-from clfer.datasets.drawn import anatomy, drawing, raters, rows
+from clfer.datasets.demo import anatomy, drawing, raters, rows
 from clfer.expressions import FERPLUS, FERPLUS_VOTES
 
 

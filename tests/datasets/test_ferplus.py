@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from clfer.datasets import fer2013, ferplus
-from clfer.datasets.ferplus_files import LAYOUT, TABLE
+from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets.ferplus import dataset as ferplus
+from clfer.datasets.ferplus.files import LAYOUT, TABLE
 from clfer.errors import InputError
 from clfer.progress import silent
 

@@ -2,7 +2,7 @@ import hashlib
 
 import pytest
 
-from clfer.datasets.published import Published, obtain
+from clfer.datasets.ferplus.published import Published, obtain
 from clfer.errors import InputError
 
 BYTES, OTHERS = b"name,votes\n", b"<html>sorry</html>"

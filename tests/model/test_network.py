@@ -6,7 +6,7 @@ from variants import BASELINE, CLFM_SETTINGS, OURS, small
 
 from clfer.errors import InputError
 from clfer.model.backbone import Encoder, check_input, load_weights
-from clfer.model.network import build
+from clfer.model.method import build
 
 
 @pytest.mark.parametrize("variant", [BASELINE, OURS], ids=["baseline", "ours"])

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from clfer import expressions, votes
-from clfer.datasets import fer2013
-from clfer.datasets.drawn import formats, raters
-from clfer.datasets.drawn.rows import Row, faces_shown, row
+from clfer.datasets.demo import formats, raters
+from clfer.datasets.demo.rows import Row, faces_shown, row
+from clfer.datasets.fer2013 import reader as fer2013
 from clfer.progress import Track
 from clfer.settings import Settings
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from clfer.datasets.drawn.anatomy import Features
-from clfer.datasets.drawn.appearance import Person
-from clfer.datasets.drawn.canvas import Points, oval
+from clfer.datasets.demo.anatomy import Features
+from clfer.datasets.demo.appearance import Person
+from clfer.datasets.demo.canvas import Points, oval
 
 EYES_Y, BROWS_Y, MOUTH_Y = -4.0, -9.3, 11.0
 NOSE_DEPTH = 4.0  # of its tip, in front of the face

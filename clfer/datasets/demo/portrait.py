@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from clfer.datasets.drawn import head
-from clfer.datasets.drawn.anatomy import Features
-from clfer.datasets.drawn.appearance import Person
-from clfer.datasets.drawn.canvas import Canvas, Points, curve, oval
-from clfer.datasets.drawn.creases import creases
-from clfer.datasets.drawn.mouth import mouth
-from clfer.datasets.drawn.places import BROWS_Y, EYES_Y, NOSE_DEPTH, SIDES, nose_y, outline
+from clfer.datasets.demo import head
+from clfer.datasets.demo.anatomy import Features
+from clfer.datasets.demo.appearance import Person
+from clfer.datasets.demo.canvas import Canvas, Points, curve, oval
+from clfer.datasets.demo.creases import creases
+from clfer.datasets.demo.mouth import mouth
+from clfer.datasets.demo.places import BROWS_Y, EYES_Y, NOSE_DEPTH, SIDES, nose_y, outline
 
 
 def draw(canvas: Canvas, who: Person, face: Features) -> None:

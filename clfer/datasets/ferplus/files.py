@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from clfer.datasets import fer2013
-from clfer.datasets.published import Published
+from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets.ferplus.published import Published
 from clfer.errors import InputError
 
 KAGGLE = (

@@ -3,9 +3,9 @@
 import numpy as np
 from jaxtyping import Float
 
-from clfer.datasets.drawn.appearance import Person
-from clfer.datasets.drawn.canvas import Points, Pose, black, curve, oval
-from clfer.datasets.drawn.places import EYES_Y, MOUTH_Y, SIDES
+from clfer.datasets.demo.appearance import Person
+from clfer.datasets.demo.canvas import Points, Pose, black, curve, oval
+from clfer.datasets.demo.places import EYES_Y, MOUTH_Y, SIDES
 
 Grey = Float[np.ndarray, "48 48"]
 Shape = tuple[Points, float]  # an outline and its tone

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from clfer.datasets.fer2013_csv import USAGE
+from clfer.datasets.fer2013.rows import USAGE
 from clfer.errors import InputError
 from clfer.expressions import FERPLUS_VOTES
 

@@ -3,10 +3,10 @@
 import numpy as np
 from jaxtyping import Float
 
-from clfer.datasets.drawn.anatomy import Features
-from clfer.datasets.drawn.appearance import Person
-from clfer.datasets.drawn.canvas import Canvas, Points
-from clfer.datasets.drawn.places import MOUTH_Y, mouth_corners
+from clfer.datasets.demo.anatomy import Features
+from clfer.datasets.demo.appearance import Person
+from clfer.datasets.demo.canvas import Canvas, Points
+from clfer.datasets.demo.places import MOUTH_Y, mouth_corners
 
 Heights = Float[np.ndarray, "25"]
 # Along the mouth: -1 at its left corner, 1 at its right one.

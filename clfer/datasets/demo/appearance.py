@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.ndimage import gaussian_filter
 
-from clfer.datasets.drawn.canvas import SIZE, Pose
+from clfer.datasets.demo.canvas import SIZE, Pose
 
 HAIR = ("bald", "short", "fringe", "parted", "long", "curly", "receding")
 # Occluders, and how much of what raters look at each one hides.

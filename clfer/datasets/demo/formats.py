@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from clfer.datasets.drawn.canvas import SIZE
-from clfer.datasets.drawn.rows import Row
+from clfer.datasets.demo.canvas import SIZE
+from clfer.datasets.demo.rows import Row
 from clfer.expressions import FER2013, FERPLUS, FERPLUS_VOTES
 from clfer.files import replacing
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
-from clfer.datasets.drawn import drawing, raters
+from clfer.datasets.demo import drawing, raters
 
 # Shares of the drawn expressions: unbalanced as in real data, none rare. What is left has no face.
 SHARES = {

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from clfer.datasets.drawn.anatomy import Features
-from clfer.datasets.drawn.appearance import Person
-from clfer.datasets.drawn.canvas import Canvas, curve, oval
-from clfer.datasets.drawn.places import EYES_Y, MOUTH_Y, SIDES, outline
+from clfer.datasets.demo.anatomy import Features
+from clfer.datasets.demo.appearance import Person
+from clfer.datasets.demo.canvas import Canvas, curve, oval
+from clfer.datasets.demo.places import EYES_Y, MOUTH_Y, SIDES, outline
 
 # Where hair meets the forehead, left to right: x in half widths of the head, y in px.
 HAIRLINES = {

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from scipy.ndimage import gaussian_filter
 
-from clfer.datasets.drawn import anatomy, appearance, creases, occlusion, places, portrait
-from clfer.datasets.drawn.canvas import SIZE, Canvas, Pose, black
+from clfer.datasets.demo import anatomy, appearance, creases, occlusion, places, portrait
+from clfer.datasets.demo.canvas import SIZE, Canvas, Pose, black
 
 Grey = Float[np.ndarray, "48 48"]
 Picture = UInt8[np.ndarray, "48 48"]

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from clfer.datasets.drawn.anatomy import Features
-from clfer.datasets.drawn.appearance import Person
-from clfer.datasets.drawn.canvas import Canvas, Points, curve, oval
-from clfer.datasets.drawn.places import EYES_Y, MOUTH_Y, SIDES, mouth_corners
+from clfer.datasets.demo.anatomy import Features
+from clfer.datasets.demo.appearance import Person
+from clfer.datasets.demo.canvas import Canvas, Points, curve, oval
+from clfer.datasets.demo.places import EYES_Y, MOUTH_Y, SIDES, mouth_corners
 
 Crease = tuple[Points, float, float]  # a line, its darkness 0..1, its width in px
 FAINT = 0.08  # not worth a line

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from clfer.datasets import archives, fer2013_csv
-from clfer.datasets.fer2013_csv import SIDE, USAGE, Fer2013
+from clfer.datasets.fer2013 import archives
+from clfer.datasets.fer2013 import rows as fer2013_csv
+from clfer.datasets.fer2013.rows import SIDE, USAGE, Fer2013
 
 # What goes with the faces, so that a dataset in these formats needs one import.
-from clfer.datasets.votefiles import read_layout as read_layout
-from clfer.datasets.votefiles import read_votes as read_votes
+from clfer.datasets.fer2013.votefiles import read_layout as read_layout
+from clfer.datasets.fer2013.votefiles import read_votes as read_votes
 from clfer.errors import InputError
 from clfer.expressions import FER2013 as EMOTIONS
 

@@ -14,10 +14,10 @@ import polars as pl
 from jaxtyping import UInt8
 
 from clfer import expressions, votes
-from clfer.datasets import fer2013
-from clfer.datasets.ferplus_files import LAYOUT, MICROSOFT, TABLE, placed, verify
-from clfer.datasets.published import obtain
-from clfer.datasets.votefiles import read_layout, read_votes
+from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets.fer2013.votefiles import read_layout, read_votes
+from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, verify
+from clfer.datasets.ferplus.published import obtain
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.progress import Track

@@ -1,0 +1,38 @@
+"""Which of our own files a module imports, directly or not, wherever in it the import stands."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+OURS = ("clfer", "pipeline")
+
+
+def closure(module: Path) -> set[Path]:
+    """The module and all of ours behind it, as paths from the root; empty __init__ files left out."""
+    found: set[Path] = set()
+    waiting = [module]
+    while waiting:
+        path = waiting.pop()
+        if path in found or not (ROOT / path).read_text().strip():
+            continue
+        found.add(path)
+        for node in ast.walk(ast.parse((ROOT / path).read_text())):
+            waiting.extend(_named(node))
+    return found
+
+
+def _named(node: ast.AST) -> list[Path]:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    else:
+        return []
+    files = []
+    for name in names:
+        if name.split(".")[0] in OURS:
+            path = Path(*name.split("."))
+            files += [
+                p for p in (path.with_suffix(".py"), path / "__init__.py") if (ROOT / p).exists()
+            ]
+    return files
