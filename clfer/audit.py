@@ -75,9 +75,9 @@ def describe(found: dict[str, Any]) -> list[str]:
     unused = ", ".join(f"{count:,} {reason}" for reason, count in found["unused"].items())
     return [
         f"used: {sizes} (published with a label: {before})",
-        f"leakage as published: {test['images']:,} of {test['of']:,} test images also stand in train "
-        f"or val, {val['images']:,} of {val['of']:,} val images in train",
-        f"{groups['groups']:,} groups of identical images, {groups['conflicting_labels']:,} of them "
-        "with conflicting labels",
+        f"leakage as published: {test['images']:,} of {test['of']:,} test images also stand in "
+        f"train or val, {val['images']:,} of {val['of']:,} val images in train",
+        f"{groups['groups']:,} groups of identical images, {groups['conflicting_labels']:,} of "
+        "them with conflicting labels",
         f"unused: {unused or 'none'}",
     ]

@@ -14,14 +14,16 @@ def key(*parts: int | str) -> int:
 
 
 def generator(*parts: int | str) -> torch.Generator:
-    """A CPU generator for one purpose. Never keyed by the variant: runs of equal seed are then paired,
-    that is, see the same order, augmentation and initial weights of the parts that they share."""
+    """A CPU generator for one purpose. Never keyed by the variant: runs of equal seed are then
+    paired, that is, see the same order, augmentation and initial weights of the parts that they
+    share.
+    """
     return torch.Generator().manual_seed(key(*parts))
 
 
 @contextmanager
 def seeded(*parts: int | str) -> Iterator[None]:
-    """Initialise modules inside the block from their own stream; the global one is left as it was."""
+    """Initialise modules in the block from their own stream; the global one stays as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(*parts))
         yield

@@ -4,6 +4,8 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """A block of parameters: frozen, every key required, unknown keys refused. Defaults stand in params.yaml."""
+    """A block of parameters: frozen, every key required, unknown keys refused. Defaults stand in
+    params.yaml.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

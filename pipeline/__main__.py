@@ -1,4 +1,4 @@
-"""`python -m pipeline <stage>`: what dvc.yaml calls, so that a queued experiment runs its own code."""
+"""`python -m pipeline <stage>`, as dvc.yaml calls it: a queued experiment runs its own code."""
 
 from pipeline.app import main
 

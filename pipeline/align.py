@@ -18,9 +18,11 @@ def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     module = dataset(name)
     alignment = settings(Alignment, "datasets", name, "faces")
     find = Detector(alignment.weights) if alignment.detector == "insightface" else None
-    landmarks = pl.read_parquet(paths.labels(name), columns=["landmarks"])["landmarks"].to_list()
+    raw = paths.existing(paths.raw(name), f"download {name}")
+    labels = paths.existing(paths.labels(name), f"relabel {name}")
+    landmarks = pl.read_parquet(labels, columns=["landmarks"])["landmarks"].to_list()
     array = paths.faces(name)
-    table = pack(module.images(paths.raw(name)), landmarks, alignment, find, array, track)
+    table = pack(module.images(raw), landmarks, alignment, find, array, track)
     with replacing(array.with_suffix(".parquet")) as temporary:
         table.write_parquet(temporary)
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"

@@ -28,7 +28,8 @@ def clfer(
 ) -> None:
     """Cross-layer contrastive learning for facial expression recognition.
 
-    Each stage reads params.yaml and the files of the stage before it; `dvc repro` runs all that is out of date.
+    Each stage reads params.yaml and the files of the stage before it; `dvc repro` runs all that is
+    out of date.
     """
     if version:
         typer.echo(__version__)
@@ -36,7 +37,9 @@ def clfer(
 
 
 def _add(stage: str, summary: str) -> None:
-    """A command that imports its stage when it is called: torch takes seconds, and help shall not wait for it."""
+    """A command that imports its stage when it is called: torch takes seconds, and help shall not
+    wait for it.
+    """
 
     @app.command(
         stage,

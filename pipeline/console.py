@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.progress import track as bar
 from rich.table import Table
 
@@ -34,7 +35,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     """A table with its first column to the left and numbers to the right."""
     grid = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for i, column in enumerate(columns):
-        grid.add_column(column, justify="right" if i else "left")
+        grid.add_column(column, justify="right" if i else "left", no_wrap=True)
     for row in rows:
         grid.add_row(*row)
     out.print(grid)
+
+
+def page(markdown: str) -> None:
+    """Markdown, with its tables and headings drawn."""
+    out.print(Markdown(markdown))

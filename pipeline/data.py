@@ -2,11 +2,21 @@
 
 import os
 
+import numpy as np
 import polars as pl
 import torch
+from jaxtyping import UInt8
 
 from clfer.errors import InputError
 from clfer.training.examples import Examples
+from pipeline import paths
+
+
+def cached(dataset: str) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:
+    """The split table and the memory-mapped faces of a dataset."""
+    split = paths.existing(paths.split(dataset), f"split {dataset}")
+    faces = paths.existing(paths.faces(dataset), f"align {dataset}")
+    return pl.read_parquet(split), np.load(faces, mmap_mode="r")
 
 
 def examples(split: pl.DataFrame, part: str) -> Examples:
@@ -20,7 +30,9 @@ def examples(split: pl.DataFrame, part: str) -> Examples:
 
 
 def device() -> torch.device:
-    """The GPU if there is one, or what CLFER_DEVICE names. It changes no setting, so it is no parameter."""
+    """The GPU if there is one, or what CLFER_DEVICE names. It changes no setting, so it is no
+    parameter.
+    """
     name = os.environ.get("CLFER_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
     try:
         torch.empty(0, device=name)

@@ -18,7 +18,7 @@ from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from pipeline import paths
 from pipeline.console import say, table
-from pipeline.data import device, examples
+from pipeline.data import cached, device, examples
 from pipeline.params import block, dataset, settings
 
 
@@ -29,9 +29,10 @@ def evaluate(
 ) -> None:
     """Predict the test images with one trained model and score it under results/."""
     module = dataset(name)
-    network, card = load(paths.run(name, variant, seed) / "model.safetensors")
-    split = pl.read_parquet(paths.split(name))
-    faces = Faces(np.load(paths.faces(name), mmap_mode="r"), device(), memory=8.0)
+    model = paths.run(name, variant, seed) / "model.safetensors"
+    network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
+    split, stored = cached(name)
+    faces = Faces(stored, device(), memory=8.0)
     network.to(faces.device).to(memory_format=torch.channels_last)
     recipe = Recipe.model_validate(card.provenance["recipe"])
     probability = predict(
@@ -67,7 +68,7 @@ def evaluate(
         confusion.draw(counts, card.classes, f"{name} {variant}, seed {seed}", temporary)
     with replacing(out / "scores.json") as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
-    columns = [c[:8] for c in card.classes]
+    columns = [c[:4] for c in card.classes]  # eight of them fit a terminal of 80 columns
     table(
         f"{name} {variant} {seed}: rows are the actual class, columns the predicted one",
         ["", *columns, "recall"],
@@ -79,8 +80,8 @@ def evaluate(
     low, high = found["accuracy_ci95"]
     say(
         [
-            f"accuracy {found['accuracy']:.4f} [{low:.4f}, {high:.4f}] on {found['images']:,} images, "
-            f"UAR {found['uar']:.4f}, macro-F1 {found['macro_f1']:.4f}, ECE {found['ece']:.4f}"
+            f"accuracy {found['accuracy']:.4f} [{low:.4f}, {high:.4f}], {found['images']:,} images",
+            f"UAR {found['uar']:.4f}, macro-F1 {found['macro_f1']:.4f}, ECE {found['ece']:.4f}",
         ],
         f"evaluate {name} {variant} {seed}: {out}",
     )

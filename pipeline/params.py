@@ -57,7 +57,7 @@ def block(*keys: str) -> Any:
 
 
 def settings(model: type[S], *keys: str, over: Mapping[str, Any] | None = None) -> S:
-    """The block under `keys` as validated settings, with the entries of `over` instead of its own."""
+    """The block under `keys` as validated settings, entries of `over` instead of its own."""
     values = block(*keys)
     if not isinstance(values, dict):
         raise InputError(
@@ -70,7 +70,9 @@ def settings(model: type[S], *keys: str, over: Mapping[str, Any] | None = None) 
 
 
 def dataset(name: str) -> ModuleType:
-    """The module that knows a dataset: `dataset.py` in a folder of clfer/datasets named like its block."""
+    """The module that knows a dataset: `dataset.py` in a folder of clfer/datasets named like its
+    block.
+    """
     block("datasets", name)
     module = f"clfer.datasets.{name}.dataset"
     if importlib.util.find_spec(f"clfer.datasets.{name}") is None:

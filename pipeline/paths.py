@@ -3,10 +3,21 @@
 import os
 from pathlib import Path
 
+from clfer.errors import InputError
+
 METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")
+
+
+def existing(path: Path, stage: str) -> Path:
+    """The path; InputError where nothing is there, naming the command that writes it."""
+    if not path.exists():
+        raise InputError(
+            f"{path} is missing; `clfer {stage}` writes it, and `dvc repro` all at once"
+        )
+    return path
 
 
 def raw(dataset: str) -> Path:
@@ -36,6 +47,7 @@ def results(dataset: str, variant: str, seed: int) -> Path:
 
 
 def scratch(fingerprint: str) -> Path:
-    """State of an interrupted run: outside DVC's outputs, which it deletes before a stage starts, and in the
-    original checkout also when DVC runs the stage in a temporary copy."""
+    """State of an interrupted run: outside DVC's outputs, which it deletes before a stage starts,
+    and in the original checkout also when DVC runs the stage in a temporary copy.
+    """
     return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / fingerprint

@@ -15,7 +15,7 @@ def relabel(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     """Turn a dataset's published labels or votes into data/labels/DATASET.parquet."""
     module = dataset(name)
     labels = settings(module.Labels, "datasets", name, "labels")
-    table = module.label(paths.raw(name), labels)
+    table = module.label(paths.existing(paths.raw(name), f"download {name}"), labels)
     with replacing(paths.labels(name)) as temporary:
         table.write_parquet(temporary)
     kept = table.drop_nulls("label")

@@ -8,14 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from clfer.errors import InputError
 from clfer.figures import accuracy, history
 from clfer.files import replacing
 from clfer.scoring.grid import Run
 from clfer.scoring.report import markdown
 from clfer.scoring.summary import Significance, summarise
 from pipeline import paths
-from pipeline.console import say
+from pipeline.console import page, say
 from pipeline.params import Run as Grid
 from pipeline.params import settings
 
@@ -43,7 +42,8 @@ def significance() -> None:
         temporary.write_text(json.dumps(_headline(summary), indent=2) + "\n")
     with replacing(paths.SUMMARY) as temporary:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
-    say(text.splitlines(), f"significance: {paths.SUMMARY}")
+    page(text)
+    say([f"the table: {paths.TABLE}", f"plots: {paths.PLOTS}"], f"significance: {paths.SUMMARY}")
 
 
 def _headline(summary: dict[str, Any]) -> dict[str, Any]:
@@ -79,10 +79,6 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run]) -> None:
 
 def _scores(folder: Path) -> dict[str, Any]:
     """The scores of one cell of the grid."""
-    try:
-        scores: dict[str, Any] = json.loads((folder / "scores.json").read_text())
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{folder}/scores.json is missing; `dvc repro`, or train and evaluate that cell"
-        ) from error
+    path = paths.existing(folder / "scores.json", f"evaluate {' '.join(folder.parts[1:])}")
+    scores: dict[str, Any] = json.loads(path.read_text())
     return scores

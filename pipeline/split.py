@@ -20,10 +20,11 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
     module = dataset(name)
     chosen = settings(Split, "split")
-    array = paths.faces(name)
+    array = paths.existing(paths.faces(name), f"align {name}")
+    labels = paths.existing(paths.labels(name), f"relabel {name}")
     faces = pl.read_parquet(array.with_suffix(".parquet"))
     table = (
-        pl.read_parquet(paths.labels(name), columns=["row", "usage", "label", "target"])
+        pl.read_parquet(labels, columns=["row", "usage", "label", "target"])
         .join(faces.select("row", "face"), on="row", how="left", maintain_order="left")
         .with_columns(pl.col("usage").replace_strict(module.SPLITS).alias("published"))
         .drop("usage")

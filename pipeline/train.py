@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-import numpy as np
 import polars as pl
 import torch
 import typer
@@ -18,7 +17,7 @@ from clfer.training.loop import train as fit
 from clfer.training.recipe import Recipe
 from pipeline import paths
 from pipeline.console import err, say, track
-from pipeline.data import device, examples
+from pipeline.data import cached, device, examples
 from pipeline.params import block, settings
 
 
@@ -37,7 +36,7 @@ def train(
     """Train one variant with one seed and keep its model and history under runs/."""
     recipe = settings(Recipe, "train", over=block("datasets", name, "recipe"))
     chosen = settings(Variant, "variants", variant)
-    split, stored = pl.read_parquet(paths.split(name)), np.load(paths.faces(name), mmap_mode="r")
+    split, stored = cached(name)
     parts = ("train", "val", "test") if recipe.select == "test" else ("train", "val")
     splits = {part: examples(split, part) for part in parts}
     digests = [sha256(paths.split(name)), sha256(paths.faces(name))]
@@ -70,7 +69,8 @@ def train(
         bundle = card(classes, recipe.backbone, recipe.stem, chosen, recipe, provenance)
         save(state.best, bundle, out / "model.safetensors")
     lines = [
-        f"{len(splits['train']):,} images, {recipe.epochs} epochs of {recipe.backbone} at {recipe.crop} px",
+        f"{len(splits['train']):,} images, {recipe.epochs} epochs of {recipe.backbone} "
+        f"at {recipe.crop} px",
         f"epoch {state.best_epoch} selected on {recipe.select}: "
         + ", ".join(f"{part} accuracy {best[f'{part}_accuracy']:.4f}" for part in parts),
     ]

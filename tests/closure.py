@@ -8,7 +8,7 @@ OURS = ("clfer", "pipeline")
 
 
 def closure(module: Path) -> set[Path]:
-    """The module and all of ours behind it, as paths from the root; empty __init__ files left out."""
+    """The module and all of ours behind it, as paths from the root; empty files left out."""
     found: set[Path] = set()
     waiting = [module]
     while waiting:

@@ -5,8 +5,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from skimage.transform import SimilarityTransform
 
-# Where ArcFace (Deng et al. 2019) wants the eyes, the nose and the corners of the mouth, as shares of
-# the crop's side: (x, y), left to right as seen in the picture.
+# Where ArcFace (Deng et al. 2019) wants the eyes, the nose and the corners of the mouth, as shares
+# of the crop's side: (x, y), left to right as seen in the picture.
 TEMPLATE = np.array(
     [
         (38.2946, 51.6963),
@@ -21,7 +21,8 @@ TEMPLATE = np.array(
 def transform(
     landmarks: Float[np.ndarray, "5 2"], size: int, margin: float
 ) -> Float[np.ndarray, "2 3"]:
-    """The similarity (rotation, scale, shift) that takes landmarks closest to the template, least squares.
+    """The similarity (rotation, scale, shift) that takes landmarks closest to the template, least
+    squares.
 
     `margin`: share of the crop's side left free on each side beyond the template's own frame.
     """

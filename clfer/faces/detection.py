@@ -17,9 +17,9 @@ BORDER = 0.5  # share of the side put around a small picture: a face that fills 
 class Detector:
     """The five landmarks of the face in a picture, if there is one.
 
-    weights: an SCRFD model as .onnx (det_*.onnx of insightface's packs); None looks into insightface's
-    own folder. Raises InputError where there is none. insightface's models are for non-commercial
-    research only.
+    weights: an SCRFD model as .onnx (det_*.onnx of insightface's packs); None looks into
+    insightface's own folder. Raises InputError where there is none. insightface's models are for
+    non-commercial research only.
     """
 
     def __init__(self, weights: Path | None) -> None:
@@ -36,7 +36,9 @@ class Detector:
         self.model.prepare(ctx_id=-1, input_size=(INPUT, INPUT), det_thresh=THRESHOLD)
 
     def __call__(self, image: UInt8[np.ndarray, "H W *C"]) -> Float[np.ndarray, "5 2"] | None:
-        """Landmarks (x, y) in pixels of `image`, of the face that is largest and nearest to the middle."""
+        """Landmarks (x, y) in pixels of `image`, of the face that is largest and nearest to the
+        middle.
+        """
         colour: Any = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)
         height, width = colour.shape[:2]
         around = round(BORDER * max(height, width)) if max(height, width) < INPUT else 0
@@ -62,7 +64,7 @@ def _installed() -> Path:
     found = sorted(folder.glob("**/det_*.onnx"))
     if not found:
         raise InputError(
-            f"faces.weights: no det_*.onnx under {folder}; put a pack of insightface there (its models "
-            "are for non-commercial research), or name a file, or set detector to given or none"
+            f"faces.weights: no det_*.onnx under {folder}; put a pack of insightface there "
+            "(non-commercial research only), or name a file, or set detector to given or none"
         )
     return found[0]

@@ -40,9 +40,10 @@ def pack(
 ) -> pl.DataFrame:
     """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table says how each image fared.
 
-    images, landmarks: one each per row, landmarks as ten numbers (x, y) or None. Columns of the table:
-    `row`, `face` (index into the array, null where the image is rejected) and `outcome`: detected, given,
-    whole (detector none), or centre (no landmarks: the largest square in the middle).
+    images, landmarks: one each per row, landmarks as ten numbers (x, y) or None. Columns of the
+    table: `row`, `face` (index into the array, null where the image is rejected) and `outcome`:
+    detected, given, whole (detector none), or centre (no landmarks: the largest square in the
+    middle).
     """
     outcomes = []
     with replacing(path) as temporary:

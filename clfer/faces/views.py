@@ -1,8 +1,9 @@
 """From stored faces to the network's inputs, a batch at a time on whatever device the faces are on.
 
-Training sees a random window of the enlarged face, mirrored and partly erased (Sec. IV-A); everything else
-sees the window in the middle. Every random choice of a sample is a function of its own few uniform numbers, so
-that it does not matter who draws them, in what order, or in which process the sample is trained on.
+Training sees a random window of the enlarged face, mirrored and partly erased (Sec. IV-A);
+everything else sees the window in the middle. Every random choice of a sample is a function of its
+own few uniform numbers, so that it does not matter who draws them, in what order, or in which
+process the sample is trained on.
 
 Notation: B faces, S stored side, C stored channels (1 or 3), uniform numbers in [0, 1).
 """
@@ -30,7 +31,7 @@ class View(Settings):
 
 
 class Augmentation(Settings):
-    """Probabilities of mirroring and of erasing, and the largest share of the area that is erased."""
+    """Probabilities of mirroring and of erasing, and the largest share of the area erased."""
 
     flip: float = Field(ge=0, le=1)
     erasing: float = Field(ge=0, le=1)
@@ -52,7 +53,9 @@ def augmented(
     view: View,
     augmentation: Augmentation,
 ) -> Float[Tensor, "B 3 {view.crop} {view.crop}"]:
-    """A random window of each face, perhaps mirrored, perhaps with a rectangle erased (set to the mean)."""
+    """A random window of each face, perhaps mirrored, perhaps with a rectangle erased (set to the
+    mean).
+    """
     # whole pixels of the enlarged face, each offset equally likely
     steps = view.resize - view.crop + 1
     offset = (uniform[:, 0:2] * steps).floor() / max(steps - 1, 1)
@@ -94,7 +97,9 @@ def _normalise(pixels: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 3 H W"]:
 def _rectangle(
     uniform: Float[Tensor, "B 5"], side: int, augmentation: Augmentation
 ) -> Bool[Tensor, "B 1 {side} {side}"]:
-    """The pixels to erase: per sample none, or a rectangle of random area, aspect and place inside the image."""
+    """The pixels to erase: per sample none, or a rectangle of random area, aspect and place inside
+    the image.
+    """
     chosen = uniform[:, 0] < augmentation.erasing
     span = augmentation.erasing_area - SMALLEST_ERASED
     area = side**2 * (SMALLEST_ERASED + uniform[:, 1] * span)

@@ -1,4 +1,6 @@
-"""The encoder: a residual network of torchvision, read out after each of its four blocks (Sec. III-A)."""
+"""The encoder: a residual network of torchvision, read out after each of its four blocks (Sec.
+III-A).
+"""
 
 import pickle
 from pathlib import Path
@@ -6,7 +8,6 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
@@ -23,7 +24,9 @@ RESNETS = ("resnet10", *(name for name in models.list_models() if name.startswit
 
 
 class Encoder(nn.Module):
-    """f_1..f_4 [B, C_j, H_j, W_j] of an image [B, 3, H, W], each block half the side of the one before."""
+    """f_1..f_4 [B, C_j, H_j, W_j] of an image [B, 3, H, W], each block half the side of the one
+    before.
+    """
 
     def __init__(self, backbone: str, stem: Stem) -> None:
         super().__init__()
@@ -52,20 +55,22 @@ def _resnet(backbone: str) -> ResNet:
 
 
 def check_input(size: int, stem: Stem) -> None:
-    """Raise InputError unless images of size x size give whole maps with enough positions to code."""
+    """Raise InputError unless images of this side give whole maps with enough positions to code."""
     step = REDUCTION[stem]
     if size % step or (size // step) ** 2 < POSITIONS:
         raise InputError(
             f"train.crop: with the {stem} stem expected a multiple of {step} from {4 * step} on, "
-            f"so that every block's map is whole and the deepest has {POSITIONS} positions; found {size}"
+            f"so that every block's map is whole and the deepest has {POSITIONS} positions; "
+            f"found {size}"
         )
 
 
 def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
-    """Fill the encoder from `imagenet`, from a file (.safetensors or a state dict as .pth), or leave it (`none`).
+    """Fill the encoder from `imagenet`, from a file (.safetensors or a state dict as .pth), or
+    leave it (`none`).
 
-    Names are torchvision's; a classifier among them is left out. Raises InputError where the weights
-    can't be had or don't fit.
+    Names are torchvision's; a classifier among them is left out. Raises InputError where the
+    weights can't be had or don't fit.
     """
     if weights == "none":
         return
@@ -87,7 +92,7 @@ def _rename(name: str) -> str:
 
 
 def _imagenet(backbone: str) -> dict[str, Tensor]:
-    """torchvision's ImageNet weights (IMAGENET1K_V1), hash-checked, from its cache or the network."""
+    """torchvision's ImageNet weights (IMAGENET1K_V1), hash-checked, from cache or network."""
     if backbone == "resnet10":
         raise InputError("train.weights: there are no ImageNet weights of resnet10; set it to none")
     published = models.get_model_weights(backbone)["IMAGENET1K_V1"]
@@ -96,8 +101,9 @@ def _imagenet(backbone: str) -> dict[str, Tensor]:
         state: dict[str, Tensor] = published.get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"train.weights: the ImageNet weights of {backbone} could not be had ({error}): expected "
-            f"{cached} or a network; put the file there, or set train.weights to none or to a file"
+            f"train.weights: the ImageNet weights of {backbone} could not be had ({error}): "
+            f"expected {cached} or a network; put the file there, or set train.weights to none "
+            "or to a file"
         ) from error
     return state
 
@@ -113,7 +119,8 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise InputError(
             f"train.weights: expected imagenet, none or a file; found no {path}"
         ) from error
-    except (SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except Exception as error:  # broken bytes make the unpickler trip over anything
         raise InputError(
-            f"train.weights: {path} is no readable file of weights; expected .safetensors or a state dict"
+            f"train.weights: {path} is no readable file of weights; expected .safetensors "
+            "or a state dict"
         ) from error

@@ -15,9 +15,9 @@ POOLED = 512  # channels before the pooling: GAP(512) in Fig. 2
 class BatchSampleContrast(nn.Module):
     """The loss L_bs of eq. 7 from the features of all blocks of a batch.
 
-    Each sample is one vector per layer. The deep vectors of the batch are clustered (or averaged by class,
-    eq. 12), the shallow ones join the centroid that they resemble most, and the two sides are pulled
-    together. With fewer samples than clusters there are as many clusters as samples.
+    Each sample is one vector per layer. The deep vectors of the batch are clustered (or averaged by
+    class, eq. 12), the shallow ones join the centroid that they resemble most, and the two sides
+    are pulled together. With fewer samples than clusters there are as many clusters as samples.
 
     The paper's convolution before the global pooling is taken as 1 x 1 without normalisation or
     activation; it then equals a linear map of the pooled features, which is what is computed.
@@ -45,8 +45,9 @@ class BatchSampleContrast(nn.Module):
         labels: Int[Tensor, " B"],
         uniform: Float[Tensor, " K"],
     ) -> Float[Tensor, ""]:
-        """`pooled`: the blocks by number, each on the deepest one's grid, float32. `uniform` in [0, 1): the
-        draws of the K-means start; `labels` matter for class centers only."""
+        """`pooled`: the blocks by number, each on the deepest one's grid, float32. `uniform` in [0,
+        1): the draws of the K-means start; `labels` matter for class centers only.
+        """
         deep = self.project(pooled[self.layers[-1]], self.layers[-1]).unsqueeze(0)  # [1, B, fd]
         if self.settings.detach_deep:
             deep = deep.detach()

@@ -1,4 +1,6 @@
-"""A trained network in one file that says how to use it: weights as safetensors, a card in the metadata."""
+"""A trained network in one file that says how to use it: weights as safetensors, a card in the
+metadata.
+"""
 
 import json
 from pathlib import Path
@@ -17,7 +19,7 @@ from clfer.model.variant import Variant
 from clfer.settings import Settings
 
 FORMAT = 1
-METADATA = "clfer"  # one entry: safetensors writes several in no fixed order, and the file must be repeatable
+METADATA = "clfer"  # one entry: several would be written in no fixed order, and bytes must repeat
 
 
 class Card(Settings):

@@ -1,6 +1,8 @@
-"""Aligning shallow layers with the deepest one, group by group: what CLFM and CLBS have in common (eq. 3-6).
+"""Aligning shallow layers with the deepest one, group by group: what CLFM and CLBS have in common
+(eq. 3-6).
 
-Notation: B sets (images for CLFM, the one batch for CLBS), N shallow vectors, D dimensions, K groups.
+Notation: B sets (images for CLFM, the one batch for CLBS), N shallow vectors, D dimensions, K
+groups.
 """
 
 import torch
@@ -13,7 +15,9 @@ SMALLEST = 1e-12  # squared length under which a vector counts as zero
 
 
 def unit(vectors: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-    """Vectors of length one; a zero vector stays zero and passes no gradient (its direction is undefined)."""
+    """Vectors of length one; a zero vector stays zero and passes no gradient (its direction is
+    undefined).
+    """
     square = vectors.square().sum(-1, keepdim=True)
     scaled = vectors * square.clamp(min=SMALLEST).rsqrt()
     return torch.where(square > SMALLEST, scaled, torch.zeros_like(scaled))
@@ -24,7 +28,9 @@ def assign(
     centroids: Float[Tensor, "B K D"],
     occupied: Bool[Tensor, "B K"],
 ) -> Int[Tensor, "B N"]:
-    """The deep centroid of highest cosine for each shallow vector (eq. 3-4), empty clusters left out."""
+    """The deep centroid of highest cosine for each shallow vector (eq. 3-4), empty clusters left
+    out.
+    """
     cosine = unit(shallow) @ unit(centroids).mT  # [B, N, K]
     return cosine.masked_fill(~occupied.unsqueeze(1), -torch.inf).argmax(dim=-1)
 
@@ -34,11 +40,12 @@ def agreement(
     centroids: Float[Tensor, "B K D"],
     occupied: Bool[Tensor, "B K"],
 ) -> Float[Tensor, " B"]:
-    """Cosine in [-1, 1] between the shallow group means and the deep centroids, both flattened (eq. 3-6).
+    """Cosine in [-1, 1] between the shallow group means and the deep centroids, both flattened (eq.
+    3-6).
 
-    A group without a shallow vector must not count as a match: its mean is zero while the centroid keeps
-    its full length, so that it lowers the cosine. (The released code puts the centroid itself there, which
-    scores 1; leaving both out would let a single matching group score 1.)
+    A group without a shallow vector must not count as a match: its mean is zero while the centroid
+    keeps its full length, so that it lowers the cosine. (The released code puts the centroid itself
+    there, which scores 1; leaving both out would let a single matching group score 1.)
     """
     with torch.no_grad():
         group = assign(shallow, centroids, occupied)

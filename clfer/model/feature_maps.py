@@ -14,11 +14,13 @@ from clfer.model.variant import CLFM
 class FeatureMapContrast(nn.Module):
     """The loss L_fm of eq. 6, averaged over the batch, from the features of all blocks.
 
-    Each image's deep channels are clustered into K latent semantics; the channels of each shallow layer
-    join the semantic whose centroid their code resembles most, and the two sides are pulled together.
+    Each image's deep channels are clustered into K latent semantics; the channels of each shallow
+    layer join the semantic whose centroid their code resembles most, and the two sides are pulled
+    together.
 
-    The paper does not say what its convolution is. Ours is 1 x 1 and applied after the pooling: both are
-    linear and commute, and the maps are 16 times fewer numbers there (for the second block).
+    The paper does not say what its convolution is. Ours is 1 x 1 and applied after the pooling:
+    both are linear and commute, and the maps are 16 times fewer numbers there (for the second
+    block).
     """
 
     def __init__(self, channels: Sequence[int], settings: CLFM) -> None:
@@ -41,8 +43,10 @@ class FeatureMapContrast(nn.Module):
     def forward(
         self, pooled: Mapping[int, Float[Tensor, "B _ H W"]], uniform: Float[Tensor, "B K"]
     ) -> Float[Tensor, ""]:
-        """`pooled`: the blocks by number, each on the deepest one's grid, float32 (the coordinates of rounded
-        maps would tie). `uniform` in [0, 1): the draws of the K-means start of each image."""
+        """`pooled`: the blocks by number, each on the deepest one's grid, float32 (the coordinates
+        of rounded maps would tie). `uniform` in [0, 1): the draws of the K-means start of each
+        image.
+        """
         deep = self.code(pooled[self.layers[-1]], self.layers[-1])
         if self.settings.detach_deep:
             deep = deep.detach()

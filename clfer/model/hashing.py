@@ -1,11 +1,13 @@
 """Hash coding: a channel's map as the coordinates of its strongest responses (eq. 1).
 
-The paper codes a map by the (row, column) of its `strongest` largest responses. Coordinates found by an
-argmax are integers without gradient, so a loss on them trains nothing. The soft code replaces each argmax
-by a softmax-weighted mean of positions and equals the hard code in the limit of low temperature.
+The paper codes a map by the (row, column) of its `strongest` largest responses. Coordinates found
+by an argmax are integers without gradient, so a loss on them trains nothing. The soft code replaces
+each argmax by a softmax-weighted mean of positions and equals the hard code in the limit of low
+temperature.
 
-Notation: B images, C channels, H x W positions, N = strongest. Coordinates are in cells and centred on the
-map: uncentred, two random codes have a mean cosine of 0.70 and a cosine can't tell them apart.
+Notation: B images, C channels, H x W positions, N = strongest. Coordinates are in cells and centred
+on the map: uncentred, two random codes have a mean cosine of 0.70 and a cosine can't tell them
+apart.
 """
 
 import torch
@@ -15,7 +17,9 @@ from torch.nn import functional as F
 
 
 def hard_code(maps: Float[Tensor, "B C H W"], strongest: int) -> Float[Tensor, "B C {2*strongest}"]:
-    """(row, column) of each map's strongest responses, strongest first, ties to the lowest index. No gradient."""
+    """(row, column) of each map's strongest responses, strongest first, ties to the lowest index.
+    No gradient.
+    """
     _, order = _ranked(maps)
     return _positions(maps)[order[..., :strongest]].flatten(2)
 
@@ -25,9 +29,9 @@ def soft_code(
 ) -> Float[Tensor, "B C {2*strongest}"]:
     """The hard code with each choice softened, in float32 whatever the maps are.
 
-    The n-th pair is the mean position under softmax(map / temperature) over all positions but the n-1
-    strongest. Maps are standardised first, so that the temperature means the same for each of them; a
-    constant map gets finite coordinates and no gradient from its scale.
+    The n-th pair is the mean position under softmax(map / temperature) over all positions but the
+    n-1 strongest. Maps are standardised first, so that the temperature means the same for each of
+    them; a constant map gets finite coordinates and no gradient from its scale.
 
     With the map sorted, the n-th mean follows from the (n+1)-th by one step, so that all N cost one
     softmax: m_n = m_{n+1} + w_n (x_n - m_{n+1}), w_n = sigmoid(v_n - log sum_{i>n} exp v_i).
@@ -48,7 +52,9 @@ def soft_code(
 
 
 def _ranked(maps: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor]:
-    """Standardised responses in descending order and their positions; stable, so ties go to the lowest index."""
+    """Standardised responses in descending order and their positions; stable, so ties go to the
+    lowest index.
+    """
     flat = maps.flatten(2).float()
     return F.layer_norm(flat, flat.shape[-1:]).sort(dim=-1, descending=True, stable=True)
 

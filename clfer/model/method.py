@@ -17,7 +17,7 @@ from clfer.randomness import seeded
 
 
 class Contrast(nn.Module):
-    """The contrastive losses of a variant (eq. 6 and 7), zero where it has none. In training only."""
+    """The contrastive losses of a variant (eq. 6 and 7), zero where it has none. Training only."""
 
     def __init__(self, channels: Sequence[int], classes: int, variant: Variant) -> None:
         super().__init__()
@@ -52,8 +52,9 @@ class Contrast(nn.Module):
 def pool(
     features: Float[Tensor, "B C _ _"], deepest: Float[Tensor, "B _ H W"]
 ) -> Float[Tensor, "B C H W"]:
-    """A block's maps averaged onto the deepest block's grid, in float32: made once for both losses, since a
-    global average is the average of these."""
+    """A block's maps averaged onto the deepest block's grid, in float32: made once for both losses,
+    since a global average is the average of these.
+    """
     height, width = deepest.shape[-2:]
     return F.adaptive_avg_pool2d(features, (height, width)).float()
 
@@ -63,8 +64,8 @@ def build(
 ) -> tuple[Network, Contrast]:
     """A network and its contrastive heads, initialised from `seed`.
 
-    Each part draws from a stream of its own, so that the encoder of one seed starts the same in every
-    variant.
+    Each part draws from a stream of its own, so that the encoder of one seed starts the same in
+    every variant.
     """
     with seeded(seed, "encoder"):
         network = Network(backbone, stem, classes, variant)
@@ -77,7 +78,9 @@ def build(
 
 
 def check_layers(shallow: int, variant: Variant) -> None:
-    """Raise InputError unless alpha and beta have one weight per shallow layer, at least one above zero."""
+    """Raise InputError unless alpha and beta have one weight per shallow layer, at least one above
+    zero.
+    """
     given = {
         "clfm.alpha": variant.clfm.alpha if variant.clfm else None,
         "clbs.beta": variant.clbs.beta if variant.clbs else None,
@@ -85,6 +88,6 @@ def check_layers(shallow: int, variant: Variant) -> None:
     for name, weights in given.items():
         if weights is not None and (len(weights) != shallow or not any(weights)):
             raise InputError(
-                f"variants: {name}: expected {shallow} weights, one per shallow block, not all zero; "
-                f"found {list(weights)}"
+                f"variants: {name}: expected {shallow} weights, one per shallow block, not all "
+                f"zero; found {list(weights)}"
             )

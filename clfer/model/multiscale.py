@@ -14,15 +14,17 @@ GRID = 4  # side of the pooled map
 class MultiScale(nn.Module):
     """F = sum_j mu_j f'_j [B, fd] of the features of all L blocks (eq. 8-9).
 
-    Eq. 8 shuffles the pixels of block j by r = 2^(j-1), which takes every block to the grid of the first,
-    and then convolves. With a kernel and stride of 2^(L-1), a multiple of every r, the shuffle and the
-    convolution are together one convolution of kernel and stride 2^(L-1) / r on the map as it is, with
-    the same weights in another order (`shuffled_weight`): nothing is shuffled here.
+    Eq. 8 shuffles the pixels of block j by r = 2^(j-1), which takes every block to the grid of the
+    first, and then convolves. With a kernel and stride of 2^(L-1), a multiple of every r, the
+    shuffle and the convolution are together one convolution of kernel and stride 2^(L-1) / r on the
+    map as it is, with the same weights in another order (`shuffled_weight`): nothing is shuffled
+    here.
 
-    Where the paper says "convolution block" we take convolution, batch normalisation and ReLU; the average
-    pooling goes to a grid of 4 x 4, flattened and reduced by the 1 x 1 convolution, so that where in the
-    face a response lies is not lost; W is one vector for all layers, as eq. 8 gives it no index. No
-    statistic of the batch enters a prediction: an image's F is the same alone and in any batch.
+    Where the paper says "convolution block" we take convolution, batch normalisation and ReLU; the
+    average pooling goes to a grid of 4 x 4, flattened and reduced by the 1 x 1 convolution, so that
+    where in the face a response lies is not lost; W is one vector for all layers, as eq. 8 gives it
+    no index. No statistic of the batch enters a prediction: an image's F is the same alone and in
+    any batch.
     """
 
     def __init__(self, channels: Sequence[int], fd: int) -> None:
@@ -57,7 +59,8 @@ def _block(channels: int, kernel: int) -> nn.Module:
 
 
 def shuffled_weight(weight: Float[Tensor, "O C k k"], r: int) -> Float[Tensor, "O _ _ _"]:
-    """The weight that, after PixelShuffle(r), computes what `weight` computes on the unshuffled map.
+    """The weight that, after PixelShuffle(r), computes what `weight` computes on the unshuffled
+    map.
 
     Pixel shuffle sends channel c r^2 + a r + b at (y, x) to channel c at (y r + a, x r + b).
     """

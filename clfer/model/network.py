@@ -19,10 +19,11 @@ class GlobalPool(nn.Module):
 
 
 class Network(nn.Module):
-    """Logits [B, classes] of images [B, 3, H, W]: encoder, representation (MSR or pooling), classifier.
+    """Logits [B, classes] of images [B, 3, H, W]: encoder, representation (MSR or pooling),
+    classifier.
 
-    This is all there is at prediction. `features` and `classify` are apart so that training can hand the
-    features to the contrastive losses.
+    This is all there is at prediction. `features` and `classify` are apart so that training can
+    hand the features to the contrastive losses.
     """
 
     def __init__(self, backbone: str, stem: Stem, classes: int, variant: Variant) -> None:

@@ -22,7 +22,7 @@ class CLFM(Settings):
 
 
 class CLBS(Settings):
-    """Contrastive learning based on batch samples (Sec. III-B2, eq. 7; eq. 12 for class centers)."""
+    """Contrastive learning based on batch samples (Sec. III-B2, eq. 7; class centers: eq. 12)."""
 
     beta: Weights
     k: int | None = Field(ge=2)  # K_BS; null: as many as there are classes

@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import pickle
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -38,7 +37,7 @@ class Checkpoint:
         self.path = folder / "state.pt"
 
     def save(self, state: Resumable) -> None:
-        """Replace what was saved before; a reader or a killed writer sees one or the other, whole."""
+        """Replace what was saved before; whoever reads sees one or the other, whole."""
         with replacing(self.path) as temporary:
             torch.save(state.saved(), temporary)
 
@@ -48,7 +47,7 @@ class Checkpoint:
             return
         try:
             saved = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        except Exception as error:  # broken bytes make the unpickler trip over anything
             raise InputError(
                 f"{self.path} is no readable state of a run; delete it to start the run again"
             ) from error
@@ -57,7 +56,8 @@ class Checkpoint:
 
 @contextmanager
 def claim(folder: Path) -> Iterator[Checkpoint]:
-    """The checkpoint of a folder, held by this process alone and cleared away when the run has ended well.
+    """The checkpoint of a folder, held by this process alone and cleared away when the run has
+    ended well.
 
     Raises InputError naming the process that holds it. An interrupted run leaves its state.
     """
@@ -68,7 +68,8 @@ def claim(folder: Path) -> Iterator[Checkpoint]:
         except BlockingIOError as error:
             lock.seek(0)
             raise InputError(
-                f"another process ({lock.read().strip()}) is training this very run; wait for it or stop it"
+                f"another process ({lock.read().strip()}) is training this very run; wait for it "
+                "or stop it"
             ) from error
         lock.truncate(0)
         lock.write(f"pid {os.getpid()}")

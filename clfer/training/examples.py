@@ -1,4 +1,6 @@
-"""The faces and what is known of them, as training and evaluation take them: by index, on the device."""
+"""The faces and what is known of them, as training and evaluation take them: by index, on the
+device.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +16,9 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Examples:
-    """One split. face: index into the stored faces; label: class index; target: distribution of votes."""
+    """One split. face: index into the stored faces; label: class index; target: distribution of
+    votes.
+    """
 
     face: Int[Tensor, " N"]
     label: Int[Tensor, " N"]
@@ -50,7 +54,9 @@ class Faces:
 
 
 def order(examples: Examples, balance: str, seed: int, epoch: int) -> Int[Tensor, " N"]:
-    """The order of an epoch: a permutation, or with `sampler` draws that make all classes equally frequent."""
+    """The order of an epoch: a permutation, or with `sampler` draws that make all classes equally
+    frequent.
+    """
     random = generator(seed, "order", epoch)
     if balance != "sampler":
         return torch.randperm(len(examples), generator=random)
@@ -60,6 +66,8 @@ def order(examples: Examples, balance: str, seed: int, epoch: int) -> Int[Tensor
 
 
 def class_weights(examples: Examples, classes: int) -> Float[Tensor, " C"]:
-    """Weights of the classes in the loss, inversely proportional to their frequency, 1 on the average image."""
+    """Weights of the classes in the loss, inversely proportional to their frequency, 1 on the
+    average image.
+    """
     count = torch.bincount(examples.label, minlength=classes).clamp(min=1)
     return len(examples) / (classes * count.float())

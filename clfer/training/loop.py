@@ -29,7 +29,7 @@ Row = dict[str, int | float]  # an epoch in the history
 
 @dataclass
 class State:
-    """All that a run is made of between two epochs; what resuming needs is `saved` and `restore`."""
+    """All that a run is made of between two epochs, as it is `saved` and `restored`."""
 
     network: Network
     contrast: Contrast
@@ -70,9 +70,10 @@ def train(
 
     Each epoch's row of the history goes to `report` as it is done.
 
-    splits: `train` and `val`; `test` only where `recipe.select` is `test`, and then it is looked at every
-    epoch. The selected epoch is the first of highest accuracy on the split named by `select`. Raises
-    InputError when the loss is no longer a number; the last good epoch stays in the checkpoint.
+    splits: `train` and `val`; `test` only where `recipe.select` is `test`, and then it is looked at
+    every epoch. The selected epoch is the first of highest accuracy on the split named by `select`.
+    Raises InputError when the loss is no longer a number; the last good epoch stays in the
+    checkpoint.
     """
     check_input(recipe.crop, recipe.stem)
     classes = splits["train"].target.shape[1]
@@ -105,20 +106,14 @@ def train_epoch(
 ) -> Row:
     """One pass over the training faces; the epoch's row of the history.
 
-    All random numbers of an epoch are drawn beforehand, a row for each face, so that a face's
-    augmentation and K-means start depend on nothing but the seed, the epoch and the face. A last
-    batch that is not full is left out, unless it is the only one.
+    A last batch that is not full is left out, unless it is the only one.
     """
     state.network.train()
-    images_draws, batch_draws = state.contrast.draws
-    uniform = torch.rand(len(examples), DRAWS, generator=generator(seed, "augment", epoch))
-    starts = torch.rand(len(examples), images_draws, generator=generator(seed, "clfm", epoch))
     batches = order(examples, recipe.balance, seed, epoch).split(recipe.batch_size)
     batches = [b for b in batches if len(b) == recipe.batch_size] or list(batches)
-    start = torch.rand(len(batches), batch_draws, generator=generator(seed, "clbs", epoch))
-    balance = (
-        class_weights(examples, examples.target.shape[1]) if recipe.balance == "weights" else None
-    )
+    draw = draws(len(examples), len(batches), state.contrast, seed, epoch)
+    classes = examples.target.shape[1]
+    balance = class_weights(examples, classes) if recipe.balance == "weights" else None
     tally = Tally(len(batches), faces.device)
     for step, index in enumerate(track(batches, f"epoch {epoch + 1} of {recipe.epochs}")):
         rate = learning_rate(recipe, epoch, step, len(batches))
@@ -127,27 +122,39 @@ def train_epoch(
         there = index.to(faces.device)
         label = examples.label[there]
         target = examples.target[there] if recipe.targets == "votes" else label
-        images = augmented(
-            faces(examples.face[index]), uniform[index].to(faces.device), recipe, recipe
-        )
+        view, start_fm, start_bs = (d.to(faces.device) for d in draw(step, index))
+        images = augmented(faces(examples.face[index]), view, recipe, recipe)
         with precision(recipe, faces.device):
             features = state.network.features(images)
             logits = state.network.classify(features)
         tally.watch(features)
         loss_cls = F.cross_entropy(logits.float(), target, weight=balance)
-        loss_fm, loss_bs = state.contrast(
-            features, label, starts[index].to(faces.device), start[step].to(faces.device)
-        )
+        loss_fm, loss_bs = state.contrast(features, label, start_fm, start_bs)
         state.optimizer.zero_grad()
-        (loss_cls + loss_fm + loss_bs).backward()
+        (loss_cls + loss_fm + loss_bs).backward()  # eq. 10
         state.optimizer.step()
         tally.add(step, loss_cls, loss_fm, loss_bs, logits, label)
     if (broken := tally.first_broken()) is not None:
         raise InputError(
-            f"training: the loss is not a number from epoch {epoch + 1}, step {broken + 1} on; expected "
-            f"a finite loss; lower train.lr (now {recipe.lr}) and start again"
+            f"training: the loss is not a number from epoch {epoch + 1}, step {broken + 1} on; "
+            f"expected a finite loss; lower train.lr (now {recipe.lr}) and start again"
         )
     return {"epoch": epoch + 1, "lr": rate, **tally.means()}
+
+
+def draws(
+    images: int, steps: int, contrast: Contrast, seed: int, epoch: int
+) -> Callable[[int, Tensor], tuple[Tensor, Tensor, Tensor]]:
+    """All random numbers of an epoch, as a function of the step and its images.
+
+    They are drawn beforehand, a row for each image, so that its augmentation and K-means start
+    depend on nothing but the seed, the epoch and the image.
+    """
+    per_image, per_batch = contrast.draws
+    view = torch.rand(images, DRAWS, generator=generator(seed, "augment", epoch))
+    start_fm = torch.rand(images, per_image, generator=generator(seed, "clfm", epoch))
+    start_bs = torch.rand(steps, per_batch, generator=generator(seed, "clbs", epoch))
+    return lambda step, index: (view[index], start_fm[index], start_bs[step])
 
 
 def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:
@@ -162,7 +169,7 @@ def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, n
 
 
 def select(state: State, row: Row, criterion: str, epoch: int) -> None:
-    """Record an epoch and keep its weights if it is the first with the highest value of the criterion."""
+    """Record an epoch; keep its weights if it is the first with the criterion's highest value."""
     if all(row[criterion] > past[criterion] for past in state.history):
         weights = state.network.state_dict()
         state.best = {name: value.detach().cpu().clone() for name, value in weights.items()}

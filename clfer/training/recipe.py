@@ -1,4 +1,4 @@
-"""How a network is trained: the `train` block of parameters, as a dataset's `recipe` overrides it."""
+"""How a network is trained: the `train` parameters, as a dataset's `recipe` overrides them."""
 
 from typing import Literal
 

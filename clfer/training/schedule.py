@@ -11,8 +11,8 @@ START = 1 / 25  # of the highest rate, where one cycle begins
 def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     """The rate at `step` of the `steps` of `epoch`, both from 0.
 
-    exponential: lr * decay^epoch (Sec. IV-A). one_cycle: from lr / 25 up to lr and down to 0, along half
-    cosines, over all epochs.
+    exponential: lr * decay^epoch (Sec. IV-A). one_cycle: from lr / 25 up to lr and down to 0, along
+    half cosines, over all epochs.
     """
     if recipe.schedule == "exponential":
         return recipe.lr * recipe.decay**epoch

@@ -1,4 +1,6 @@
-"""What happened in an epoch, summed up on the device: nothing is read back to the host until its end."""
+"""What happened in an epoch, summed up on the device: nothing is read back to the host until its
+end.
+"""
 
 from collections.abc import Sequence
 
@@ -10,8 +12,8 @@ from torch import Tensor
 class Tally:
     """Losses by part, training accuracy, and the learning intensity of each block.
 
-    The learning intensity of block j is the norm of the gradient with respect to its features f_ij, of the
-    loss of one image, averaged over images (Fig. 1a and 5).
+    The learning intensity of block j is the norm of the gradient with respect to its features f_ij,
+    of the loss of one image, averaged over images (Fig. 1a and 5).
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
@@ -63,8 +65,10 @@ class Tally:
 
 
 def _adder(total: Tensor):  # type: ignore[no-untyped-def]
-    """A hook that adds a batch's mean intensity. The loss is a mean over B images, so that an image's own
-    gradient is B times what arrives, and the mean of B such norms is the plain sum of those that arrive."""
+    """A hook that adds a batch's mean intensity. The loss is a mean over B images, so that an
+    image's own gradient is B times what arrives, and the mean of B such norms is the plain sum of
+    those that arrive.
+    """
 
     def add(gradient: Tensor) -> None:
         total.add_(gradient.float().flatten(1).norm(dim=1).sum())

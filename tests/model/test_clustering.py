@@ -1,4 +1,4 @@
-"""Batched K-means (eq. 2) against scikit-learn, and what it does where scikit-learn would not go."""
+"""Batched K-means (eq. 2) against scikit-learn, and where scikit-learn would not go."""
 
 import numpy as np
 import pytest

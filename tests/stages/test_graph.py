@@ -29,7 +29,7 @@ def declared(stage, dataset):
 
 
 def used(stage, dataset):
-    """The code files that a stage imports; those of the dataset if it asks params for its module."""
+    """The code files that a stage imports; those of the dataset where it asks for its module."""
     module = Path(f"pipeline/{stage}.py")
     files = closure(module)
     if "module = dataset(name)" in (ROOT / module).read_text():

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -85,13 +86,13 @@ def test_the_same_seed_gives_the_same_weights_and_history_and_another_seed_does_
 
 
 def test_a_run_killed_after_an_epoch_ends_as_one_that_ran_through(tmp_path):
-    class Killed(Exception):
+    class KilledError(Exception):
         pass
 
     def kill(row):
-        raise Killed
+        raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         run(tmp_path / "a", report=kill)
     seen = []
     resumed = run(tmp_path / "a", report=seen.append)
@@ -192,7 +193,6 @@ def test_schedules():
     assert rates[0] == pytest.approx(0.001 / 25)
     assert rates[30] == max(rates) == pytest.approx(0.001)
     assert all(
-        math.copysign(1, b - a) == (1 if i < 30 else -1)
-        for i, (a, b) in enumerate(zip(rates, rates[1:], strict=False))
+        math.copysign(1, b - a) == (1 if i < 30 else -1) for i, (a, b) in enumerate(pairwise(rates))
     )
     assert rates[-1] < 1e-5

@@ -1,0 +1,167 @@
+"""The command line as people meet it: help at once, bad input in one line, nothing half-written."""
+
+import shutil
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+from closure import ROOT
+
+HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the code and params in a folder of its own."""
+    for name in ("clfer", "pipeline"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+def clfer(folder, *arguments):
+    """Run a command there, without a network."""
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "https_proxy": "http://127.0.0.1:9", "HOME": str(folder)},
+    )
+
+
+def edit(folder, old, new):
+    params = folder / "params.yaml"
+    assert old in params.read_text()
+    params.write_text(params.read_text().replace(old, new, 1))
+
+
+def refused(folder, *arguments):
+    """The one line with which a command refuses."""
+    done = clfer(folder, *arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def test_help_names_every_stage_without_loading_any(checkout):
+    done = clfer(checkout, "--help")
+    assert done.returncode == 0
+    for stage in ("download", "relabel", "align", "split", "train", "evaluate", "significance"):
+        assert stage in done.stdout
+    code = (
+        "import sys, pipeline.app; print(sorted({'torch', 'polars', 'numpy'} & set(sys.modules)))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_each_stage_has_its_own_help(checkout):
+    done = clfer(checkout, "train", "--help")
+    assert done.returncode == 0
+    assert "VARIANT" in done.stdout
+    assert "--fresh" in done.stdout
+
+
+def test_a_misspelt_dataset_variant_or_parameter(checkout):
+    assert "did you mean 'demo'?" in refused(checkout, "download", "demoo")
+    assert "did you mean 'ours'?" in refused(checkout, "train", "demo", "our", "0")
+    edit(checkout, "      duplicates: 0.08", "      duplicatess: 0.08\n      duplicates: 0.08")
+    assert "duplicatess is not a parameter; did you mean" in refused(checkout, "download", "demo")
+
+
+def test_a_parameter_out_of_range(checkout):
+    edit(checkout, "      duplicates: 0.08", "      duplicates: 1.5")
+    line = refused(checkout, "download", "demo")
+    assert "datasets.demo.source.duplicates" in line
+    assert "found 1.5" in line
+    assert not (checkout / "data/raw/demo").exists()
+
+
+def test_a_stage_before_its_time(checkout):
+    for arguments in (
+        ("relabel", "demo"),
+        ("align", "demo"),
+        ("split", "demo"),
+        ("train", "demo", "ours", "0"),
+        ("evaluate", "demo", "ours", "0"),
+        ("significance",),
+    ):
+        line = refused(checkout, *arguments)
+        assert "missing" in line or "found no" in line
+
+
+def test_ferplus_that_nobody_placed(checkout):
+    line = refused(checkout, "download", "ferplus")
+    assert "fer2013.csv" in line
+    assert "data/external/ferplus" in line
+    assert "Kaggle" in line
+    assert not (checkout / "data/raw/ferplus").exists()
+
+
+def test_a_short_row_of_pixels_and_a_truncated_archive(checkout):
+    place = checkout / "data/external/ferplus"
+    place.mkdir(parents=True)
+    pixels = " ".join(["0"] * 2304)
+    rows = [f"0,{pixels},Training", f"0,{pixels[:-2]},Training"]
+    (place / "fer2013.csv").write_text("emotion,pixels,Usage\n" + "\n".join(rows) + "\n")
+    line = refused(checkout, "download", "ferplus")
+    assert "2304" in line
+    assert "2303" in line
+    (place / "fer2013.csv").unlink()
+    (place / "fer2013.tar.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"\x00" * 20)
+    assert "fer2013.tar.gz" in refused(checkout, "download", "ferplus")
+    assert not (checkout / "data/raw/ferplus").exists()
+
+
+def test_votes_that_are_negative_or_no_numbers(checkout):
+    raw = checkout / "data/raw/demo"
+    raw.mkdir(parents=True)
+    good = "Training,fer0000000.png,9,0,0,0,0,0,0,0,0,0"  # sums to 9, and is valid
+    for bad, name in (("-1", "-1"), ("many", "many")):
+        row = f"Training,fer0000001.png,{bad},0,0,0,0,0,0,0,0,0"
+        (raw / "fer2013new.csv").write_text("\n".join([HEADER, good, row]) + "\n")
+        assert name in refused(checkout, "relabel", "demo")
+        assert not (checkout / "data/labels/demo.parquet").exists()
+
+
+def test_the_chain_by_single_commands(checkout):
+    """A small demo from nothing to a verdict, and a split in which a class has no image."""
+    edit(checkout, "      train: 1000", "      train: 160")
+    edit(checkout, "      val: 250", "      val: 120")
+    edit(checkout, "      test: 500", "      test: 120")
+    edit(checkout, "      epochs: 9", "      epochs: 1")
+    edit(checkout, "  - 1\n  - 2\n", "")
+    cells = [("demo", "baseline", "0"), ("demo", "ours", "0")]
+    for stage in ("download", "relabel", "align", "split"):
+        done = clfer(checkout, stage, "demo")
+        assert done.returncode == 0, done.stderr
+    for stage in ("train", "evaluate"):
+        for cell in cells:
+            done = clfer(checkout, stage, *cell)
+            assert done.returncode == 0, done.stderr
+    done = clfer(checkout, "significance")
+    assert done.returncode == 0, done.stderr
+    assert "not evidence" in done.stdout
+    summary = pl.read_json(checkout / "metrics/summary.json")
+    demo = summary["datasets"][0]["demo"]
+    assert demo["evidence"] is False
+    assert demo["variants"]["ours"]["seeds"] == [0]
+    for cell in cells:
+        for file in ("predictions.parquet", "scores.json", "confusion.csv", "confusion.png"):
+            assert (checkout / "results" / "/".join(cell) / file).stat().st_size
+    left = [p for p in checkout.rglob(".*") if p.is_file()]
+    assert left == []
+
+    edit(checkout, "      val: 120", "      val: 3")
+    for stage in ("download", "relabel", "align"):
+        assert clfer(checkout, stage, "demo").returncode == 0
+    assert "are left in val" in refused(checkout, "split", "demo")
