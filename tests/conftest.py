@@ -20,12 +20,17 @@ REAL = next((folder for folder in BESIDE if folder.is_dir()), BESIDE[0])
 
 
 @pytest.fixture(scope="session")
-def real_fer2013() -> Path:
-    """The folder with the real FER2013 and FER+ files, which stays outside the repository."""
-    folder = REAL / "fer2013"
-    if not folder.is_dir():
-        pytest.skip("the real FER2013 is not at ../shared/data/fer2013")
-    return folder
+def real_data() -> Path:
+    """Real photographs, weights and datasets, which stay outside the repository."""
+    if not REAL.is_dir():
+        pytest.skip("there is no real data at ../shared/data")
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def real_fer2013(real_data: Path) -> Path:
+    """The real FER2013 and FER+ files."""
+    return real_data / "fer2013"
 
 
 @pytest.fixture(scope="session")

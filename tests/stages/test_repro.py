@@ -1,0 +1,127 @@
+"""The pipeline under DVC: what runs when something changes, and that it repeats itself exactly."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from closure import ROOT
+
+pytestmark = pytest.mark.slow
+
+SMALL = [
+    ("      train: 1000", "      train: 160"),
+    ("      val: 250", "      val: 120"),
+    ("      test: 500", "      test: 120"),
+    ("      epochs: 9", "      epochs: 1"),
+    ("  - 1\n  - 2\n", ""),
+]
+
+
+def run(folder, *command):
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=os.environ | {"PATH": path}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def ran(output):
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A small demo grid, reproduced once, in a repository of its own."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("clfer", "pipeline", ".dvc"):
+        ignored = shutil.ignore_patterns("__pycache__", "cache", "tmp")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in (".dvcignore", ".gitignore", "dvc.yaml"):
+        shutil.copy(ROOT / name, folder)
+    text = (ROOT / "params.yaml").read_text()
+    for old, new in SMALL:
+        assert old in text
+        text = text.replace(old, new, 1)
+    (folder / "params.yaml").write_text(text)
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "config", "user.email", "test@example.org")
+    run(folder, "git", "config", "user.name", "test")
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "reproduced")
+    return folder
+
+
+def test_nothing_changed_and_nothing_runs(project):
+    assert ran(run(project, "dvc", "repro")) == []
+
+
+def test_the_same_seed_gives_the_same_bytes(project):
+    def digests():
+        found = {}
+        for pattern in ("runs/**/*", "results/**/*", "metrics/*"):
+            for path in project.glob(pattern):
+                if path.is_file():
+                    found[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return found
+
+    before = digests()
+    assert len(before) > 8
+    run(project, "dvc", "repro", "-f", "-s", "train@demo-ours-0", "evaluate@demo-ours-0")
+    assert digests() == before
+
+
+def test_a_training_parameter_runs_training_and_what_follows(project):
+    output = run(project, "dvc", "exp", "run", "-S", "train.lr=0.002")
+    cells = [f"demo-{variant}-0" for variant in ("baseline", "ours")]
+    expected = [f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in cells]
+    assert sorted(ran(output)) == sorted([*expected, "significance"])
+    assert "0.002" in run(project, "dvc", "exp", "show", "--md")
+    run(project, "git", "checkout", "-q", ".")
+    run(project, "dvc", "checkout")
+
+
+def test_a_setting_of_a_variant_trains_that_variant_alone(project):
+    output = run(project, "dvc", "exp", "run", "-S", "variants.ours.clfm.hash=hard")
+    assert [name for name in ran(output) if "baseline" in name] == []
+    assert "train@demo-ours-0" in ran(output)
+    run(project, "git", "checkout", "-q", ".")
+    run(project, "dvc", "checkout")
+
+
+def test_a_parameter_of_significance_runs_significance_alone(project):
+    assert ran(run(project, "dvc", "exp", "run", "-S", "significance.alpha=0.1")) == [
+        "significance"
+    ]
+    run(project, "git", "checkout", "-q", ".")
+    run(project, "dvc", "checkout")
+
+
+def test_one_more_seed_trains_that_seed_alone_and_one_less_is_forgotten(project):
+    output = run(project, "dvc", "exp", "run", "-S", "run.seeds=[0,1]")
+    cells = [f"demo-{variant}-1" for variant in ("baseline", "ours")]
+    expected = [f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in cells]
+    assert sorted(ran(output)) == sorted([*expected, "significance"])
+    summary = json.loads((project / "metrics/summary.json").read_text())
+    assert summary["datasets"]["demo"]["variants"]["ours"]["seeds"] == [0, 1]
+    run(project, "dvc", "exp", "run", "-S", "run.seeds=[1]")
+    summary = json.loads((project / "metrics/summary.json").read_text())
+    assert summary["datasets"]["demo"]["variants"]["ours"]["seeds"] == [1]
+    run(project, "git", "checkout", "-q", ".")
+    run(project, "dvc", "checkout")
+
+
+def test_metrics_and_plots_are_shown(project):
+    shown = json.loads(run(project, "dvc", "metrics", "show", "--json"))
+    accuracy = shown[""]["data"]["metrics/accuracy.json"]["data"]["demo"]["accuracy"]
+    assert set(accuracy) == {"baseline", "ours"}
+    run(project, "dvc", "plots", "show")
+    page = (project / "dvc_plots/index.html").read_text()
+    assert "validation accuracy" in page
+    assert "predicted" in page
