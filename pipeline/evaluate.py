@@ -17,7 +17,7 @@ from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from pipeline import paths
-from pipeline.console import say, table
+from pipeline.console import say, table, track
 from pipeline.data import cached, device, examples
 from pipeline.params import block, dataset, settings
 
@@ -36,7 +36,12 @@ def evaluate(
     network.to(faces.device).to(memory_format=torch.channels_last)
     recipe = Recipe.model_validate(card.provenance["recipe"])
     probability = predict(
-        network, faces, examples(split, "test").face, card.view, precision(recipe, faces.device)
+        network,
+        faces,
+        examples(split, "test").face,
+        card.view,
+        precision(recipe, faces.device),
+        track,
     ).cpu()
     predictions = (
         split.filter(pl.col("split") == "test")

@@ -14,7 +14,7 @@ from clfer.model.backbone import check_input
 from clfer.model.method import Contrast, build
 from clfer.model.network import Network
 from clfer.model.variant import Variant
-from clfer.progress import Track
+from clfer.progress import Track, silent
 from clfer.randomness import generator
 from clfer.training.checkpoints import Checkpoint
 from clfer.training.examples import Examples, Faces, class_weights, order
@@ -159,7 +159,9 @@ def draws(
 
 def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:
     """Mean cross-entropy and accuracy on a split, for the history."""
-    probability = predict(network, faces, examples.face, recipe, precision(recipe, faces.device))
+    probability = predict(
+        network, faces, examples.face, recipe, precision(recipe, faces.device), silent
+    )
     right = probability.argmax(1) == examples.label
     likelihood = probability.gather(1, examples.label[:, None]).clamp(min=1e-12)
     return {

@@ -1,0 +1,40 @@
+"""The learning intensity that is recorded against gradients taken image by image."""
+
+import pytest
+import torch
+
+from clfer.training.tally import Tally
+
+
+def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(5, 3, 4, 4, generator=random)
+    weight = torch.randn(3, 6, generator=random)
+
+    def loss_of(features):
+        return ((features.mean((-2, -1)) @ weight).tanh() ** 2).sum(1)
+
+    features = (images * 2).requires_grad_()
+    inner = features * 1.5
+    tally = Tally(1, torch.device("cpu"))
+    tally.watch([inner])
+    loss = loss_of(inner).mean()
+    loss.backward()
+    tally.add(0, loss, loss, loss, torch.zeros(5, 2), torch.tensor([0, 0, 1, 1, 1]))
+    norms = []
+    for image in images:
+        one = (image[None] * 3).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss_of(one).sum(), one)
+        norms.append(float(gradient.norm()))
+    means = tally.means()
+    assert means["gradient_1"] == pytest.approx(sum(norms) / 5, rel=1e-5)
+    assert means["train_accuracy"] == pytest.approx(0.4)
+    assert means["loss"] == pytest.approx(3 * float(loss.detach()), rel=1e-5)
+
+
+def test_the_first_step_without_a_number_is_found():
+    tally = Tally(4, torch.device("cpu"))
+    assert tally.first_broken() is None
+    tally.losses[2, 1] = torch.nan
+    tally.losses[3, 0] = torch.inf
+    assert tally.first_broken() == 2
