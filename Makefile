@@ -2,7 +2,9 @@
 # Needs Python 3.11 or newer, git and make; everything else is installed into .venv, once per change of the pins.
 PYTHON ?= python3
 BIN := .venv/bin
+PINS := .venv/pins
 READY := .venv/ready
+QUIET := --quiet --quiet --disable-pip-version-check
 
 repro: $(READY)
 	. $(BIN)/activate && dvc repro
@@ -22,13 +24,16 @@ format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Written last: its presence means that the set-up finished. The tests import the checkout itself, so the
-# package goes in without its dependencies, which are the pins'.
-$(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clfer needs Python 3.11 or newer: make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# Each mark is written last: its presence means that the step before it finished. The pins take minutes and
+# are installed again only when they change; the package itself goes in without its dependencies, in seconds.
+$(READY): $(PINS) pyproject.toml
+	$(BIN)/python -m pip install $(QUIET) --no-deps --no-build-isolation --editable .
 	touch $(READY)
+
+$(PINS): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clfer needs Python 3.11 or newer; try make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install $(QUIET) --requirement requirements.lock
+	touch $(PINS)
 
 .PHONY: repro test test-all check format
