@@ -48,7 +48,7 @@ def said(protocol: Any) -> str:
     """A protocol given in words or as a table of settings."""
     if not isinstance(protocol, Mapping):
         return str(protocol).rstrip(".")
-    return ", ".join(f"{key} {value}" for key, value in protocol.items())
+    return "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in protocol.items())
 
 
 def table(dataset: Mapping[str, Any]) -> str:

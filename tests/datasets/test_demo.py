@@ -147,5 +147,5 @@ def test_settings_refuse_what_makes_no_sense(wrong):
 
 
 def test_the_protocol_names_drawn_faces():
-    assert demo.protocol(demo.Labels(mode="majority")).startswith("demo: drawn faces, majority")
+    assert demo.protocol(demo.Labels(mode="majority")).startswith("drawn faces, majority")
     assert not demo.EVIDENCE

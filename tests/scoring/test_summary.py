@@ -217,5 +217,5 @@ def test_markdown() -> None:
     assert text.endswith(".\n")
     table = {"toy": {"select": "val", "duplicates": "drop"}}
     settings = summarise(toy(), {"toy": True}, table, SETTINGS)
-    assert "Protocol: select val, duplicates drop." in markdown(settings)
+    assert "Protocol: select: val; duplicates: drop." in markdown(settings)
     assert "drawn faces" not in markdown(settings)

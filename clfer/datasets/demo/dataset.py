@@ -79,7 +79,7 @@ def images(raw: Path) -> Iterator[NDArray[np.uint8]]:
 
 def protocol(labels: Labels) -> str:
     """What a score on this dataset is a score on."""
-    return f"demo: drawn faces, {labels.mode} of {raters.RATERS} simulated raters"
+    return f"drawn faces, {labels.mode} of {raters.RATERS} simulated raters"
 
 
 def _drawn(rows: Sequence[Row], usages: Sequence[str]) -> Iterator[str]:
