@@ -17,7 +17,7 @@ from clfer.progress import Track
 from clfer.settings import Settings
 
 # landmarks (x, y) in pixels of a picture, or None where no face is found
-Find = Callable[[UInt8[np.ndarray, "H W *C"]], Float[np.ndarray, "5 2"] | None]
+Find = Callable[[UInt8[np.ndarray, "_ _ ..."]], Float[np.ndarray, "5 2"] | None]
 
 
 class Alignment(Settings):
@@ -31,7 +31,7 @@ class Alignment(Settings):
 
 
 def pack(
-    images: Iterable[UInt8[np.ndarray, "H W *C"]],
+    images: Iterable[UInt8[np.ndarray, "_ _ ..."]],
     landmarks: Sequence[Any],
     settings: Alignment,
     find: Find | None,

@@ -36,7 +36,7 @@ def test_crops_that_fit_are_stored_as_they_are(tmp_path):
 
 
 def test_colour_becomes_grey_and_grey_becomes_colour(tmp_path):
-    images = [np.full((48, 48, 3), (255, 0, 0), np.uint8), np.full((48, 48), 7, np.uint8)]
+    images = [np.full((48, 50, 3), (255, 0, 0), np.uint8), np.full((48, 48), 7, np.uint8)]
     for channels, expected in ((1, [76, 7]), (3, [85, 7])):
         settings = GIVEN.model_copy(update={"detector": "none", "channels": channels})
         pack(images, [None, None], settings, None, tmp_path / "faces.npy", silent)
