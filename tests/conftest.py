@@ -9,10 +9,22 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Before any module of ours is imported.
 install_import_hook(["clfer"], "beartype.beartype")
+
+# The same examples and numbers every time: a test shall fail for the code, not for bad luck.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
 
 # Beside the checkout, or beside the folder that a worktree lies in.
 BESIDE = [folder / "shared" / "data" for folder in Path(__file__).parents[2:4]]

@@ -31,7 +31,8 @@ def soft_code(
 
     The n-th pair is the mean position under softmax(map / temperature) over all positions but the
     n-1 strongest. Maps are standardised first, so that the temperature means the same for each of
-    them; a constant map gets finite coordinates and no gradient from its scale.
+    them; a constant map gets finite coordinates and no gradient from its scale. Where two responses
+    are equal and change ranks the code jumps, as the hard code does.
 
     With the map sorted, the n-th mean follows from the (n+1)-th by one step, so that all N cost one
     softmax: m_n = m_{n+1} + w_n (x_n - m_{n+1}), w_n = sigmoid(v_n - log sum_{i>n} exp v_i).

@@ -38,7 +38,9 @@ class Faces:
     array, which may be memory-mapped, so that memory does not grow with the dataset.
     """
 
-    def __init__(self, stored: UInt8[np.ndarray, "N S S C"], device: torch.device, memory: float):
+    def __init__(
+        self, stored: UInt8[np.ndarray, "N S S C"], device: torch.device, memory: float
+    ) -> None:
         self.device = device
         self.stored = stored
         fits = stored.nbytes <= memory * GIB
