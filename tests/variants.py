@@ -11,12 +11,19 @@ CLFM_SETTINGS = CLFM(
     hash="soft",
     temperature=0.1,
     iterations=5,
+    restarts=1,
     detach_deep=False,
 )
 CLBS_SETTINGS = CLBS(
-    beta=(0.0, 0.1, 0.0), k=None, fd=32, centers="kmeans", iterations=5, detach_deep=False
+    beta=(0.0, 0.1, 0.0),
+    k=None,
+    fd=32,
+    centers="kmeans",
+    iterations=5,
+    restarts=1,
+    detach_deep=False,
 )
-BASELINE = Variant(msr=None, clfm=None, clbs=None)
+BASELINE = Variant()
 OURS = Variant(msr=MSR(fd=32), clfm=CLFM_SETTINGS, clbs=CLBS_SETTINGS)
 
 

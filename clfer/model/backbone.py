@@ -20,7 +20,7 @@ REDUCTION = {"full": 32, "small": 16}  # input pixels per position of the deepes
 POSITIONS = (
     16  # fewest positions of the deepest map that leave a channel's code something to choose from
 )
-RESNETS = ("resnet10", *(name for name in models.list_models() if name.startswith("resnet")))
+RESNETS = ("resnet10", *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
 
 
 class Encoder(nn.Module):

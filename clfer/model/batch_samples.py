@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from clfer.model.clustering import group_means, kmeans, plus_plus
+from clfer.model.clustering import group_means, kmeans
 from clfer.model.contrast import agreement
 from clfer.model.variant import CLBS
 
@@ -17,7 +17,8 @@ class BatchSampleContrast(nn.Module):
 
     Each sample is one vector per layer. The deep vectors of the batch are clustered (or averaged by
     class, eq. 12), the shallow ones join the centroid that they resemble most, and the two sides
-    are pulled together. With fewer samples than clusters there are as many clusters as samples.
+    are pulled together. With fewer samples than clusters there are as many clusters as samples;
+    class centers are those of the labelled samples.
 
     The paper's convolution before the global pooling is taken as 1 x 1 without normalisation or
     activation; it then equals a linear map of the pooled features, which is what is computed.
@@ -43,10 +44,10 @@ class BatchSampleContrast(nn.Module):
         self,
         pooled: Mapping[int, Float[Tensor, "B _ H W"]],
         labels: Int[Tensor, " B"],
-        uniform: Float[Tensor, " K"],
+        uniform: Float[Tensor, "R K"],
     ) -> Float[Tensor, ""]:
         """`pooled`: the blocks by number, each on the deepest one's grid, float32. `uniform` in [0,
-        1): the draws of the K-means start; `labels` matter for class centers only.
+        1): the draws of the K-means starts; `labels` (-1: none) matter for class centers only.
         """
         deep = self.project(pooled[self.layers[-1]], self.layers[-1]).unsqueeze(0)  # [1, B, fd]
         if self.settings.detach_deep:
@@ -63,14 +64,13 @@ class BatchSampleContrast(nn.Module):
         self,
         points: Float[Tensor, "1 B fd"],
         labels: Int[Tensor, " B"],
-        uniform: Float[Tensor, " K"],
+        uniform: Float[Tensor, "R K"],
     ) -> tuple[Int[Tensor, "1 B"], int]:
         """Each sample's cluster and how many there are."""
         if self.settings.centers == "class":
             return labels.unsqueeze(0), self.classes
         k = min(self.k, points.shape[1])
-        start = plus_plus(points, uniform[:k].unsqueeze(0))
-        return kmeans(points, start, self.settings.iterations), k
+        return kmeans(points, uniform[None, :, :k], self.settings.iterations), k
 
 
 def _projection(channels: int, features: int) -> nn.Module:

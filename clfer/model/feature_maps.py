@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from clfer.model.clustering import group_means, kmeans, plus_plus
+from clfer.errors import InputError
+from clfer.model.clustering import group_means, kmeans
 from clfer.model.contrast import agreement
 from clfer.model.hashing import hard_code, soft_code
 from clfer.model.variant import CLFM
@@ -33,25 +34,31 @@ class FeatureMapContrast(nn.Module):
         )
 
     def code(self, pooled: Float[Tensor, "B C H W"], layer: int) -> Float[Tensor, "B C fd"]:
-        """g_j of eq. 1: the code of each channel of a block."""
+        """g_j of eq. 1: the code of each channel of a block.
+
+        Raises InputError where the maps have no more positions than the code names.
+        """
         maps = self.convolutions[str(layer)](pooled)
-        strongest = self.settings.fd // 2
+        strongest, positions = self.settings.fd // 2, maps[0, 0].numel()
+        if strongest >= positions:
+            raise InputError(
+                f"variants: clfm.fd: the deepest map has {positions} positions, expected a code of "
+                f"fewer, that is fd under {2 * positions}; found {self.settings.fd}"
+            )
         if self.settings.hash == "hard":
             return hard_code(maps, strongest)
         return soft_code(maps, strongest, self.settings.temperature)
 
     def forward(
-        self, pooled: Mapping[int, Float[Tensor, "B _ H W"]], uniform: Float[Tensor, "B K"]
+        self, pooled: Mapping[int, Float[Tensor, "B _ H W"]], uniform: Float[Tensor, "B R K"]
     ) -> Float[Tensor, ""]:
         """`pooled`: the blocks by number, each on the deepest one's grid, float32 (the coordinates
-        of rounded maps would tie). `uniform` in [0, 1): the draws of the K-means start of each
-        image.
+        of rounded maps would tie). `uniform` in [0, 1): the draws of each image's K-means starts.
         """
         deep = self.code(pooled[self.layers[-1]], self.layers[-1])
         if self.settings.detach_deep:
             deep = deep.detach()
-        points = deep.detach()
-        clusters = kmeans(points, plus_plus(points, uniform), self.settings.iterations)
+        clusters = kmeans(deep.detach(), uniform, self.settings.iterations)
         centroids, occupied = group_means(deep, clusters, self.settings.k)
         loss = deep.new_zeros(())
         for j in self.shallow:

@@ -11,58 +11,73 @@ apart.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+
+NUDGE = 1e-13  # in standard deviations, per position: far below what float32 tells apart
 
 
 def hard_code(maps: Float[Tensor, "B C H W"], strongest: int) -> Float[Tensor, "B C {2*strongest}"]:
     """(row, column) of each map's strongest responses, strongest first, ties to the lowest index.
     No gradient.
     """
-    _, order = _ranked(maps)
-    return _positions(maps)[order[..., :strongest]].flatten(2)
+    return _positions(maps)[_strongest(_standardised(maps), strongest)].flatten(2)
 
 
 def soft_code(
     maps: Float[Tensor, "B C H W"], strongest: int, temperature: float
 ) -> Float[Tensor, "B C {2*strongest}"]:
-    """The hard code with each choice softened, in float32 whatever the maps are.
+    """The hard code with each choice softened, in float32 or better whatever the maps are.
 
     The n-th pair is the mean position under softmax(map / temperature) over all positions but the
     n-1 strongest. Maps are standardised first, so that the temperature means the same for each of
     them; a constant map gets finite coordinates and no gradient from its scale. Where two responses
     are equal and change ranks the code jumps, as the hard code does.
 
-    With the map sorted, the n-th mean follows from the (n+1)-th by one step, so that all N cost one
-    softmax: m_n = m_{n+1} + w_n (x_n - m_{n+1}), w_n = sigmoid(v_n - log sum_{i>n} exp v_i).
+    The n-th mean follows from the (n+1)-th by one step, so that all N cost one softmax, over what
+    is not among the strongest: m_n = m_{n+1} + w_n (x_n - m_{n+1}) with x_n the n-th strongest
+    position and w_n = sigmoid(v_n - log sum_{i>n} exp v_i).
     """
-    values, order = _ranked(maps)
-    logits = values / temperature  # [B, C, HW], descending
-    positions = _positions(maps)[order]  # [B, C, HW, 2]
-    rest = logits[..., strongest:]
-    mean = (rest.softmax(-1).unsqueeze(-1) * positions[..., strongest:, :]).sum(-2)  # [B, C, 2]
+    responses = _standardised(maps)
+    top = _strongest(responses, strongest)  # [B, C, N]
+    positions = _positions(maps)  # [HW, 2]
+    logits = responses / temperature
+    rest = logits.scatter(-1, top, -torch.inf)
+    mean = rest.softmax(-1) @ positions  # [B, C, 2]
     below = rest.logsumexp(-1)  # [B, C]
     pairs = []
+    levels, places = logits.gather(-1, top), positions[top]
     for n in reversed(range(strongest)):
-        weight = torch.sigmoid(logits[..., n] - below)
-        mean = mean + weight.unsqueeze(-1) * (positions[..., n, :] - mean)
-        below = torch.logaddexp(below, logits[..., n])
+        weight = torch.sigmoid(levels[..., n] - below).unsqueeze(-1)
+        mean = torch.lerp(mean, places[..., n, :], weight)
+        below = torch.logaddexp(below, levels[..., n])
         pairs.append(mean)
     return torch.stack(pairs[::-1], dim=2).flatten(2)
 
 
-def _ranked(maps: Float[Tensor, "B C H W"]) -> tuple[Tensor, Tensor]:
-    """Standardised responses in descending order and their positions; stable, so ties go to the
-    lowest index.
+def _standardised(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C HW"]:
+    """Each map with mean 0 and standard deviation 1, in float32 or better: rounded maps tie."""
+    flat = maps.flatten(2)
+    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
+    return F.layer_norm(flat, flat.shape[-1:])
+
+
+@torch.no_grad()
+def _strongest(responses: Float[Tensor, "B C HW"], count: int) -> Int[Tensor, "B C {count}"]:
+    """Positions of the strongest responses, in descending order.
+
+    Choosing a few costs half of sorting all, but leaves open which of two equal ones comes first;
+    in float64 there is room to put the lower index in front.
     """
-    flat = maps.flatten(2).float()
-    return F.layer_norm(flat, flat.shape[-1:]).sort(dim=-1, descending=True, stable=True)
+    place = torch.arange(responses.shape[-1], device=responses.device, dtype=torch.float64)
+    return (responses.double() - NUDGE * place).topk(count, dim=-1).indices
 
 
 def _positions(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "HW 2"]:
     """(row, column) of each position, in cells from the map's centre."""
     height, width = maps.shape[-2:]
-    rows = torch.arange(height, device=maps.device, dtype=torch.float32) - (height - 1) / 2
-    columns = torch.arange(width, device=maps.device, dtype=torch.float32) - (width - 1) / 2
+    dtype = torch.promote_types(maps.dtype, torch.float32)
+    rows = torch.arange(height, device=maps.device, dtype=dtype) - (height - 1) / 2
+    columns = torch.arange(width, device=maps.device, dtype=dtype) - (width - 1) / 2
     return torch.cartesian_prod(rows, columns)

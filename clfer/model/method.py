@@ -12,51 +12,76 @@ from clfer.model.backbone import Stem, load_weights
 from clfer.model.batch_samples import BatchSampleContrast
 from clfer.model.feature_maps import FeatureMapContrast
 from clfer.model.network import Network
+from clfer.model.siamese import SiameseContrast
 from clfer.model.variant import Variant
 from clfer.randomness import seeded
 
 
 class Contrast(nn.Module):
-    """The contrastive losses of a variant (eq. 6 and 7), zero where it has none. Training only."""
+    """The contrastive losses of a variant, of CLFM, CLBS and SimSiam those that it has. They exist
+    in training only.
 
-    def __init__(self, channels: Sequence[int], classes: int, variant: Variant) -> None:
+    A module whose layers all have weight zero is absent.
+    """
+
+    def __init__(self, network: Network, classes: int, variant: Variant, seed: int) -> None:
         super().__init__()
-        self.clfm = FeatureMapContrast(channels, variant.clfm) if variant.clfm else None
-        self.clbs = BatchSampleContrast(channels, classes, variant.clbs) if variant.clbs else None
+        channels = network.encoder.channels
+        clfm, clbs, simsiam = variant.clfm, variant.clbs, variant.simsiam
+        self.clfm = self.clbs = self.simsiam = None
+        if clfm and any(clfm.alpha):
+            with seeded(seed, "clfm"):
+                self.clfm = FeatureMapContrast(channels, clfm)
+        if clbs and any(clbs.beta):
+            with seeded(seed, "clbs"):
+                self.clbs = BatchSampleContrast(channels, classes, clbs)
+        if simsiam:
+            with seeded(seed, "simsiam"):
+                self.simsiam = SiameseContrast(network.width, simsiam)
 
     @property
-    def draws(self) -> tuple[int, int]:
-        """How many uniform draws the K-means starts take: per image (CLFM), per batch (CLBS)."""
+    def draws(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Restarts and clusters of the K-means, one uniform draw each: of every image (CLFM) and of
+        the batch (CLBS).
+        """
         return (
-            self.clfm.settings.k if self.clfm else 0,
-            self.clbs.k if self.clbs else 0,
+            (self.clfm.settings.restarts, self.clfm.settings.k) if self.clfm else (0, 0),
+            (self.clbs.settings.restarts, self.clbs.k) if self.clbs else (0, 0),
         )
 
     def forward(
         self,
         features: Sequence[Float[Tensor, "B _ _ _"]],
         labels: Int[Tensor, " B"],
-        per_image: Float[Tensor, "B K_FM"],
-        per_batch: Float[Tensor, " K_BS"],
-    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-        """(L_fm, L_bs), weighted by alpha and beta, in float32: to be called outside autocast."""
+        per_image: Float[Tensor, "B R_FM K_FM"],
+        per_batch: Float[Tensor, "R_BS K_BS"],
+        views: Sequence[Float[Tensor, "B D"]],
+    ) -> dict[str, Float[Tensor, ""]]:
+        """The losses by name, weighted (eq. 6 and 7), in float32: to be called outside autocast.
+
+        `views`: what the network makes of each view of the images (SimSiam needs two).
+        """
         used = {j for part in (self.clfm, self.clbs) if part for j in part.layers}
         pooled = {j: pool(features[j], features[-1]) for j in sorted(used)}
-        zero = features[0].new_zeros((), dtype=torch.float32)
-        return (
-            self.clfm(pooled, per_image) if self.clfm else zero,
-            self.clbs(pooled, labels, per_batch) if self.clbs else zero,
-        )
+        losses = {}
+        if self.clfm:
+            losses["loss_fm"] = self.clfm(pooled, per_image)
+        if self.clbs:
+            losses["loss_bs"] = self.clbs(pooled, labels, per_batch)
+        if self.simsiam:
+            losses["loss_sim"] = self.simsiam(*(view.float() for view in views))
+        return losses
 
 
 def pool(
     features: Float[Tensor, "B C _ _"], deepest: Float[Tensor, "B _ H W"]
 ) -> Float[Tensor, "B C H W"]:
-    """A block's maps averaged onto the deepest block's grid, in float32: made once for both losses,
-    since a global average is the average of these.
+    """A block's maps averaged onto the deepest block's grid, in float32 or better: made once for
+    both losses, since a global average is the average of these.
     """
     height, width = deepest.shape[-2:]
-    return F.adaptive_avg_pool2d(features, (height, width)).float()
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    return F.adaptive_avg_pool2d(features, (height, width)).to(dtype)
 
 
 def build(
@@ -64,30 +89,26 @@ def build(
 ) -> tuple[Network, Contrast]:
     """A network and its contrastive heads, initialised from `seed`.
 
-    Each part draws from a stream of its own, so that the encoder of one seed starts the same in
-    every variant.
+    Each part draws from a stream of its own, so that what two variants share starts the same in
+    both.
     """
     with seeded(seed, "encoder"):
         network = Network(backbone, stem, classes, variant)
-    channels = network.encoder.channels
-    check_layers(len(channels) - 1, variant)
-    with seeded(seed, "contrast"):
-        contrast = Contrast(channels, classes, variant)
+    check_layers(len(network.encoder.channels) - 1, variant)
+    contrast = Contrast(network, classes, variant, seed)
     load_weights(network.encoder, backbone, weights)
     return network, contrast
 
 
 def check_layers(shallow: int, variant: Variant) -> None:
-    """Raise InputError unless alpha and beta have one weight per shallow layer, at least one above
-    zero.
-    """
+    """Raise InputError unless alpha and beta have one weight per shallow layer."""
     given = {
         "clfm.alpha": variant.clfm.alpha if variant.clfm else None,
         "clbs.beta": variant.clbs.beta if variant.clbs else None,
     }
     for name, weights in given.items():
-        if weights is not None and (len(weights) != shallow or not any(weights)):
+        if weights is not None and len(weights) != shallow:
             raise InputError(
-                f"variants: {name}: expected {shallow} weights, one per shallow block, not all "
-                f"zero; found {list(weights)}"
+                f"variants: {name}: expected {shallow} weights, one per shallow block; "
+                f"found {list(weights)}"
             )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,8 +23,9 @@ class Network(nn.Module):
     """Logits [B, classes] of images [B, 3, H, W]: encoder, representation (MSR or pooling),
     classifier.
 
-    This is all there is at prediction. `features` and `classify` are apart so that training can
-    hand the features to the contrastive losses.
+    This is all there is at prediction. Training takes the steps one by one, since its losses look
+    at what is between them. With `scn` each image's logits are scaled by its importance, as in the
+    Self-Cure Network: the prediction stays, its confidence changes.
     """
 
     def __init__(self, backbone: str, stem: Stem, classes: int, variant: Variant) -> None:
@@ -31,15 +33,31 @@ class Network(nn.Module):
         self.encoder = Encoder(backbone, stem)
         channels = self.encoder.channels
         self.representation = MultiScale(channels, variant.msr.fd) if variant.msr else GlobalPool()
-        self.classifier = nn.Linear(variant.msr.fd if variant.msr else channels[-1], classes)
+        self.width = variant.msr.fd if variant.msr else channels[-1]
+        self.classifier = nn.Linear(self.width, classes)
+        self.attention = nn.Linear(self.width, 1) if variant.scn else None
 
     def features(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
+        """f_1..f_L."""
         features: list[Tensor] = self.encoder(images)
         return features
 
-    def classify(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B classes"]:
-        logits: Tensor = self.classifier(self.representation(features))
-        return logits
+    def represent(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B D"]:
+        """F_i of eq. 9, or the pooled deepest features."""
+        vectors: Tensor = self.representation(features)
+        return vectors
+
+    def importance(self, vectors: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:
+        """How far the Self-Cure Network trusts each image, in (0, 1); 1 without it."""
+        if self.attention is None:
+            return vectors.new_ones(len(vectors))
+        return torch.sigmoid(self.attention(vectors)).squeeze(1)
+
+    def classify(self, vectors: Float[Tensor, "B D"]) -> Float[Tensor, "B classes"]:
+        logits: Tensor = self.classifier(vectors)
+        if self.attention is None:
+            return logits
+        return logits * self.importance(vectors).unsqueeze(1)
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B classes"]:
-        return self.classify(self.features(images))
+        return self.classify(self.represent(self.features(images)))

@@ -17,8 +17,9 @@ class CLFM(Settings):
     fd: int = Field(ge=2, multiple_of=2)  # numbers in a channel's code: half as many positions
     hash: Literal["soft", "hard"]
     temperature: float = Field(gt=0)
-    iterations: int = Field(ge=1)
-    detach_deep: bool
+    iterations: int = Field(ge=1)  # of K-means
+    restarts: int = Field(ge=1)
+    detach_deep: bool  # whether the shallow layers learn from the deep one alone
 
 
 class CLBS(Settings):
@@ -29,6 +30,7 @@ class CLBS(Settings):
     fd: int = Field(ge=1)
     centers: Literal["kmeans", "class"]
     iterations: int = Field(ge=1)
+    restarts: int = Field(ge=1)
     detach_deep: bool
 
 
@@ -38,9 +40,35 @@ class MSR(Settings):
     fd: int = Field(ge=1)
 
 
-class Variant(Settings):
-    """One row of Table IV: a module that is null is absent, and the baseline has none."""
+class SimSiam(Settings):
+    """The contrast of two views of a face (Chen and He 2021), the comparator of Table II."""
 
-    msr: MSR | None
-    clfm: CLFM | None
-    clbs: CLBS | None
+    weight: float = Field(gt=0)
+    fd: int = Field(ge=1)  # numbers in a projection
+    bottleneck: int = Field(ge=1)  # width inside the predictor
+
+
+class SCN(Settings):
+    """The Self-Cure Network (Wang et al. 2020), the comparator of Table III."""
+
+    weight: float = Field(ge=0)  # of the rank regularisation
+    high: float = Field(gt=0, lt=1)  # share of a batch that counts as important
+    margin: float = Field(ge=0, le=1)  # by which its mean importance shall exceed the others'
+    relabel_from: float = Field(ge=0, le=1)  # share of the epochs after which labels may change
+    relabel_margin: float = Field(ge=0, le=1)  # by which another class has to be more probable
+
+
+class Variant(Settings):
+    """One row of Table IV or a comparator: its modules, of which the baseline has none."""
+
+    msr: MSR | None = None
+    clfm: CLFM | None = None
+    clbs: CLBS | None = None
+    simsiam: SimSiam | None = None
+    scn: SCN | None = None
+
+    @property
+    def label_free(self) -> bool:
+        """Whether some loss of it learns from images without a label."""
+        clustered = self.clbs and any(self.clbs.beta) and self.clbs.centers == "kmeans"
+        return bool((self.clfm and any(self.clfm.alpha)) or clustered or self.simsiam)

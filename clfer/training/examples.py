@@ -12,6 +12,7 @@ from torch import Tensor
 from clfer.randomness import generator
 
 GIB = 2**30
+UNLABELLED = -1  # the label of an image whose label is withheld; its target is zero
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,3 @@ def order(examples: Examples, balance: str, seed: int, epoch: int) -> Int[Tensor
     label = examples.label.cpu()
     chance = 1 / torch.bincount(label)[label].double()
     return torch.multinomial(chance, len(examples), replacement=True, generator=random)
-
-
-def class_weights(examples: Examples, classes: int) -> Float[Tensor, " C"]:
-    """Weights of the classes in the loss, inversely proportional to their frequency, 1 on the
-    average image.
-    """
-    count = torch.bincount(examples.label, minlength=classes).clamp(min=1)
-    return len(examples) / (classes * count.float())

@@ -17,9 +17,13 @@ class Recipe(View, Augmentation):
     batch_size: int = Field(ge=2)
     lr: float = Field(gt=0)  # of Adam, at its highest
     weight_decay: float = Field(ge=0)
-    schedule: Literal["exponential", "one_cycle"]
+    schedule: Literal["exponential", "one_cycle", "cosine"]
     decay: float = Field(gt=0, le=1)  # per epoch, of the exponential schedule
     targets: Literal["majority", "votes"]
+    label_smoothing: float = Field(ge=0, lt=1)  # share of a target that is spread over all classes
+    labelled_fraction: float = Field(gt=0, le=1)  # of each class; the others' labels are withheld
+    unlabelled: Literal["keep", "drop"]  # whether the losses without labels see images without
+    ema: float = Field(ge=0, lt=1)  # decay per step of the averaged weights; 0: none
     balance: Literal["none", "weights", "sampler"]
     select: Literal["val", "test"]
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU

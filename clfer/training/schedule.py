@@ -12,11 +12,13 @@ def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
     """The rate at `step` of the `steps` of `epoch`, both from 0.
 
     exponential: lr * decay^epoch (Sec. IV-A). one_cycle: from lr / 25 up to lr and down to 0, along
-    half cosines, over all epochs.
+    half cosines, over all epochs. cosine: from lr down to 0 along a half cosine.
     """
     if recipe.schedule == "exponential":
         return recipe.lr * recipe.decay**epoch
     done = (epoch + step / steps) / recipe.epochs
+    if recipe.schedule == "cosine":
+        return recipe.lr * _half_cosine(1.0, 0.0, done)
     if done < RISE:
         return recipe.lr * _half_cosine(START, 1.0, done / RISE)
     return recipe.lr * _half_cosine(1.0, 0.0, (done - RISE) / (1 - RISE))

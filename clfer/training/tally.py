@@ -2,11 +2,13 @@
 end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from clfer.training.examples import UNLABELLED
 
 
 class Tally:
@@ -17,10 +19,11 @@ class Tally:
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
-        self.losses = torch.zeros(steps, 3, device=device)
+        self.steps, self.device = steps, device
+        self.losses: dict[str, Tensor] = {}  # by name, one for each step
         self.right = torch.zeros((), device=device)
+        self.labelled = torch.zeros((), device=device)
         self.intensity: list[Tensor] = []
-        self.images = 0
 
     def watch(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> None:
         """Call before the backward pass: adds each block's gradient norms when they come by."""
@@ -33,33 +36,33 @@ class Tally:
     def add(
         self,
         step: int,
-        loss_cls: Float[Tensor, ""],
-        loss_fm: Float[Tensor, ""],
-        loss_bs: Float[Tensor, ""],
+        losses: Mapping[str, Float[Tensor, ""]],
         logits: Float[Tensor, "B C"],
         label: Int[Tensor, " B"],
     ) -> None:
-        self.losses[step] = torch.stack([loss_cls, loss_fm, loss_bs])
+        for name, loss in losses.items():
+            if name not in self.losses:
+                self.losses[name] = torch.zeros(self.steps, device=self.device)
+            self.losses[name][step] = loss
         self.right += (logits.argmax(1) == label).sum()
-        self.images += len(label)
+        self.labelled += (label != UNLABELLED).sum()
 
     def first_broken(self) -> int | None:
         """The first step whose loss was not finite."""
-        broken = (~self.losses.isfinite().all(dim=1)).nonzero()
+        broken = (~torch.stack([*self.losses.values()]).isfinite().all(dim=0)).nonzero()
         return int(broken[0]) if len(broken) else None
 
     def means(self) -> dict[str, int | float]:
         """Columns of the history."""
-        parts = self.losses.double().mean(dim=0).tolist()
-        names = ("loss_cls", "loss_fm", "loss_bs")
+        parts = {name: float(values.double().mean()) for name, values in self.losses.items()}
         gradients = {
-            f"gradient_{j}": float(total) / len(self.losses)
+            f"gradient_{j}": float(total) / self.steps
             for j, total in enumerate(self.intensity, start=1)
         }
         return {
-            "loss": sum(parts),
-            **dict(zip(names, parts, strict=True)),
-            "train_accuracy": float(self.right) / self.images,
+            "loss": sum(parts.values()),
+            **parts,
+            "train_accuracy": float(self.right / self.labelled.clamp(min=1)),
             **gradients,
         }
 
@@ -71,6 +74,7 @@ def _adder(total: Tensor):  # type: ignore[no-untyped-def]
     """
 
     def add(gradient: Tensor) -> None:
-        total.add_(gradient.float().flatten(1).norm(dim=1).sum())
+        norms = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), dtype=torch.float32)
+        total.add_(norms.sum())
 
     return add

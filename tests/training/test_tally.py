@@ -20,7 +20,7 @@ def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
     tally.watch([inner])
     loss = loss_of(inner).mean()
     loss.backward()
-    tally.add(0, loss, loss, loss, torch.zeros(5, 2), torch.tensor([0, 0, 1, 1, 1]))
+    tally.add(0, {"a": loss, "b": 2 * loss}, torch.zeros(5, 2), torch.tensor([0, 0, 1, 1, 1]))
     norms = []
     for image in images:
         one = (image[None] * 3).requires_grad_()
@@ -34,7 +34,7 @@ def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
 
 def test_the_first_step_without_a_number_is_found():
     tally = Tally(4, torch.device("cpu"))
-    assert tally.first_broken() is None
-    tally.losses[2, 1] = torch.nan
-    tally.losses[3, 0] = torch.inf
-    assert tally.first_broken() == 2
+    for step, (first, second) in enumerate([(1, 1), (1, 1), (1, torch.nan), (torch.inf, 1)]):
+        losses = {"first": torch.tensor(float(first)), "second": torch.tensor(float(second))}
+        tally.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
+        assert tally.first_broken() == (None if step < 2 else 2)
