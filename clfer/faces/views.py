@@ -8,6 +8,8 @@ process the sample is trained on.
 Notation: B faces, S stored side, C stored channels (1 or 3), uniform numbers in [0, 1).
 """
 
+from functools import cache
+
 import torch
 from jaxtyping import Bool, Float, UInt8
 from pydantic import Field
@@ -89,9 +91,16 @@ def _window(
 
 def _normalise(pixels: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 3 H W"]:
     """Values 0..255, grey or colour, to the three normalised channels that the encoder expects."""
-    mean, std = (torch.tensor(v, device=pixels.device).view(3, 1, 1) for v in (MEAN, STD))
+    mean, std = _statistics(pixels.device)
     images = (pixels / 255 - mean) / std  # grey becomes three channels here
     return images.contiguous(memory_format=torch.channels_last)
+
+
+@cache
+def _statistics(device: torch.device) -> tuple[Float[Tensor, "3 1 1"], Float[Tensor, "3 1 1"]]:
+    """MEAN and STD on a device, put there once."""
+    mean, std = torch.tensor([MEAN, STD]).view(2, 3, 1, 1).to(device)
+    return mean, std
 
 
 def _rectangle(

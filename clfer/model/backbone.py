@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 
     def __init__(self, backbone: str, stem: Stem) -> None:
         super().__init__()
-        net = _resnet(backbone)
+        net = resnet(backbone)
         pool = net.maxpool if stem == "full" else nn.Identity()
         self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, pool)
         self.blocks = nn.ModuleList([net.layer1, net.layer2, net.layer3, net.layer4])
@@ -43,7 +43,7 @@ class Encoder(nn.Module):
         return features[1:]
 
 
-def _resnet(backbone: str) -> ResNet:
+def resnet(backbone: str) -> ResNet:
     """One block a stage (`resnet10`, for the demo and for tests) or any ResNet of torchvision."""
     if backbone == "resnet10":
         return ResNet(BasicBlock, [1, 1, 1, 1])
@@ -57,7 +57,7 @@ def _resnet(backbone: str) -> ResNet:
 def check_input(size: int, stem: Stem) -> None:
     """Raise InputError unless images of this side give whole maps with enough positions to code."""
     step = REDUCTION[stem]
-    if size % step or (size // step) ** 2 < POSITIONS:
+    if size % step or size < step * POSITIONS**0.5:
         raise InputError(
             f"train.crop: with the {stem} stem expected a multiple of {step} from {4 * step} on, "
             f"so that every block's map is whole and the deepest has {POSITIONS} positions; "

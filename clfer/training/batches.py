@@ -30,7 +30,8 @@ class Batches(Sequence[Batch]):
     """The batches of one epoch. A last one that is not full is left out, unless it is the only one.
 
     All random numbers of the epoch are drawn beforehand, a row for each image, so that its
-    augmentation and K-means start depend on nothing but the seed, the epoch and the image.
+    augmentation and K-means start depend on nothing but the seed, the epoch and the image. They and
+    the order are put on the device at once: a step copies nothing there, unless faces are streamed.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class Batches(Sequence[Batch]):
         self.faces, self.examples, self.recipe = faces, examples, recipe
         there, images = faces.device, len(examples)
         visited = order(examples, recipe.balance, seed, epoch)
-        parts = visited.split(recipe.batch_size)
-        self.parts = [p for p in parts if len(p) == recipe.batch_size] or list(parts)
+        whole = images // recipe.batch_size * recipe.batch_size or images
+        self.parts = visited[:whole].to(there).split(recipe.batch_size)
+        self.face = faces.reach(examples.face[visited[:whole]]).split(recipe.batch_size)
         per_image, per_batch = contrast.draws
 
         def draws(purpose: str, *shape: int) -> Tensor:
@@ -62,9 +64,8 @@ class Batches(Sequence[Batch]):
         return len(self.parts)
 
     def __getitem__(self, step: int) -> Batch:  # type: ignore[override]
-        part = self.parts[step]
-        index = part.to(self.faces.device, non_blocking=True)
-        stored = self.faces(self.examples.face[part])
+        index = self.parts[step]
+        stored = self.faces(self.face[step])
         return Batch(
             index=index,
             views=[augmented(stored, draw[index], self.recipe, self.recipe) for draw in self.draws],

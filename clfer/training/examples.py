@@ -47,10 +47,16 @@ class Faces:
         fits = stored.nbytes <= memory * GIB
         self.resident = torch.from_numpy(np.array(stored)).to(device) if fits else None
 
+    def reach(self, index: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+        """Indices moved once to where the faces are, on the device or on the host, so that no batch
+        has to.
+        """
+        return index.to("cpu" if self.resident is None else self.device)
+
     def __call__(self, index: Int[Tensor, " B"]) -> UInt8[Tensor, "B S S C"]:
-        """`index` on the host."""
+        """`index` as `reach` gives it, or on the host."""
         if self.resident is not None:
-            return self.resident[index.to(self.device, non_blocking=True)]
+            return self.resident[index.to(self.device)]
         ascending, back = index.sort()  # the file is read front to back
         batch = torch.from_numpy(self.stored[ascending.numpy()])
         return batch[back.argsort()].to(self.device)

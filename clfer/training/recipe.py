@@ -27,6 +27,7 @@ class Recipe(View, Augmentation):
     balance: Literal["none", "weights", "sampler"]
     select: Literal["val", "test"]
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
+    compile: bool  # the contrastive losses, by torch.compile
 
     @model_validator(mode="after")
     def _window_fits(self) -> "Recipe":

@@ -71,6 +71,8 @@ def begin(
     network, contrast = build(recipe.backbone, recipe.weights, recipe.stem, classes, variant, seed)
     network.to(device).to(memory_format=torch.channels_last)
     contrast.to(device)
+    if recipe.compile:
+        contrast.compile(fullgraph=True)
     weights = [*network.parameters(), *contrast.parameters()]
     adam = torch.optim.Adam(weights, recipe.lr, weight_decay=recipe.weight_decay, fused=True)
     averaged = None

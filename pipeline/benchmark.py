@@ -1,0 +1,151 @@
+"""Tool benchmark: what the method costs in time and memory, on this machine."""
+
+import json
+import platform
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from clfer import benchmark as measure
+from clfer.model.backbone import check_input
+from clfer.model.variant import Variant
+from clfer.training.precision import numbers
+from clfer.training.recipe import Recipe
+from pipeline.console import say, table, track
+from pipeline.data import device
+from pipeline.params import settings
+
+VARIANTS = ("baseline", "msr", "clbs", "clfm", "ours")
+BARE = "torchvision alone"
+SIZES = (64, 112, 224)  # of the input pipeline
+SMALL = 112  # largest side with the small stem
+CPUINFO = Path("/proc/cpuinfo")
+
+
+def benchmark(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+    size: Annotated[int, typer.Option(help="Side of the input in pixels.")] = 224,
+    batch: Annotated[int, typer.Option(min=2, help="Images in a batch.")] = 32,
+    rounds: Annotated[int, typer.Option(min=7, help="Steps of each, in turn.")] = 11,
+    precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
+    backbone: Annotated[str | None, typer.Option(help="Default: train.backbone.")] = None,
+) -> None:
+    """Time training steps of the baseline, each added module and ours, in turn; the input pipeline;
+    peak memory.
+    """
+    there = device()
+    over = {"weights": "none", "batch_size": batch, "precision": precision}
+    over |= {"backbone": backbone} if backbone else {}
+    recipe = settings(Recipe, "train", over=over | _window(size))
+    check_input(recipe.crop, recipe.stem)
+    variants = {name: settings(Variant, "variants", name) for name in VARIANTS}
+    # first, while this process is small: on Linux a child's peak starts from its parent's size
+    memory = {
+        name: measure.peak_memory(variants[name], recipe, there) for name in ("baseline", "ours")
+    }
+    subjects = {
+        name: measure.training_step(variant, recipe, there) for name, variant in variants.items()
+    }
+    subjects[BARE] = measure.bare_step(recipe, there)
+    seconds = measure.medians(subjects, rounds, there, track)
+    inputs = {}
+    for side in SIZES:
+        smaller = settings(Recipe, "train", over=over | _window(side))
+        inputs[side] = measure.input_times(smaller, rounds, there, track)
+    found = {
+        "ratio": seconds["ours"] / seconds["baseline"],
+        "step_ms": {name: 1000 * value for name, value in seconds.items()},
+        "images_per_second": {name: batch / value for name, value in seconds.items()},
+        "peak_memory_mib": memory,
+        "input": {
+            str(side): {
+                "baseline_step_ms": 1000 * times["step"],
+                **{
+                    source: {
+                        "images_per_second": batch / times[source],
+                        "share_of_step": times[source] / times["step"],
+                    }
+                    for source in ("resident", "streamed")
+                },
+            }
+            for side, times in inputs.items()
+        },
+        "setting": {
+            "device": _processor(there),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "backbone": recipe.backbone,
+            "stem": recipe.stem,
+            "size": size,
+            "batch": batch,
+            "rounds": rounds,
+            "precision": numbers(recipe, there),
+        },
+    }
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        show(found)
+
+
+def show(found: dict[str, Any]) -> None:
+    """The same in three tables."""
+    setting, seconds, rate = found["setting"], found["step_ms"], found["images_per_second"]
+    say(
+        [
+            f"{setting['backbone']}, {setting['size']} px, batch {setting['batch']}, "
+            f"{setting['precision']}, {setting['threads']} threads, PyTorch {setting['torch']}",
+            f"median of {setting['rounds']} training steps each, in turn",
+            f"ours / baseline: {found['ratio']:.3f}",
+        ],
+        f"benchmark on {setting['device']}",
+    )
+    table(
+        "training step",
+        ["", "ms", "x baseline", "images/s"],
+        [
+            [name, f"{ms:.1f}", f"{ms / seconds['baseline']:.3f}", f"{rate[name]:.1f}"]
+            for name, ms in seconds.items()
+        ],
+    )
+    table(
+        "loading and augmentation of 48 px faces",
+        ["to px", "on the device: images/s", "% of a step", "streamed: images/s", "% of a step"],
+        [
+            [
+                side,
+                *(
+                    text
+                    for source in ("resident", "streamed")
+                    for text in (
+                        f"{made[source]['images_per_second']:.0f}",
+                        f"{100 * made[source]['share_of_step']:.1f}",
+                    )
+                ),
+            ]
+            for side, made in found["input"].items()
+        ],
+    )
+    table(
+        "peak memory",
+        ["", "MiB"],
+        [[name, f"{mib:.0f}"] for name, mib in found["peak_memory_mib"].items()],
+    )
+
+
+def _window(side: int) -> dict[str, Any]:
+    """Recipe entries for an input of this side, enlarged as the paper enlarges (256 for 224)."""
+    stem = "small" if side <= SMALL else "full"
+    return {"crop": side, "resize": round(side * 8 / 7), "stem": stem}
+
+
+def _processor(device: torch.device) -> str:
+    """What the device calls itself."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    for line in CPUINFO.read_text().splitlines() if CPUINFO.exists() else ():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
