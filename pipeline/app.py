@@ -1,4 +1,4 @@
-"""The table of commands: each stage of dvc.yaml is also `clfer <stage>`."""
+"""The tables of commands: each stage of dvc.yaml is also `clfer <stage>`; tools are beside them."""
 
 import importlib
 import sys
@@ -18,6 +18,10 @@ STAGES = {
     "evaluate": "Score one trained model on the test images.",
     "significance": "Compare the variants of the grid over their seeds.",
 }
+# they write nothing that a stage reads, and have no place in dvc.yaml
+TOOLS = {
+    "complexity": "Count parameters and multiply-accumulates of each variant.",
+}
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -36,25 +40,25 @@ def clfer(
         raise typer.Exit
 
 
-def _add(stage: str, summary: str) -> None:
-    """A command that imports its stage when it is called: torch takes seconds, and help shall not
+def _add(name: str, summary: str) -> None:
+    """A command that imports its module when it is called: torch takes seconds, and help shall not
     wait for it.
     """
 
     @app.command(
-        stage,
+        name,
         help=summary,
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
     )
     def command(context: typer.Context) -> None:
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command()(getattr(importlib.import_module(f"pipeline.{stage}"), stage))
-        single(context.args, prog_name=f"clfer {stage}")
+        single.command()(getattr(importlib.import_module(f"pipeline.{name}"), name))
+        single(context.args, prog_name=f"clfer {name}")
 
 
-for _stage, _summary in STAGES.items():
-    _add(_stage, _summary)
+for _name, _summary in (STAGES | TOOLS).items():
+    _add(_name, _summary)
 
 
 def main() -> None:
