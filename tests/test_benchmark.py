@@ -9,7 +9,7 @@ import pytest
 import torch
 from closure import ROOT
 
-from clfer.benchmark import WARMUP, input_times, medians, peak_memory, training_step
+from clfer.benchmark import WARMUP, input_times, medians, peak_memory
 from clfer.model.variant import Variant
 from clfer.progress import silent
 from clfer.training.recipe import Recipe

@@ -15,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+EXACT = 40.0  # from where log(1 + exp x) is x to float64
 NUDGE = 1e-13  # in standard deviations, per position: far below what float32 tells apart
 
 
@@ -43,15 +44,17 @@ def soft_code(
     top = _strongest(responses, strongest)  # [B, C, N]
     positions = _positions(maps)  # [HW, 2]
     logits = responses / temperature
+    levels, places = logits.gather(-1, top), F.embedding(top, positions)
     rest = logits.scatter(-1, top, -torch.inf)
-    mean = rest.softmax(-1) @ positions  # [B, C, 2]
-    below = rest.logsumexp(-1)  # [B, C]
+    peak = rest.detach().amax(-1, keepdim=True)
+    mass = (rest - peak).exp()
+    total = mass.sum(-1, keepdim=True)
+    mean, below = mass @ positions / total, (peak + total.log()).squeeze(-1)  # [B, C, 2], [B, C]
     pairs = []
-    levels, places = logits.gather(-1, top), positions[top]
     for n in reversed(range(strongest)):
-        weight = torch.sigmoid(levels[..., n] - below).unsqueeze(-1)
-        mean = torch.lerp(mean, places[..., n, :], weight)
-        below = torch.logaddexp(below, levels[..., n])
+        above = levels[..., n] - below
+        mean = torch.lerp(mean, places[..., n, :], torch.sigmoid(above).unsqueeze(-1))
+        below = below + F.softplus(above, threshold=EXACT)
         pairs.append(mean)
     return torch.stack(pairs[::-1], dim=2).flatten(2)
 
