@@ -67,6 +67,37 @@ OURS_128 = OURS.model_copy(
 )
 
 
+@pytest.mark.parametrize(
+    ("backbone", "channels"),
+    [
+        ("resnet34", (64, 128, 256, 512)),
+        ("resnet50", (256, 512, 1024, 2048)),
+        ("resnext50_32x4d", (256, 512, 1024, 2048)),
+        ("wide_resnet50_2", (256, 512, 1024, 2048)),
+    ],
+)
+def test_other_backbones_have_four_blocks_each_half_the_side(backbone, channels):
+    encoder = Encoder(backbone, "small")
+    assert encoder.channels == channels
+    with torch.no_grad():
+        features = encoder(torch.randn(1, 3, 64, 64))
+    expected = [(1, c, side, side) for c, side in zip(channels, (32, 16, 8, 4), strict=True)]
+    assert [tuple(f.shape) for f in features] == expected
+
+
+def test_a_backbone_of_bottlenecks_learns_from_all_losses():
+    network, contrast = build("resnet50", "none", "small", 8, OURS, 0)
+    features = network.features(torch.randn(2, 3, 64, 64))
+    vectors = network.represent(features)
+    assert network.classify(vectors).shape == (2, 8)
+    labels = torch.tensor([0, 5])
+    losses = contrast(features, labels, torch.rand(2, 1, 4), torch.rand(1, 8), [vectors])
+    loss = torch.nn.functional.cross_entropy(network.classify(vectors), labels)
+    (loss + sum(losses.values())).backward()
+    parameters = [*network.parameters(), *contrast.parameters()]
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in parameters)
+
+
 def test_torchvision_names_load_into_the_encoder(tmp_path):
     from torchvision.models import resnet18
 

@@ -1,0 +1,222 @@
+"""The paper's equations as plain loops in float64, written from the paper and our docs/method.md.
+
+Nothing here is taken from clfer, so that the fast code can be held against it. Arrays are NumPy's;
+`weights` of a layer are (matrix, bias).
+"""
+
+import math
+
+import numpy as np
+
+
+def pool(maps, height, width):
+    """AP of eq. 1 and 8: the mean of each cell of a grid, whose borders are rounded outwards."""
+    images, channels, rows, columns = maps.shape
+    pooled = np.zeros((images, channels, height, width))
+    for y in range(height):
+        for x in range(width):
+            top, bottom = y * rows // height, -(-(y + 1) * rows // height)
+            left, right = x * columns // width, -(-(x + 1) * columns // width)
+            pooled[:, :, y, x] = maps[:, :, top:bottom, left:right].mean((2, 3))
+    return pooled
+
+
+def convolve_1x1(maps, weights):
+    """A 1 x 1 convolution, position by position."""
+    matrix, bias = weights
+    images, _, height, width = maps.shape
+    out = np.zeros((images, len(matrix), height, width))
+    for b in range(images):
+        for y in range(height):
+            for x in range(width):
+                out[b, :, y, x] = matrix @ maps[b, :, y, x] + bias
+    return out
+
+
+def hard_code(maps, strongest):
+    """Eq. 1: (row, column) from the map's centre of its strongest responses, found one by one;
+    of equal ones the first in reading order.
+    """
+
+    def code(responses, cells):
+        left, found = list(range(len(responses))), []
+        for _ in range(strongest):
+            best = max(left, key=responses.__getitem__)
+            left.remove(best)
+            found += cells[best]
+        return found
+
+    return _of_each_map(maps, code)
+
+
+def soft_code(maps, strongest, temperature):
+    """Eq. 1 softened: the n-th pair is the mean position under a softmax of the standardised map
+    over all positions but the n - 1 strongest.
+    """
+
+    def code(responses, cells):
+        level = (responses - responses.mean()) / math.sqrt(responses.var() + 1e-5) / temperature
+        left, found = list(range(len(level))), []
+        for _ in range(strongest):
+            most = max(level[i] for i in left)
+            weight = {i: math.exp(level[i] - most) for i in left}
+            for axis in (0, 1):
+                total = sum(weight[i] * cells[i][axis] for i in left)
+                found.append(total / sum(weight.values()))
+            left.remove(max(left, key=level.__getitem__))
+        return found
+
+    return _of_each_map(maps, code)
+
+
+def _of_each_map(maps, code):
+    images, channels, height, width = maps.shape
+    cells = [
+        [y - (height - 1) / 2, x - (width - 1) / 2] for y in range(height) for x in range(width)
+    ]
+    return np.array(
+        [[code(maps[b, c].reshape(-1), cells) for c in range(channels)] for b in range(images)]
+    )
+
+
+def square(a, b):
+    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
+
+
+def plus_plus(points, draws):
+    """k-means++: the first start is any point, each next one is drawn in proportion to the squared
+    distance from the nearest so far; a draw picks the point in whose share of the sum it falls.
+    """
+    start = [points[int(draws[0] * len(points))]]
+    for draw in draws[1:]:
+        apart = [min(square(p, s) for s in start) for p in points]
+        passed, chosen = 0.0, len(points) - 1
+        for n, share in enumerate(apart):
+            passed += share
+            if passed > draw * sum(apart):
+                chosen = n
+                break
+        start.append(points[chosen])
+    return np.array(start)
+
+
+def lloyd(points, start, iterations):
+    """Eq. 2 by Lloyd: each point's cluster, and the sum of squared distances to the centroids.
+
+    The e-th empty cluster moves to the point that is e-th farthest from its own centroid.
+    """
+    centroids = [np.array(s) for s in start]
+    for _ in range(iterations):
+        clusters, apart = _nearest(points, centroids)
+        farthest = sorted(range(len(points)), key=lambda n: -apart[n])
+        empty = 0
+        for k in range(len(centroids)):
+            members = [p for p, cluster in zip(points, clusters, strict=True) if cluster == k]
+            if members:
+                centroids[k] = sum(members) / len(members)
+            else:
+                centroids[k] = points[farthest[empty]]
+                empty += 1
+    clusters, apart = _nearest(points, centroids)
+    return np.array(clusters), sum(apart)
+
+
+def _nearest(points, centroids):
+    squares = [[square(p, c) for c in centroids] for p in points]
+    return [s.index(min(s)) for s in squares], [min(s) for s in squares]
+
+
+def kmeans(points, draws, iterations):
+    """The clusters of the best of several runs, one row of draws each."""
+    runs = [lloyd(points, plus_plus(points, d), iterations) for d in draws]
+    return min(runs, key=lambda run: run[1])[0]
+
+
+def inertia(points, clusters, k):
+    """Eq. 2: the sum of squared distances to the mean of the own cluster."""
+    means = group_means(points, clusters, k)
+    return sum(square(p, means[c]) for p, c in zip(points, clusters, strict=True))
+
+
+def group_means(points, group, k):
+    """Eq. 5 (and the centroids of eq. 2, the class centers of eq. 12): None for an empty group."""
+    means = []
+    for g in range(k):
+        members = [p for p, number in zip(points, group, strict=True) if number == g]
+        means.append(sum(members) / len(members) if members else None)
+    return means
+
+
+def cosine(a, b):
+    """Zero where either vector is."""
+    lengths = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(y * y for y in b))
+    return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0
+
+
+def assign(shallow, centroids):
+    """Eq. 3 and 4: the number of the centroid (None: there is none) of highest cosine."""
+    groups = []
+    for vector in shallow:
+        similarity = {k: cosine(vector, c) for k, c in enumerate(centroids) if c is not None}
+        groups.append(max(similarity, key=similarity.get))
+    return groups
+
+
+def agreement(shallow, centroids):
+    """Eq. 3-6: an empty shallow group is a zero row, and the centroid beside it stays in phi; a
+    cluster without a centroid is a zero row on both sides.
+    """
+    means = group_means(shallow, assign(shallow, centroids), len(centroids))
+    zero = np.zeros(len(shallow[0]))
+    rows = [zero if m is None else m for m in means]
+    phi = [zero if c is None else c for c in centroids]
+    return cosine(np.concatenate(rows), np.concatenate(phi))
+
+
+def codes(pooled, convolutions, settings):
+    """Eq. 1 of every layer."""
+    found = {}
+    for j, weights in convolutions.items():
+        maps, strongest = convolve_1x1(pooled[j], weights), settings.fd // 2
+        found[j] = (
+            hard_code(maps, strongest)
+            if settings.hash == "hard"
+            else soft_code(maps, strongest, settings.temperature)
+        )
+    return found
+
+
+def feature_map_loss(codes, settings, clusters):
+    """Eq. 2-6, the mean over the images, from the codes by layer and the clusters of eq. 2."""
+    images, loss = len(clusters), 0.0
+    for i in range(images):
+        deep = codes[max(codes)][i]
+        centroids = group_means(deep, clusters[i], settings.k)
+        for j, alpha in enumerate(settings.alpha):
+            if alpha:
+                loss -= alpha * agreement(codes[j][i], centroids) / images
+    return loss
+
+
+def project(pooled, projection):
+    """Fig. 2: Conv, GAP(512), FC, ReLU of each sample."""
+    (convolution, c), (fc, f) = projection
+    vectors = [convolution @ sample.mean((1, 2)) + c for sample in pooled]
+    return np.array([np.maximum(fc @ v + f, 0) for v in vectors])
+
+
+def batch_sample_loss(pooled, projections, settings, draws, labels, classes):
+    """Eq. 7: each sample a vector, the deep ones clustered into min(K, samples) or, with class
+    centers, averaged by label (eq. 12; -1 is no class). `draws` [R, K].
+    """
+    vectors = {j: project(pooled[j], layers) for j, layers in projections.items()}
+    deep = vectors[max(vectors)]
+    if settings.centers == "class":
+        centroids = group_means(deep, labels, classes)
+    else:
+        k = min(settings.k or classes, len(deep))
+        clusters = kmeans(deep, [d[:k] for d in draws], settings.iterations)
+        centroids = group_means(deep, clusters, k)
+    return -sum(
+        beta * agreement(vectors[j], centroids) for j, beta in enumerate(settings.beta) if beta
+    )

@@ -1,0 +1,321 @@
+"""The method as a whole (eq. 1-12, Alg. 1): its losses from the blocks' features, their sum, and
+what learns from which.
+"""
+
+import pytest
+import references
+import references_network
+import torch
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from variants import BASELINE, OURS, SCN_SETTINGS, SIMSIAM_SETTINGS, changed, small
+
+from clfer.model.method import pool
+from clfer.model.variant import Variant
+from clfer.training.batches import Batch
+from clfer.training.recipe import Recipe
+from clfer.training.state import State
+from clfer.training.step import forward, update
+
+RECIPE = Recipe(
+    backbone="resnet10",
+    weights="none",
+    stem="small",
+    resize=64,
+    crop=64,
+    flip=0.5,
+    erasing=0.0,
+    erasing_area=0.1,
+    epochs=1,
+    batch_size=8,
+    lr=0.001,
+    weight_decay=0.0,
+    schedule="cosine",
+    decay=0.9,
+    targets="majority",
+    label_smoothing=0.0,
+    labelled_fraction=1.0,
+    unlabelled="keep",
+    balance="none",
+    ema=0.0,
+    select="val",
+    precision="float32",
+)
+
+
+def draws(contrast, images, dtype=torch.float32):
+    """The uniform draws of both K-means, the same whatever the variant."""
+    per_image, per_batch = contrast.draws
+    random = torch.Generator().manual_seed(0)
+    several = torch.rand(images, 9, 9, generator=random, dtype=dtype)
+    single = torch.rand(9, 9, generator=random, dtype=dtype)
+    return (
+        several[:, : per_image[0], : per_image[1]],
+        single[: per_batch[0], : per_batch[1]],
+    )
+
+
+def one_step(variant, images=3, dtype=torch.float64, seed=0):
+    """A state of a run, a batch, and what a forward pass leaves. The last image has no label."""
+    network, contrast = small(variant, seed)
+    network.to(dtype)
+    contrast.to(dtype)
+    random = torch.Generator().manual_seed(7)
+    pictures = torch.randn(2, images, 3, 64, 64, generator=random).to(dtype)
+    label = torch.arange(images) % 8
+    label[-1] = -1 if images > 1 else 0
+    target = F.one_hot(label.clamp(min=0), 8).float() * (label >= 0).unsqueeze(1)
+    views = list(pictures) if variant.simsiam else [pictures[0]]
+    batch = Batch(torch.arange(images), views, label, target, *draws(contrast, images, dtype))
+    weights = [*network.parameters(), *contrast.parameters()]
+    state = State(network, None, contrast, torch.optim.SGD(weights, lr=1.0), label)
+    return state, batch, forward(state, batch, RECIPE, variant, None)
+
+
+def slow_contrast(contrast, features, batch):
+    """L_fm and L_bs (eq. 1-7) from the features of all blocks."""
+    side = features[-1].shape[-1]
+    pooled = {j: references.pool(f.detach().numpy(), side, side) for j, f in enumerate(features)}
+    clfm, clbs = contrast.clfm, contrast.clbs
+    convolutions = {
+        int(j): (c.weight.detach().numpy()[:, :, 0, 0], c.bias.detach().numpy())
+        for j, c in clfm.convolutions.items()
+    }
+    codes = references.codes(pooled, convolutions, clfm.settings)
+    pairs = zip(codes[max(codes)], batch.start_fm.numpy(), strict=True)
+    clusters = [references.kmeans(deep, u, clfm.settings.iterations) for deep, u in pairs]
+    projections = {
+        int(j): [(p[i].weight.detach().numpy(), p[i].bias.detach().numpy()) for i in (0, 1)]
+        for j, p in clbs.projections.items()
+    }
+    return (
+        references.feature_map_loss(codes, clfm.settings, clusters),
+        references.batch_sample_loss(
+            pooled, projections, clbs.settings, batch.start_bs.numpy(), batch.label.tolist(), 8
+        ),
+    )
+
+
+@pytest.mark.parametrize("centers", ["kmeans", "class"])
+def test_the_joint_loss_is_equation_10_of_equations_6_7_and_11(centers):
+    variant = changed(OURS, "clfm", alpha=(0.2, 0.0, 0.3), restarts=2)
+    variant = changed(variant, "clbs", centers=centers)
+    state, batch, outcome = one_step(variant)
+    loss_fm, loss_bs = slow_contrast(state.contrast, outcome.features, batch)
+    expected = {
+        "loss_cls": references_network.cross_entropy(outcome.logits.tolist(), batch.label.tolist()),
+        "loss_fm": loss_fm,
+        "loss_bs": loss_bs,
+    }
+    found = {name: float(loss.detach()) for name, loss in outcome.losses.items()}
+    assert list(found) == list(expected)
+    for name in ("loss_fm", "loss_bs"):
+        assert found[name] == pytest.approx(expected[name], rel=1e-9)
+    assert found["loss_cls"] == pytest.approx(expected["loss_cls"], rel=1e-6)  # in float32
+
+
+def test_a_step_descends_along_the_gradient_of_the_joint_loss():
+    state, _, outcome = one_step(OURS)
+    weights = [*state.trained.parameters(), *state.contrast.parameters()]
+    before = [weight.detach().clone() for weight in weights]
+    total = sum(loss.double() for loss in outcome.losses.values())
+    gradient = torch.autograd.grad(total, weights, retain_graph=True)
+    update(state, outcome)
+    for old, new, slope in zip(before, weights, gradient, strict=True):
+        torch.testing.assert_close(new.detach(), old - slope, rtol=1e-6, atol=1e-9)
+
+
+def test_the_network_ends_in_equation_9():
+    state, _, outcome = one_step(OURS)
+    network = state.trained
+    with torch.no_grad():
+        vectors = network.representation.reshape(outcome.features).numpy().transpose(1, 0, 2)
+        w = network.representation.attention.weight[0].numpy()
+        fused = torch.tensor(references_network.fused(vectors, w))
+        logits = fused @ network.classifier.weight.T + network.classifier.bias
+    torch.testing.assert_close(outcome.logits.detach(), logits, rtol=1e-9, atol=1e-9)
+
+
+def joint_gradients(variant):
+    """The gradient of the joint loss in each parameter, by name."""
+    state, _, outcome = one_step(variant, images=4, dtype=torch.float32)
+    torch.stack(list(outcome.losses.values())).sum().backward()
+    named = [*state.trained.named_parameters(), *state.contrast.named_parameters()]
+    return {name: parameter.grad for name, parameter in named}
+
+
+def test_hard_codes_train_nothing_bitwise_and_soft_codes_do():
+    """The paper's hash coding, taken literally, leaves the gradient of every parameter as it is
+    without CLFM (alpha zero); CLFM's own convolutions get none at all.
+    """
+    without = joint_gradients(changed(OURS, "clfm", alpha=(0.0, 0.0, 0.0)))
+    hard = joint_gradients(changed(OURS, "clfm", hash="hard"))
+    soft = joint_gradients(OURS)
+    own = {name for name in hard if name.startswith("clfm.")}
+    assert own == hard.keys() - without.keys() != set()
+    assert all(hard[name] is None for name in own)
+    assert all(soft[name].abs().max() > 0 for name in own)
+    for name, gradient in without.items():
+        assert torch.equal(hard[name], gradient), name
+    encoder = [name for name in without if name.startswith("encoder.blocks.1.")]
+    assert not any(torch.equal(soft[name], without[name]) for name in encoder)
+
+
+def block_gradients(**clfm):
+    """The largest gradient in each block's parameters, from the CLFM loss alone."""
+    variant = changed(OURS, "clfm", **clfm).model_copy(update={"clbs": None})
+    state, _, outcome = one_step(variant, dtype=torch.float32)
+    if outcome.losses["loss_fm"].requires_grad:
+        outcome.losses["loss_fm"].backward()
+    return [
+        max(0 if p.grad is None else float(p.grad.abs().max()) for p in block.parameters())
+        for block in state.trained.encoder.blocks
+    ]
+
+
+def test_the_clfm_loss_alone_trains_block_2_with_soft_codes_and_nothing_with_hard_ones():
+    assert min(block_gradients()) > 1e-6
+    assert block_gradients(hash="hard") == [0, 0, 0, 0]
+
+
+def test_a_detached_deep_side_leaves_the_deepest_blocks_alone():
+    detached = block_gradients(detach_deep=True)
+    assert min(detached[:2]) > 1e-6
+    assert detached[2:] == [0, 0]
+
+
+@pytest.mark.parametrize(("fine", "coarse"), [((8, 8), (4, 4)), ((7, 9), (3, 4)), ((5, 5), (5, 5))])
+def test_pooling_is_the_mean_of_each_cell_of_the_deepest_grid(fine, coarse):
+    features, deepest = torch.randn(2, 3, *fine).double(), torch.zeros(2, 5, *coarse)
+    expected = torch.tensor(references.pool(features.numpy(), *coarse))
+    torch.testing.assert_close(pool(features, deepest), expected)
+    assert pool(features.bfloat16(), deepest).dtype == torch.float32
+
+
+def test_a_module_whose_layers_all_have_weight_zero_is_absent():
+    zero = (0.0, 0.0, 0.0)
+    variant = changed(changed(OURS, "clfm", alpha=zero), "clbs", beta=zero)
+    _, contrast = small(variant)
+    assert not list(contrast.parameters())
+    assert contrast.draws == ((0, 0), (0, 0))
+    _, _, outcome = one_step(variant)
+    assert set(outcome.losses) == {"loss_cls"}
+
+
+class Untouched(TorchDispatchMode):
+    """Fails on every operation that reads one of some tensors."""
+
+    def __init__(self, *tensors):
+        super().__init__()
+        self.forbidden = {tensor.data_ptr() for tensor in tensors}
+
+    def __torch_dispatch__(self, operation, types, arguments=(), named=None):
+        for value in tree_leaves((arguments, named)):
+            if isinstance(value, torch.Tensor) and value.data_ptr() in self.forbidden:
+                raise AssertionError(f"{operation} reads it")
+        return operation(*arguments, **(named or {}))
+
+
+def contrast_case(variant, images=4, dtype=torch.float32):
+    """The heads of a variant and what they take, of fixed shapes."""
+    network, contrast = small(variant)
+    channels = network.encoder.channels
+    features = [
+        torch.randn(images, c, side, side, dtype=dtype)
+        for c, side in zip(channels, (32, 16, 8, 4), strict=True)
+    ]
+    views = list(torch.randn(2, images, network.width))
+    labels = torch.arange(images) % 8
+    return contrast, (features, labels, *draws(contrast, images), views)
+
+
+def test_layers_of_weight_zero_are_not_computed():
+    contrast, (features, *others) = contrast_case(OURS)
+    with Untouched(features[0], features[2]):
+        contrast(features, *others)
+    with pytest.raises(AssertionError, match="reads it"), Untouched(features[1]):
+        contrast(features, *others)
+
+
+SIAMESE = OURS.model_copy(update={"simsiam": SIMSIAM_SETTINGS})
+VARIANTS = {
+    "ours": OURS,
+    "restarts": changed(changed(OURS, "clfm", restarts=3), "clbs", restarts=2),
+    "hard": changed(OURS, "clfm", hash="hard"),
+    "class": changed(OURS, "clbs", centers="class"),
+    "siamese": SIAMESE,
+}
+
+
+@pytest.mark.parametrize("name", ["ours", "class", "siamese"])
+def test_the_losses_are_one_graph(one_graph, name):
+    contrast, given = contrast_case(VARIANTS[name])
+    found, expected = one_graph(contrast)(*given), contrast(*given)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_losses_and_their_gradient_never_make_the_host_wait(no_host_reads, name):
+    contrast, (features, *others) = contrast_case(VARIANTS[name])
+    features = [f.requires_grad_() for f in features]
+    with no_host_reads():
+        torch.stack(list(contrast(features, *others).values())).sum().backward()
+    assert features[1].grad.abs().max() > 0
+
+
+def test_the_losses_need_no_values_to_be_computed():
+    """On tensors that have a shape and nothing else, where any look at a value fails."""
+    contrast, (features, labels, fm, bs, views) = contrast_case(SIAMESE)
+    contrast.to("meta")
+    features = [f.to("meta").requires_grad_() for f in features]
+    given = features, labels.to("meta"), fm.to("meta"), bs.to("meta"), [v.to("meta") for v in views]
+    sum(contrast(*given).values()).backward()
+    assert features[1].grad.shape == features[1].shape
+
+
+def test_the_losses_of_rounded_features_are_in_single_precision():
+    contrast, (features, labels, fm, bs, views) = contrast_case(SIAMESE)
+    rounded = [f.bfloat16() for f in features], labels, fm, bs, [v.bfloat16() for v in views]
+    losses = contrast(*rounded)
+    assert set(losses) == {"loss_fm", "loss_bs", "loss_sim"}
+    for name, loss in contrast(features, labels, fm, bs, views).items():
+        assert losses[name].dtype == torch.float32
+        assert float(losses[name].detach()) == pytest.approx(float(loss.detach()), abs=0.02)
+
+
+@pytest.mark.parametrize("variant", [OURS, VARIANTS["class"]], ids=["kmeans", "class"])
+def test_one_image_and_constant_features_give_finite_losses_and_gradients(variant):
+    contrast, (features, labels, fm, bs, views) = contrast_case(variant, images=1)
+    for constant in (False, True):
+        given = [(torch.full_like(f, 2.0) if constant else f).requires_grad_() for f in features]
+        losses = contrast(given, labels, fm, bs, views)
+        torch.stack(list(losses.values())).sum().backward()
+        assert all(loss.isfinite() for loss in losses.values())
+        assert all(given[j].grad.isfinite().all() for j in (1, 3))
+        assert all(p.grad.isfinite().all() for p in contrast.parameters())
+
+
+def test_what_variants_share_starts_the_same_in_all_of_them():
+    variants = [
+        BASELINE,
+        OURS,
+        SIAMESE,
+        Variant(clbs=OURS.clbs),
+        Variant(msr=OURS.msr, clbs=OURS.clbs),
+        Variant(msr=OURS.msr, clfm=OURS.clfm),
+        Variant(msr=OURS.msr, simsiam=SIMSIAM_SETTINGS, scn=SCN_SETTINGS),
+        changed(OURS, "clfm", alpha=(0.0, 0.0, 0.0)),
+    ]
+    seen = {}
+    for variant in variants:
+        for part in small(variant, seed=3):
+            for name, value in part.state_dict().items():
+                if name.split(".")[0] in ("representation", "classifier") and not variant.msr:
+                    continue  # of another width
+                assert torch.equal(seen.setdefault(name, value), value), name
+    assert {name.split(".")[0] for name in seen} >= {"encoder", "clfm", "clbs", "simsiam"}
+    other = small(OURS, seed=4)[1].state_dict()
+    assert not torch.equal(
+        other["clbs.projections.3.1.weight"], seen["clbs.projections.3.1.weight"]
+    )
