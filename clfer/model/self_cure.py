@@ -14,8 +14,11 @@ from clfer.model.variant import SCN
 def rank_regularisation(importance: Float[Tensor, " B"], scn: SCN) -> Float[Tensor, ""]:
     """weight * max(0, margin - (mean of the important images - mean of the others)).
 
-    SCN balances it with the cross-entropy by gamma = 0.5 each, which is a weight of 1 here.
+    SCN balances it with the cross-entropy by gamma = 0.5 each, which is a weight of 1 here. A
+    single image has no rank and costs nothing.
     """
+    if len(importance) == 1:
+        return torch.zeros_like(importance).sum()
     count = _important_count(len(importance), scn)
     ranked = importance.sort(descending=True).values
     gap = ranked[:count].mean() - ranked[count:].mean()

@@ -41,6 +41,7 @@ RECIPE = Recipe(
     ema=0.0,
     select="val",
     precision="float32",
+    compile=False,
 )
 
 
