@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 from closure import ROOT
+from recipes import recipe
 from rich.console import Console
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -18,7 +19,6 @@ from clfer.errors import InputError
 from clfer.model.variant import CLBS, MSR, SCN, SimSiam, Variant
 from clfer.training.batches import Batch
 from clfer.training.examples import Examples
-from clfer.training.recipe import Recipe
 from clfer.training.state import begin
 from clfer.training.step import forward
 from pipeline import app, console, params
@@ -167,30 +167,7 @@ def test_simsiam_takes_the_encoder_twice_and_scn_looks_twice():
     assert trusting["deploy"]["macs"] == baseline["deploy"]["macs"] + width
 
 
-RECIPE = Recipe(
-    backbone="resnet10",
-    weights="none",
-    stem="small",
-    resize=64,
-    crop=64,
-    flip=0.0,
-    erasing=0.0,
-    erasing_area=0.1,
-    epochs=1,
-    batch_size=BATCH,
-    lr=0.001,
-    weight_decay=0.0,
-    schedule="cosine",
-    decay=0.9,
-    targets="majority",
-    label_smoothing=0.0,
-    labelled_fraction=1.0,
-    unlabelled="keep",
-    balance="none",
-    ema=0.0,
-    select="val",
-    precision="float32",
-)
+RECIPE = recipe(resize=64, flip=0.0, erasing=0.0, epochs=1, batch_size=BATCH, precision="float32")
 
 
 @pytest.mark.parametrize(

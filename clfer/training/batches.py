@@ -29,9 +29,10 @@ class Batch:
 class Batches(Sequence[Batch]):
     """The batches of one epoch. A last one that is not full is left out, unless it is the only one.
 
-    All random numbers of the epoch are drawn beforehand, a row for each image, so that its
-    augmentation and K-means start depend on nothing but the seed, the epoch and the image. They and
-    the order are put on the device at once: a step copies nothing there, unless faces are streamed.
+    All random numbers of the epoch are drawn beforehand, a row for each stored face and one for
+    each batch. The order, an image's augmentation and its K-means start depend on nothing but the
+    seed, the epoch and the image: runs that leave some images out treat the others alike. A step
+    copies nothing to the device, unless faces are streamed.
     """
 
     def __init__(
@@ -44,21 +45,25 @@ class Batches(Sequence[Batch]):
         epoch: int,
     ) -> None:
         self.faces, self.examples, self.recipe = faces, examples, recipe
-        there, images = faces.device, len(examples)
-        visited = order(examples, recipe.balance, seed, epoch)
-        whole = images // recipe.batch_size * recipe.batch_size or images
-        self.parts = visited[:whole].to(there).split(recipe.batch_size)
-        self.face = faces.reach(examples.face[visited[:whole]]).split(recipe.batch_size)
-        per_image, per_batch = contrast.draws
+        there, size = faces.device, recipe.batch_size
+        visited = order(examples, len(faces), recipe.balance, seed, epoch)
+        visited = visited[: len(visited) // size * size or len(visited)]
+        face = examples.face[visited]
 
         def draws(purpose: str, *shape: int) -> Tensor:
-            return torch.rand(*shape, generator=generator(seed, purpose, epoch)).to(there)
+            return torch.rand(*shape, generator=generator(seed, purpose, epoch))
 
-        self.draws = [draws("augment", images, DRAWS)]
-        if contrast.simsiam:
-            self.draws.append(draws("augment twin", images, DRAWS))
-        self.start_fm = draws("clfm", images, *per_image)
-        self.start_bs = draws("clbs", len(self.parts), *per_batch)
+        def batched(purpose: str, *shape: int) -> tuple[Tensor, ...]:
+            every = draws(purpose, len(faces), *shape)
+            return torch.split(every[face].to(there), size)
+
+        per_image, per_batch = contrast.draws
+        purposes = ("augment", "augment twin") if contrast.simsiam else ("augment",)
+        self.parts = visited.to(there).split(size)
+        self.face = faces.reach(face).split(size)
+        self.views = [batched(purpose, DRAWS) for purpose in purposes]
+        self.start_fm = batched("clfm", *per_image)
+        self.start_bs = draws("clbs", len(self.parts), *per_batch).to(there)
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -68,9 +73,9 @@ class Batches(Sequence[Batch]):
         stored = self.faces(self.face[step])
         return Batch(
             index=index,
-            views=[augmented(stored, draw[index], self.recipe, self.recipe) for draw in self.draws],
+            views=[augmented(stored, draw[step], self.recipe, self.recipe) for draw in self.views],
             label=self.examples.label[index],
             target=self.examples.target[index],
-            start_fm=self.start_fm[index],
+            start_fm=self.start_fm[step],
             start_bs=self.start_bs[step],
         )

@@ -15,7 +15,7 @@ import torch
 from clfer.errors import InputError
 from clfer.files import replacing
 
-FORMAT = 1  # to be raised with every change of what a state holds or means
+FORMAT = 2  # to be raised with every change of what a state holds or means
 
 
 @runtime_checkable

@@ -47,6 +47,9 @@ class Faces:
         fits = stored.nbytes <= memory * GIB
         self.resident = torch.from_numpy(np.array(stored)).to(device) if fits else None
 
+    def __len__(self) -> int:
+        return len(self.stored)
+
     def reach(self, index: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
         """Indices moved once to where the faces are, on the device or on the host, so that no batch
         has to.
@@ -62,13 +65,14 @@ class Faces:
         return batch[back.argsort()].to(self.device)
 
 
-def order(examples: Examples, balance: str, seed: int, epoch: int) -> Int[Tensor, " N"]:
-    """The order of an epoch: a permutation, or with `sampler` draws that make all classes equally
-    frequent.
+def order(examples: Examples, faces: int, balance: str, seed: int, epoch: int) -> Int[Tensor, " N"]:
+    """The order of an epoch: that of random numbers, one for each of the stored `faces`, or with
+    `sampler` draws that make all classes equally frequent.
     """
     random = generator(seed, "order", epoch)
     if balance != "sampler":
-        return torch.randperm(len(examples), generator=random)
+        every = torch.rand(faces, generator=random, dtype=torch.float64)
+        return every[examples.face].argsort()
     label = examples.label.cpu()
     chance = 1 / torch.bincount(label)[label].double()
     return torch.multinomial(chance, len(examples), replacement=True, generator=random)

@@ -34,11 +34,11 @@ def forward(
         maps = [network.features(view) for view in batch.views]
         vectors = [network.represent(features) for features in maps]
         logits = network.classify(vectors[0])
-        importance = network.importance(vectors[0])
+        importance = network.importance(vectors[0]).float()
     losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, balance)}
     losses |= state.contrast(maps[0], batch.label, batch.start_fm, batch.start_bs, vectors)
     if variant.scn:
-        losses["loss_rank"] = rank_regularisation(importance.float(), variant.scn)
+        losses["loss_rank"] = rank_regularisation(importance, variant.scn)
     return Outcome(losses, maps[0], logits, importance)
 
 

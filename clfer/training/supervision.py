@@ -53,8 +53,9 @@ def supervised(examples: Examples, recipe: Recipe, variant: Variant, seed: int) 
         return Examples(examples.face[kept], examples.label[kept], examples.target[kept])
     if recipe.balance == "sampler" and recipe.labelled_fraction < 1:
         raise InputError(
-            "train.balance: sampler draws by label and train.labelled_fraction withholds some; "
-            "set balance to weights or none, or train.unlabelled to drop"
+            f"train.balance: sampler draws by label, expected all of them; found "
+            f"train.labelled_fraction {recipe.labelled_fraction}; set balance to weights or none, "
+            "or train.unlabelled to drop"
         )
     return examples
 

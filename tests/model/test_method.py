@@ -6,6 +6,7 @@ import pytest
 import references
 import references_network
 import torch
+from recipes import recipe
 from torch.nn import functional as F
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -14,35 +15,10 @@ from variants import BASELINE, OURS, SCN_SETTINGS, SIMSIAM_SETTINGS, changed, sm
 from clfer.model.method import pool
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch
-from clfer.training.recipe import Recipe
 from clfer.training.state import State
 from clfer.training.step import forward, update
 
-RECIPE = Recipe(
-    backbone="resnet10",
-    weights="none",
-    stem="small",
-    resize=64,
-    crop=64,
-    flip=0.5,
-    erasing=0.0,
-    erasing_area=0.1,
-    epochs=1,
-    batch_size=8,
-    lr=0.001,
-    weight_decay=0.0,
-    schedule="cosine",
-    decay=0.9,
-    targets="majority",
-    label_smoothing=0.0,
-    labelled_fraction=1.0,
-    unlabelled="keep",
-    balance="none",
-    ema=0.0,
-    select="val",
-    precision="float32",
-    compile=False,
-)
+RECIPE = recipe(resize=64, erasing=0.0, weight_decay=0.0, precision="float32")
 
 
 def draws(contrast, images, dtype=torch.float32):

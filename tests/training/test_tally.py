@@ -38,3 +38,24 @@ def test_the_first_step_without_a_number_is_found():
         losses = {"first": torch.tensor(float(first)), "second": torch.tensor(float(second))}
         tally.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
         assert tally.first_broken() == (None if step < 2 else 2)
+
+
+def test_the_accuracy_is_that_of_the_images_with_a_label():
+    def accuracy(*labels):
+        tally = Tally(len(labels), torch.device("cpu"))
+        for step, label in enumerate(labels):
+            logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]])
+            tally.add(step, {"a": torch.tensor(1.0)}, logits, torch.tensor(label))
+        return tally.means()["train_accuracy"]
+
+    assert accuracy([0, -1, 1], [-1, -1, 0]) == pytest.approx(2 / 3)
+    assert accuracy([-1, -1, -1]) == 0
+
+
+def test_a_loss_is_the_mean_over_the_steps():
+    tally = Tally(2, torch.device("cpu"))
+    for step, (a, b) in enumerate([(1.0, 0.5), (4.0, -1.0)]):
+        losses = {"a": torch.tensor(a), "b": torch.tensor(b)}
+        tally.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
+    means = tally.means()
+    assert (means["a"], means["b"], means["loss"]) == (2.5, -0.25, 2.25)

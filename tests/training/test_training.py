@@ -1,87 +1,113 @@
 """The training loop: repeatable, resumable, honest about which split it looks at."""
 
-import hashlib
 import math
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
-from variants import BASELINE, OURS
+from recipes import RECIPE, recipe
+from tiny import ROWS, data, digest, killed_and_resumed, run, variant
+from variants import BASELINE, small
 
 from clfer.errors import InputError
-from clfer.progress import silent
 from clfer.training.checkpoints import claim, fingerprint
 from clfer.training.examples import Examples, Faces, order
-from clfer.training.loop import train
-from clfer.training.recipe import Recipe
 from clfer.training.schedule import learning_rate
 from clfer.training.supervision import class_weights
 
-RECIPE = Recipe(
-    backbone="resnet10",
-    weights="none",
-    stem="small",
-    resize=68,
-    crop=64,
-    flip=0.5,
-    erasing=0.5,
-    erasing_area=0.1,
-    epochs=2,
-    batch_size=8,
-    lr=0.001,
-    weight_decay=0.0001,
-    schedule="exponential",
-    decay=0.9,
-    targets="majority",
-    label_smoothing=0.0,
-    labelled_fraction=1.0,
-    unlabelled="keep",
-    balance="none",
-    ema=0.0,
-    select="val",
-    precision="auto",
-    compile=False,
+LOSSES = {
+    "baseline": set(),
+    "clbs": {"loss_bs"},
+    "clfm": {"loss_fm"},
+    "cl": {"loss_fm", "loss_bs"},
+    "msr": set(),
+    "msr_clbs": {"loss_bs"},
+    "msr_clfm": {"loss_fm"},
+    "ours": {"loss_fm", "loss_bs"},
+    "class_center": {"loss_fm", "loss_bs"},
+    "simsiam": {"loss_sim"},
+    "scn": {"loss_rank"},
+}  # beside the cross-entropy
+COLUMNS = {"epoch", "lr", "loss", "loss_cls", "train_accuracy", "val_loss", "val_accuracy"}
+COLUMNS |= {f"gradient_{j}" for j in (1, 2, 3, 4)}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_variant_trains_on_its_own_losses(tmp_path, name):
+    state = run(tmp_path, variant=variant(name), epochs=1)
+    (row,) = state.history
+    assert row.keys() == COLUMNS | LOSSES[name]
+    parts = ["loss_cls", *LOSSES[name]]
+    assert all(math.isfinite(value) for value in row.values())
+    assert all(row[part] != 0 for part in parts)
+    assert row["loss"] == pytest.approx(sum(row[part] for part in parts))
+    assert all(row[f"gradient_{j}"] > 0 for j in (1, 2, 3, 4))
+
+
+@pytest.mark.parametrize("name", ["ours", "simsiam", "scn"])
+def test_some_loss_reaches_every_weight(tmp_path, name):
+    state = run(tmp_path, variant=variant(name), epochs=1, weight_decay=0.0)
+    start = small(variant(name), classes=3)
+    for module, before in zip((state.trained, state.contrast), start, strict=True):
+        untrained = dict(before.named_parameters())
+        for weight, after in module.named_parameters():
+            assert not torch.equal(untrained[weight], after), weight
+
+
+@pytest.mark.parametrize("name", ["ours", "simsiam", "scn"])
+def test_with_bfloat16_the_weights_stay_float32_and_the_losses_are_nearly_the_same(tmp_path, name):
+    def one_step(precision):
+        return run(tmp_path, variant(name), epochs=1, batch_size=24, precision=precision)
+
+    low, exact = one_step("bfloat16"), one_step("float32")
+    floating = {value.dtype for value in low.best.values() if value.is_floating_point()}
+    assert floating == {torch.float32}
+    assert low.history[0]["loss_cls"] != exact.history[0]["loss_cls"]
+    for part in ("loss_cls", *LOSSES[name]):
+        assert low.history[0][part] == pytest.approx(exact.history[0][part], rel=0.03, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("simsiam", {}), ("scn", {}), ("baseline", {"ema": 0.9})],
+    ids=["simsiam", "scn", "ema"],
 )
+def test_all_that_a_run_is_repeats(tmp_path, name, changes):
+    first, second = (run(tmp_path, variant(name), epochs=1, **changes) for _ in range(2))
+    for part in ("trained", "network", "contrast"):
+        a, b = (getattr(state, part).state_dict() for state in (first, second))
+        assert digest(a) == digest(b)
+    assert torch.equal(first.label, second.label)
+    assert first.history == second.history
 
 
-def data(count=40, classes=3):
-    """Faces whose class shows as a bright band, in random order."""
-    random = np.random.default_rng(0)
-    label = random.integers(0, classes, count)
-    stored = random.integers(0, 80, (count, 48, 48, 1), dtype=np.uint8)
-    for i, c in enumerate(label):
-        stored[i, 16 * c : 16 * c + 16] += 150
-    label = torch.from_numpy(label)
-    target = torch.nn.functional.one_hot(label, classes).float()
-    split = {
-        "train": Examples(torch.arange(24), label[:24], target[:24]),
-        "val": Examples(torch.arange(24, count), label[24:], target[24:]),
-    }
-    return stored, split
+def test_what_two_variants_share_starts_the_same_and_a_module_of_no_weight_changes_nothing(
+    tmp_path,
+):
+    idle = {"clfm": {"alpha": [0.0, 0.0, 0.0]}, "clbs": {"beta": [0.0, 0.0, 0.0]}}
+    without = run(tmp_path, variant=variant("msr"), epochs=1)
+    with_idle = run(tmp_path, variant=variant("ours", **idle), epochs=1)
+    assert digest(without.network.state_dict()) == digest(with_idle.network.state_dict())
+    assert without.history == with_idle.history
 
 
-def run(folder, variant=OURS, seed=0, report=lambda row: None, **changes):
-    stored, split = data()
-    faces = Faces(stored, torch.device("cpu"), memory=1.0)
-    with claim(folder) as checkpoint:
-        return train(
-            faces,
-            split,
-            RECIPE.model_copy(update=changes),
-            variant,
-            seed,
-            checkpoint,
-            silent,
-            report,
-        )
+def test_simsiam_classifies_the_view_that_the_baseline_sees(tmp_path):
+    rows = [
+        run(tmp_path, variant(name), epochs=1, batch_size=24).history[0]
+        for name in ("simsiam", "baseline")
+    ]
+    assert rows[0]["loss_cls"] == rows[1]["loss_cls"]  # before any step is taken
+    assert rows[0]["train_accuracy"] == rows[1]["train_accuracy"]
 
 
-def digest(weights):
-    together = hashlib.sha256()
-    for name in sorted(weights):
-        together.update(weights[name].numpy().tobytes())
-    return together.hexdigest()
+def test_restarts_of_kmeans_are_trained_with(tmp_path):
+    def histories(restarts):
+        again = {module: {"restarts": restarts} for module in ("clfm", "clbs")}
+        return run(tmp_path, variant=variant("ours", **again), epochs=1).history
+
+    once, thrice = histories(1), histories(3)
+    assert all(math.isfinite(value) for value in thrice[0].values())
+    assert once[0]["loss_fm"] != thrice[0]["loss_fm"]
 
 
 def test_the_same_seed_gives_the_same_weights_and_history_and_another_seed_does_not(tmp_path):
@@ -92,18 +118,7 @@ def test_the_same_seed_gives_the_same_weights_and_history_and_another_seed_does_
 
 
 def test_a_run_killed_after_an_epoch_ends_as_one_that_ran_through(tmp_path):
-    class KilledError(Exception):
-        pass
-
-    def kill(row):
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        run(tmp_path / "a", report=kill)
-    seen = []
-    resumed = run(tmp_path / "a", report=seen.append)
-    through = run(tmp_path / "b")
-    assert len(seen) == 1
+    resumed, through = killed_and_resumed(tmp_path / "a"), run(tmp_path / "b")
     assert digest(resumed.network.state_dict()) == digest(through.network.state_dict())
     assert digest(resumed.best) == digest(through.best)
     assert resumed.history == through.history
@@ -177,7 +192,7 @@ def test_streamed_and_resident_faces_are_the_same():
 
 def test_an_epoch_visits_every_face_once_in_an_order_of_its_own():
     _, split = data()
-    first, again, next_one = (order(split["train"], "none", 0, epoch) for epoch in (0, 0, 1))
+    first, again, next_one = (order(split["train"], 40, "none", 0, epoch) for epoch in (0, 0, 1))
     assert sorted(first.tolist()) == list(range(24))
     assert torch.equal(first, again)
     assert not torch.equal(first, next_one)
@@ -186,7 +201,7 @@ def test_an_epoch_visits_every_face_once_in_an_order_of_its_own():
 def test_the_sampler_and_the_weights_balance_the_classes():
     label = torch.tensor([0] * 90 + [1] * 10)
     examples = Examples(torch.arange(100), label, torch.nn.functional.one_hot(label, 2).float())
-    drawn = torch.cat([label[order(examples, "sampler", 0, epoch)] for epoch in range(50)])
+    drawn = torch.cat([label[order(examples, 100, "sampler", 0, epoch)] for epoch in range(50)])
     assert float(drawn.float().mean()) == pytest.approx(0.5, abs=0.03)
     weights = class_weights(examples)
     assert float(weights[label].mean()) == pytest.approx(1.0)
@@ -203,3 +218,22 @@ def test_schedules():
         math.copysign(1, b - a) == (1 if i < 30 else -1) for i, (a, b) in enumerate(pairwise(rates))
     )
     assert rates[-1] < 1e-5
+
+
+def test_the_cosine_schedule_falls_from_the_rate_to_zero_over_all_steps():
+    cosine = recipe(schedule="cosine", epochs=12)
+    share = {0: 1.0, 4: 0.75, 6: 0.5, 8: 0.25, 12: 0.0}  # half of 1 + cos(180 epoch / 12 degrees)
+    for epoch, expected in share.items():
+        assert learning_rate(cosine, epoch, 0, 5) == pytest.approx(0.001 * expected)
+    rates = [learning_rate(cosine, epoch, step, 5) for epoch in range(12) for step in range(5)]
+    assert all(b < a for a, b in pairwise(rates))
+    assert rates[20 + 3] == pytest.approx(0.0005 * (1 + math.cos(math.pi * 23 / 60)))
+    assert 0 < rates[-1] < 1e-6
+
+
+def test_the_schedule_sets_the_rate_of_every_step(tmp_path):
+    state = run(tmp_path, variant=BASELINE, schedule="cosine")  # 3 steps an epoch
+    expected = [0.0005 * (1 + math.cos(math.pi * done)) for done in (2 / 6, 5 / 6)]
+    assert [row["lr"] for row in state.history] == pytest.approx(expected)
+    rates = [group["lr"] for group in state.optimizer.param_groups]
+    assert rates == pytest.approx(expected[-1:])

@@ -1,0 +1,89 @@
+"""A few small faces and runs over them that take a fraction of a second."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+from recipes import PARAMS, recipe
+from variants import OURS
+
+from clfer.model.variant import Variant
+from clfer.progress import silent
+from clfer.training.checkpoints import claim
+from clfer.training.examples import Examples, Faces
+from clfer.training.loop import train
+
+ROWS = PARAMS["variants"]
+SMALLER = {
+    "msr": {"fd": 32},
+    "clfm": {"iterations": 5},
+    "clbs": {"fd": 32, "iterations": 5},
+    "simsiam": {"fd": 16, "bottleneck": 8},
+}
+
+
+def variant(name, **changes):
+    """A row of params.yaml made narrow; `changes` of its modules' settings by module."""
+    given = {
+        module: {**settings, **SMALLER.get(module, {}), **changes.get(module, {})}
+        for module, settings in ROWS[name].items()
+    }
+    return Variant.model_validate(given)
+
+
+def data(count=40, classes=3):
+    """Faces whose class shows as a bright band, in random order."""
+    random = np.random.default_rng(0)
+    label = random.integers(0, classes, count)
+    stored = random.integers(0, 80, (count, 48, 48, 1), dtype=np.uint8)
+    for i, c in enumerate(label):
+        stored[i, 16 * c : 16 * c + 16] += 150
+    label = torch.from_numpy(label)
+    target = torch.nn.functional.one_hot(label, classes).float()
+    split = {
+        "train": Examples(torch.arange(16, count), label[16:], target[16:]),
+        "val": Examples(torch.arange(16), label[:16], target[:16]),
+    }
+    return stored, split
+
+
+def run(folder, variant=OURS, seed=0, report=lambda row: None, split=None, **changes):
+    stored, whole = data()
+    faces = Faces(stored, torch.device("cpu"), memory=1.0)
+    with claim(folder) as checkpoint:
+        return train(
+            faces,
+            split or whole,
+            recipe(**changes),
+            variant,
+            seed,
+            checkpoint,
+            silent,
+            report,
+        )
+
+
+def digest(weights):
+    together = hashlib.sha256()
+    for name in sorted(weights):
+        together.update(weights[name].numpy().tobytes())
+    return together.hexdigest()
+
+
+class KilledError(Exception):
+    pass
+
+
+def killed_and_resumed(folder, **how):
+    """A run killed after its first epoch and started again."""
+
+    def kill(row):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        run(folder, report=kill, **how)
+    seen = []
+    state = run(folder, report=seen.append, **how)
+    assert [row["epoch"] for row in seen] == [row["epoch"] for row in state.history[1:]]
+    return state
