@@ -29,7 +29,8 @@ def hard_code(maps: Float[Tensor, "B C H W"], strongest: int) -> Float[Tensor, "
 def soft_code(
     maps: Float[Tensor, "B C H W"], strongest: int, temperature: float
 ) -> Float[Tensor, "B C {2*strongest}"]:
-    """The hard code with each choice softened, in float32 or better whatever the maps are.
+    """The hard code with each choice softened, in float32 or better whatever the maps are. Of fewer
+    than all positions: there has to be a rest.
 
     The n-th pair is the mean position under softmax(map / temperature) over all positions but the
     n-1 strongest. Maps are standardised first, so that the temperature means the same for each of

@@ -38,7 +38,7 @@ def relabelled(
     probability = logits.float().softmax(1)
     highest, likeliest = probability.max(dim=1)
     given = probability.gather(1, labels.clamp(min=0).unsqueeze(1)).squeeze(1)
-    order = importance.argsort(descending=True)
+    order = importance.argsort(descending=True, stable=True)
     important = torch.zeros_like(labels, dtype=torch.bool)
     important[order[: _important_count(len(labels), scn)]] = True
     doubted = ~important & (highest - given > scn.relabel_margin) & (labels >= 0)
@@ -46,5 +46,5 @@ def relabelled(
 
 
 def _important_count(images: int, scn: SCN) -> int:
-    """How many of a batch are important: never none and never all."""
-    return min(max(round(scn.high * images), 1), images - 1)
+    """How many of a batch are important: never none, and not all of several."""
+    return max(min(round(scn.high * images), images - 1), 1)

@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clfer.errors import InputError
 from clfer.model.variant import SimSiam
 
 
@@ -32,6 +33,11 @@ class SiameseContrast(nn.Module):
     def forward(
         self, first: Float[Tensor, "B D"], second: Float[Tensor, "B D"]
     ) -> Float[Tensor, ""]:
+        """Raises InputError on a single image: its projection cannot be normalised over a batch."""
+        if len(first) == 1:
+            raise InputError(
+                "variants: simsiam: expected at least 2 images in a batch, found 1; train on more"
+            )
         z1, z2 = self.project(first), self.project(second)
         p1, p2 = self.predict(z1), self.predict(z2)
         both = F.cosine_similarity(p1, z2.detach()) + F.cosine_similarity(p2, z1.detach())

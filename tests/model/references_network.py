@@ -107,8 +107,11 @@ def siamese_loss(first, second, projector, predictor):
 
 
 def _important(importance, share):
-    """The images of highest importance: the share rounded, but never none and never all."""
-    count = min(max(round(share * len(importance)), 1), len(importance) - 1)
+    """The most important images: the share rounded, at least one, and not all of several."""
+    count = round(share * len(importance))
+    if count == len(importance):
+        count -= 1
+    count = max(count, 1)
     return sorted(range(len(importance)), key=lambda i: -importance[i])[:count]
 
 

@@ -79,6 +79,17 @@ def test_relabelling_doubts_the_unimportant_alone(seed, images, classes, high, m
     assert found.tolist() == expected
 
 
+def test_of_one_image_nothing_is_doubted():
+    label, logits = torch.tensor([0]), torch.tensor([[0.0, 9.0]])
+    assert relabelled(label, logits, torch.tensor([0.1]), scn(high=0.05)).tolist() == [0]
+
+
+def test_of_equally_important_images_the_first_are_trusted():
+    label, logits = torch.zeros(64, dtype=torch.int64), torch.tensor([[0.0, 9.0]]).expand(64, 2)
+    found = relabelled(label, logits, torch.full((64,), 0.5), scn(high=0.25))
+    assert found.tolist() == [0] * 16 + [1] * 48
+
+
 def test_relabelling_by_hand():
     """Importance 0.9 keeps its wrong label, 0.1 with a sure guess does not, 0.2 with an unsure one
     does, 0.3 has no label.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from clfer.errors import InputError
 from clfer.model.siamese import SiameseContrast
 from clfer.model.variant import SimSiam
 
@@ -112,3 +113,9 @@ def test_constant_representations_give_a_finite_loss_and_gradient():
     assert loss.isfinite()
     assert same.grad.isfinite().all()
     assert all(p.grad.isfinite().all() for p in head.parameters())
+
+
+def test_a_single_image_is_refused():
+    head, first, second = random_case(0, images=1)
+    with pytest.raises(InputError, match="simsiam: expected at least 2 images in a batch, found 1"):
+        head(first, second)
