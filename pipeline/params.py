@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
@@ -88,12 +88,24 @@ def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str])
         case "missing":
             return f"{PARAMS}: {place} is missing; expected a value"
         case "extra_forbidden":
-            name = str(first["loc"][-1])
-            known = model.model_fields if len(first["loc"]) == 1 else ()
-            return f"{PARAMS}: {place} is not a parameter{_known(name, known)}"
+            *outer, name = map(str, first["loc"])
+            return f"{PARAMS}: {place} is not a parameter{_known(name, _fields(model, outer))}"
         case _:
             message = first["msg"].removeprefix("Value error, ")
             return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {first['input']!r}"
+
+
+def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
+    """The names that stand in a block of a block of settings."""
+    for part in within:
+        kinds = (
+            model.model_fields[part].annotation,
+            *get_args(model.model_fields[part].annotation),
+        )
+        model = next(
+            kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)
+        )
+    return model.model_fields
 
 
 def _known(name: str, names: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from clfer.files import replacing, sha256
 from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
 from clfer.training.checkpoints import claim, fingerprint
-from clfer.training.examples import Faces
+from clfer.training.examples import UNLABELLED, Faces
 from clfer.training.loop import train as fit
 from clfer.training.recipe import Recipe
 from pipeline import paths
@@ -68,8 +68,10 @@ def train(
             pl.DataFrame(state.history).write_csv(temporary)
         bundle = card(classes, recipe.backbone, recipe.stem, chosen, recipe, provenance)
         save(state.best, bundle, out / "model.safetensors")
+    known = int((state.label != UNLABELLED).sum())
+    labelled = f" ({known:,} with a label)" if known < len(state.label) else ""
     lines = [
-        f"{len(splits['train']):,} images, {recipe.epochs} epochs of {recipe.backbone} "
+        f"{len(state.label):,} images{labelled}, {recipe.epochs} epochs of {recipe.backbone} "
         f"at {recipe.crop} px",
         f"epoch {state.best_epoch} selected on {recipe.select}: "
         + ", ".join(f"{part} accuracy {best[f'{part}_accuracy']:.4f}" for part in parts),

@@ -23,6 +23,12 @@ TABLE4 = {
     "ours": ("msr", "clfm", "clbs"),
 }
 
+COMPARATORS = {
+    "class_center": ("msr", "clfm", "clbs"),
+    "simsiam": ("simsiam",),
+    "scn": ("scn",),
+}
+
 
 @pytest.fixture
 def edited(tmp_path, monkeypatch):
@@ -62,6 +68,35 @@ def test_the_variants_are_the_rows_of_table_4_and_differ_in_nothing_else(edited)
     assert ours.clfm.alpha == ours.clbs.beta == (0.0, 0.1, 0.0)
 
 
+def test_every_variant_is_valid_and_has_the_modules_of_its_name(edited):
+    edited()
+    rows = params.block("variants")
+    assert list(rows) == [*TABLE4, *COMPARATORS]
+    for name, modules in (TABLE4 | COMPARATORS).items():
+        row = params.settings(Variant, "variants", name)
+        assert row.model_fields_set == set(modules) == set(rows[name])
+        assert all(getattr(row, module) is not None for module in modules)
+
+
+def test_class_center_is_ours_but_for_the_centers(edited):
+    edited()
+    ours = params.settings(Variant, "variants", "ours").model_dump()
+    row = params.settings(Variant, "variants", "class_center").model_dump()
+    assert (ours["clbs"].pop("centers"), row["clbs"].pop("centers")) == ("kmeans", "class")
+    assert row == ours
+
+
+def test_what_the_paper_does_not_do_is_off(edited):
+    edited()
+    off = {"label_smoothing": 0, "ema": 0, "labelled_fraction": 1, "balance": "none"}
+    paper = params.settings(Recipe, "train")
+    assert off.items() <= paper.model_dump().items()
+    assert (paper.schedule, paper.decay, paper.targets) == ("exponential", 0.9, "majority")
+    for name in params.block("datasets"):
+        changed = params.settings(Recipe, "train", over=params.block("datasets", name, "recipe"))
+        assert off.items() <= changed.model_dump().items()
+
+
 def test_dvc_would_write_the_file_back_as_it_is(tmp_path):
     """`-S` dumps through ruamel; the diff shall be the line that changed."""
     from dvc.utils.serialize import modify_yaml
@@ -87,6 +122,13 @@ def test_dvc_would_write_the_file_back_as_it_is(tmp_path):
         ("  lr: 0.001", "  lr: fast", r"train\.lr: input should be a valid number.*found 'fast'"),
         ("  select: val", "  select: best", r"train\.select:.*'val' or 'test'; found 'best'"),
         ("  resize: 256", "  resize: 200", r"crop: expected at most resize = 200, found 224"),
+        ("  ema: 0.0", "  ema: 1.0", r"train\.ema: input should be less than 1; found 1.0"),
+        ("  label_smoothing: 0.0", "  label_smoothing: 1", r"smoothing: .*less than 1; found 1"),
+        ("  labelled_fraction: 1.0", "  labelled_fraction: 0", r"fraction: .*than 0; found 0"),
+        ("  labelled_fraction: 1.0", "  labelled_fraction: 10", r"fraction: .*to 1; found 10"),
+        ("  unlabelled: keep", "  unlabelled: use", r"'keep' or 'drop'; found 'use'"),
+        ("  schedule: exponential", "  schedule: linear", r"'cosine'; found 'linear'"),
+        ("  ema: 0.0\n", "", r"train\.ema is missing; expected a value"),
         ("train:\n  backbone", "train: 3\nother:\n  backbone", r"train: expected a block.*found 3"),
         ("train:\n  backbone", "train: {\n  backbone", r"params.yaml is no valid YAML"),
     ],
@@ -95,6 +137,27 @@ def test_what_is_wrong_is_named(edited, old, new, message):
     edited((old, new))
     with pytest.raises(InputError, match=message):
         params.settings(Recipe, "train")
+
+
+@pytest.mark.parametrize(
+    ("row", "old", "new", "message"),
+    [
+        ("simsiam", "    simsiam:", "    simsian:", r"simsian is not a param.*mean 'simsiam'\?"),
+        ("simsiam", "      bottleneck: 512\n", "", r"simsiam\.simsiam\.bottleneck is missing"),
+        ("simsiam", "bottleneck: 512", "bottleneck: 0", r"bottleneck: .*equal to 1; found 0"),
+        ("scn", "high: 0.7", "high: 1.0", r"variants\.scn\.scn\.high: .*less than 1; found 1.0"),
+        ("scn", "high: 0.7", "high: 0.7\n      highh: 3", r"scn\.highh is not .*mean 'high'\?"),
+        ("scn", "relabel_from: 0.25", "relabel_from: 25", r"relabel_from: .*to 1; found 25"),
+        ("class_center", "centers: class", "centers: group", r"'kmeans' or 'class'; found 'group'"),
+        ("clbs", "restarts: 1", "restarts: 0", r"clbs\.clbs\.restarts: .*equal to 1; found 0"),
+        ("clfm", "      fd: 16", "      fd: 15", r"clfm\.clfm\.fd: .*multiple of 2; found 15"),
+        ("baseline", "baseline: {}", "baseline:", r"baseline: expected a block.*found None"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_variant_is_named(edited, row, old, new, message):
+    edited((old, new))
+    with pytest.raises(InputError, match=message):
+        params.settings(Variant, "variants", row)
 
 
 def test_an_unknown_key_beside_all_known_ones(edited):
