@@ -41,7 +41,6 @@ def benchmark(
     recipe = settings(Recipe, "train", over=over | _window(size))
     check_input(recipe.crop, recipe.stem)
     variants = {name: settings(Variant, "variants", name) for name in VARIANTS}
-    # first, while this process is small: on Linux a child's peak starts from its parent's size
     memory = {
         name: measure.peak_memory(variants[name], recipe, there) for name in ("baseline", "ours")
     }
