@@ -81,6 +81,8 @@ def pool(
     """
     height, width = deepest.shape[-2:]
     dtype = torch.promote_types(features.dtype, torch.float32)
+    if features.shape[-2:] == (height, width):  # the deepest block itself
+        return features.to(dtype)
     return F.adaptive_avg_pool2d(features, (height, width)).to(dtype)
 
 

@@ -1,4 +1,4 @@
-"""Batched K-means beside scikit-learn called set by set: `python tests/model/kmeans_speed.py`.
+"""Batched K-means beside scikit-learn called set by set: `PYTHONPATH=tests python -m speed.kmeans`.
 
 Both start by k-means++ from draws of their own, with equal restarts and iterations, and neither
 stops early. The points are the codes that CLFM clusters (`hash: soft`, of random maps) or random
