@@ -31,12 +31,13 @@ def benchmark(
     rounds: Annotated[int, typer.Option(min=7, help="Steps of each, in turn.")] = 11,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
     backbone: Annotated[str | None, typer.Option(help="Default: train.backbone.")] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="With train.compile.")] = False,
 ) -> None:
     """Time training steps of the baseline, each added module and ours, in turn; the input pipeline;
     peak memory.
     """
     there = device()
-    over = {"weights": "none", "batch_size": batch, "precision": precision}
+    over = {"weights": "none", "batch_size": batch, "precision": precision, "compile": compiled}
     over |= {"backbone": backbone} if backbone else {}
     recipe = settings(Recipe, "train", over=over | _window(size))
     check_input(recipe.crop, recipe.stem)
@@ -81,6 +82,7 @@ def benchmark(
             "batch": batch,
             "rounds": rounds,
             "precision": numbers(recipe, there),
+            "compile": compiled,
         },
     }
     if as_json:
@@ -96,7 +98,8 @@ def show(found: dict[str, Any]) -> None:
         [
             f"{setting['backbone']}, {setting['size']} px, batch {setting['batch']}, "
             f"{setting['precision']}, {setting['threads']} threads, PyTorch {setting['torch']}",
-            f"median of {setting['rounds']} training steps each, in turn",
+            f"median of {setting['rounds']} training steps each, in turn"
+            + (", contrastive losses compiled" if setting["compile"] else ""),
             f"ours / baseline: {found['ratio']:.3f}",
         ],
         f"benchmark on {setting['device']}",

@@ -2,16 +2,18 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
+import jaxtyping
 import pytest
 import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
+from waiting import NoHostReads
 
 # Before any module of ours is imported.
 install_import_hook(["clfer"], "beartype.beartype")
@@ -76,3 +78,21 @@ def dead_address(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("NO_PROXY", "*")
     with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as closed:
         return f"http://127.0.0.1:{closed.server_port}"
+
+
+@pytest.fixture
+def no_host_reads() -> Callable[[], NoHostReads]:
+    return NoHostReads
+
+
+@pytest.fixture
+def one_graph() -> Iterator[Callable[[Callable], Callable]]:
+    """torch.compile that refuses to leave the graph; the shape checks, which it can't see through,
+    are off meanwhile.
+    """
+    disabled = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    torch._dynamo.reset()
+    yield lambda code: torch.compile(code, fullgraph=True, backend="eager")
+    torch._dynamo.reset()
+    jaxtyping.config.update("jaxtyping_disable", disabled)

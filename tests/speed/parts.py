@@ -2,7 +2,8 @@
 
 Each part of a step of `ours` by itself on the maps of a real forward pass: forward, and backward to
 its input and its weights; milliseconds, medians of passes taken in turn, on a CPU. --size and
---batch say of what. Adding up gradients that meet at a block is in the step alone.
+--batch say of what. Adding up gradients that meet at a block is in the step alone. Operators are
+those that compute or copy, each about one kernel on a GPU.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import torch
 from recipes import PARAMS, recipe
 from speed.turns import medians
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from clfer.benchmark import training_step
 from clfer.model.method import pool
@@ -58,10 +60,8 @@ def parts(size: int, batch_size: int) -> dict[str, tuple]:
         for f in maps:  # what its hooks do in the backward pass
             torch.linalg.vector_norm(f.detach(), dim=(1, 2, 3)).sum()
 
-    def learn():
-        for weight in (*network.parameters(), *contrast.parameters()):
-            weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
-        state.optimizer.step()
+    for weight in (*network.parameters(), *contrast.parameters()):
+        weight.grad = torch.zeros_like(weight)
 
     def classified():
         return nn.functional.cross_entropy(network.classify(vectors[0]), label)
@@ -86,10 +86,28 @@ def parts(size: int, batch_size: int) -> dict[str, tuple]:
             lambda: contrast.clbs(pooled, label, batch.start_bs),
             [*pooled.values(), *contrast.clbs.parameters()],
         ),
-        "optimiser": (learn, None),
+        "optimiser": (state.optimizer.step, None),
         "tally and learning intensity": (whole_tally, None),
         "the whole step": (step, None),
     }
+
+
+class Operators(TorchDispatchMode):
+    """Counts what is dispatched and is no mere view."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), named=None):
+        self.count += not operation.is_view
+        return operation(*arguments, **(named or {}))
+
+
+def operators(work):
+    with Operators() as seen:
+        work()
+    return seen.count
 
 
 def both(forward, learning):
@@ -108,8 +126,10 @@ if __name__ == "__main__":
             subjects[name, "both"] = both(forward, learning)
     found = medians(subjects)
     whole = found["the whole step", "forward"]
-    print(f"{'':30} forward backward  % of the step")
+    print(f"{'':30} forward backward  % of the step  operators")
     for name in dict.fromkeys(name for name, _ in found):
         first, total = found[name, "forward"], found.get((name, "both"))
         back = "" if total is None else f"{total - first:.1f}"
-        print(f"{name:30} {first:7.1f} {back:>8} {100 * (total or first) / whole:9.1f}")
+        count = operators(subjects[name, "both" if back else "forward"])
+        share = 100 * (total or first) / whole
+        print(f"{name:30} {first:7.1f} {back:>8} {share:14.1f} {count:10}")

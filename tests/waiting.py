@@ -1,9 +1,5 @@
-"""What tells whether code can run on a GPU without waiting, and be compiled as one graph."""
+"""What tells whether code can run on a GPU without waiting."""
 
-from collections.abc import Callable, Iterator
-
-import jaxtyping
-import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -35,21 +31,3 @@ def _masked(arguments):
     """Whether an indexing is by a mask, whose result has a size that depends on values."""
     indices = next((a for a in arguments if isinstance(a, list | tuple)), ())
     return any(index is not None and index.dtype == torch.bool for index in indices)
-
-
-@pytest.fixture
-def no_host_reads() -> Callable[[], NoHostReads]:
-    return NoHostReads
-
-
-@pytest.fixture
-def one_graph() -> Iterator[Callable[[Callable], Callable]]:
-    """torch.compile that refuses to leave the graph; the shape checks, which it can't see through,
-    are off meanwhile.
-    """
-    disabled = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    torch._dynamo.reset()
-    yield lambda code: torch.compile(code, fullgraph=True, backend="eager")
-    torch._dynamo.reset()
-    jaxtyping.config.update("jaxtyping_disable", disabled)

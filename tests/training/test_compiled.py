@@ -1,0 +1,36 @@
+"""Training with the contrastive losses compiled (`compile`) for real."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from closure import ROOT
+
+CODE = """
+import json, sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from tiny import run, variant
+for compiled in (False, True):
+    with TemporaryDirectory() as folder:
+        print(json.dumps(run(Path(folder), variant(sys.argv[1]), compile=compiled).history))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ours", "simsiam", "baseline"])
+def test_compiled_losses_train_as_they_do_uncompiled(name):
+    """In a process of its own: the compiler can't see through the shape checks of the tests."""
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, name],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"tests:{ROOT / 'tests' / 'training'}"},
+        capture_output=True,
+        text=True,
+    )
+    plain, compiled = map(json.loads, done.stdout.splitlines())
+    assert [row.keys() for row in compiled] == [row.keys() for row in plain]
+    for key, value in plain[0].items():
+        assert compiled[0][key] == pytest.approx(value, rel=1e-2), key
