@@ -15,14 +15,19 @@ from tempfile import TemporaryDirectory
 from tiny import run, variant
 for compiled in (False, True):
     with TemporaryDirectory() as folder:
-        print(json.dumps(run(Path(folder), variant(sys.argv[1]), compile=compiled).history))
+        one_step = {"batch_size": 24, "epochs": 1}
+        history = run(Path(folder), variant(sys.argv[1]), compile=compiled, **one_step).history
+        print(json.dumps(history))
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["ours", "simsiam", "baseline"])
 def test_compiled_losses_train_as_they_do_uncompiled(name):
-    """In a process of its own: the compiler can't see through the shape checks of the tests."""
+    """Losses, gradients and the model after one step: later ones part, an assignment at a time.
+
+    In a process of its own, since the compiler can't see through the shape checks of the tests.
+    """
     done = subprocess.run(
         [sys.executable, "-c", CODE, name],
         cwd=ROOT,
@@ -33,4 +38,4 @@ def test_compiled_losses_train_as_they_do_uncompiled(name):
     plain, compiled = map(json.loads, done.stdout.splitlines())
     assert [row.keys() for row in compiled] == [row.keys() for row in plain]
     for key, value in plain[0].items():
-        assert compiled[0][key] == pytest.approx(value, rel=1e-2), key
+        assert compiled[0][key] == pytest.approx(value, rel=1e-4), key
