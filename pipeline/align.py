@@ -20,9 +20,10 @@ def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     find = Detector(alignment.weights) if alignment.detector == "insightface" else None
     raw = paths.existing(paths.raw(name), f"download {name}")
     labels = paths.existing(paths.labels(name), f"relabel {name}")
-    landmarks = pl.read_parquet(labels, columns=["landmarks"])["landmarks"].to_list()
+    rows = pl.read_parquet(labels)
+    pictures = module.pictures(raw, rows, paths.BASE)
     array = paths.faces(name)
-    table = pack(module.images(raw), landmarks, alignment, find, array, track)
+    table = pack(pictures, rows["landmarks"].to_list(), alignment, find, array, track)
     with replacing(array.with_suffix(".parquet")) as temporary:
         table.write_parquet(temporary)
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"

@@ -20,7 +20,7 @@ def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     raw.parent.mkdir(parents=True, exist_ok=True)
     # the folder appears whole or not at all
     with tempfile.TemporaryDirectory(dir=raw.parent, prefix=f".{name}.") as temporary:
-        lines = module.fetch(source, Path(temporary), track)
+        lines = module.fetch(source, paths.BASE, Path(temporary), track)
         shutil.rmtree(raw, ignore_errors=True)
         Path(temporary).rename(raw)
         Path(temporary).mkdir()  # for the context to remove

@@ -8,6 +8,7 @@ import polars as pl
 import torch
 import typer
 
+from clfer import labels
 from clfer.figures import confusion
 from clfer.files import replacing
 from clfer.model.bundle import load
@@ -19,7 +20,7 @@ from clfer.training.recipe import Recipe
 from pipeline import paths
 from pipeline.console import say, table, track
 from pipeline.data import cached, device, examples
-from pipeline.params import block, dataset, settings
+from pipeline.params import block
 
 
 def evaluate(
@@ -28,10 +29,10 @@ def evaluate(
     seed: Annotated[int, typer.Argument(min=0)],
 ) -> None:
     """Predict the test images with one trained model and score it under results/."""
-    module = dataset(name)
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
     split, stored = cached(name)
+    dataset = labels.about(paths.split(name))
     faces = Faces(stored, device(), memory=8.0)
     network.to(faces.device).to(memory_format=torch.channels_last)
     recipe = Recipe.model_validate(card.provenance["recipe"])
@@ -55,9 +56,9 @@ def evaluate(
         )
     )
     found = scores(predictions) | {
-        "evidence": module.EVIDENCE,
+        "evidence": json.loads(dataset["evidence"]),
         "protocol": {
-            "labels": module.protocol(settings(module.Labels, "datasets", name, "labels")),
+            "labels": dataset["protocol"],
             "duplicates": block("split", "duplicates"),
             "selected_on": recipe.select,
         },

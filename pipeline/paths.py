@@ -5,6 +5,9 @@ from pathlib import Path
 
 from clfer.errors import InputError
 
+# the checkout, also when DVC runs a stage in a temporary copy, which has no files that Git ignores
+BASE = Path(os.environ.get("DVC_ROOT", "."))
+
 METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
@@ -50,4 +53,4 @@ def scratch(fingerprint: str) -> Path:
     """State of an interrupted run: outside DVC's outputs, which it deletes before a stage starts,
     and in the original checkout also when DVC runs the stage in a temporary copy.
     """
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".scratch" / fingerprint
+    return BASE / ".scratch" / fingerprint

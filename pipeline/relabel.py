@@ -1,5 +1,6 @@
 """Stage relabel: the published labels as one table, a row for each image."""
 
+import json
 from collections import Counter
 from typing import Annotated
 
@@ -15,14 +16,18 @@ def relabel(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     """Turn a dataset's published labels or votes into data/labels/DATASET.parquet."""
     module = dataset(name)
     labels = settings(module.Labels, "datasets", name, "labels")
-    table = module.label(paths.existing(paths.raw(name), f"download {name}"), labels)
+    table, remarks = module.label(paths.existing(paths.raw(name), f"download {name}"), labels)
+    protocol = module.protocol(labels, table)
     with replacing(paths.labels(name)) as temporary:
-        table.write_parquet(temporary)
+        # what every later stage has to know of the dataset goes with its table
+        about = {"protocol": protocol, "evidence": json.dumps(module.EVIDENCE)}
+        table.write_parquet(temporary, metadata=about)
     kept = table.drop_nulls("label")
     usage = Counter(kept["usage"])
     lines = [
-        module.protocol(labels),
+        protocol,
         f"{len(table):,} images, {len(kept):,} with a label: "
         + ", ".join(f"{usage[name]:,} {name}" for name in dict.fromkeys(table["usage"])),
+        *remarks,
     ]
     say(lines, f"relabel {name}: {paths.labels(name)}")

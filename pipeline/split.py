@@ -8,6 +8,7 @@ import polars as pl
 import typer
 
 from clfer import audit
+from clfer import labels as columns
 from clfer.files import replacing
 from clfer.splits import Split
 from clfer.splits import split as divide
@@ -29,11 +30,11 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
         .with_columns(pl.col("usage").replace_strict(module.SPLITS).alias("published"))
         .drop("usage")
     )
-    divided = divide(table, np.load(array, mmap_mode="r"), module.CLASSES, chosen)
+    divided = divide(table, np.load(array, mmap_mode="r"), columns.classes(table), chosen)
     found = audit.leakage(divided)
     target = paths.split(name)
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
     with replacing(target) as temporary:
-        divided.write_parquet(temporary)
+        divided.write_parquet(temporary, metadata=columns.about(labels))
     say(audit.describe(found), f"split {name}: {target}")

@@ -9,6 +9,7 @@ from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.fer2013 import votefiles
 from clfer.datasets.ferplus import dataset as ferplus
 from clfer.datasets.ferplus.files import LAYOUT
+from clfer.expressions import FERPLUS
 from clfer.splits import Split, split
 from clfer.votes import with_labels
 
@@ -94,14 +95,14 @@ def real(real_fer2013, real_npz):
             votes[rows[usage, name]] = counted
     table = table.with_columns(votes=pl.Series(votes, dtype=pl.Array(pl.UInt8, 10)))
     published = pl.col("usage").replace_strict(ferplus.SPLITS)
-    table = with_labels(table, "majority").with_columns(published=published, face="row")
+    table = with_labels(table, "majority", FERPLUS).with_columns(published=published, face="row")
     return table, fer2013.faces(real_npz)
 
 
 def test_the_real_leakage(real):
     table, faces = real
     assert len(np.unique(faces.reshape(len(faces), -1), axis=0)) == 34_036
-    found = audited(table, faces, ferplus.CLASSES, "drop")
+    found = audited(table, faces, FERPLUS, "drop")
     test, val = found["test_copied_in_train_or_val"], found["val_copied_in_train"]
     assert (test["images"], test["of"]) == (254, 3_137)
     assert test["classes"]["surprise"] == {"images": 110, "of": 394}
@@ -114,5 +115,5 @@ def test_the_real_leakage(real):
 
 def test_the_real_test_images_without_a_copy(real):
     settings = Split(seed=0, val_fraction=0.1, duplicates="drop")
-    ours = split(*real, ferplus.CLASSES, settings)
+    ours = split(*real, FERPLUS, settings)
     assert ours.filter(split="test")["unique"].sum() == 2_883

@@ -7,7 +7,15 @@ from hypothesis.extra.numpy import arrays
 
 from clfer import expressions, votes
 
-VOTES = arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(10)), elements=st.integers(0, 10))
+# Ten raters, as in FER+; and any numbers.
+RATED = st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 8, 9]), min_size=10, max_size=10).map(
+    lambda choices: np.bincount(choices, minlength=10).astype(np.uint8)
+)
+VOTES = st.one_of(
+    st.lists(RATED, min_size=1, max_size=20).map(np.stack),
+    arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(10)), elements=st.integers(0, 10)),
+)
+CLASSES = expressions.FERPLUS
 OPPOSED = [[4, 4, 0, 0, 0, 0, 0, 0, 1, 1], [0] * 10, [2] * 5 + [0] * 5]
 
 
@@ -34,13 +42,55 @@ def argmax8_by_hand(row):
     return expressions.FERPLUS[best], [vote / sum(emotions) for vote in emotions]
 
 
-BY_HAND = {"majority": majority_by_hand, "argmax8": argmax8_by_hand}
+def argmax10_by_hand(row):
+    best = row.index(max(row))
+    if best >= 8 or not any(row):
+        return None, None
+    return expressions.FERPLUS[best], [vote / sum(row[:8]) for vote in row[:8]]
+
+
+def several_by_hand(row):
+    """Microsoft's probability and cross-entropy rule vote by vote."""
+    left = [0 if vote <= 1 else vote for vote in row]
+    total, taken = sum(left), {}
+    more = total > 0
+    while more and sum(taken.values()) < 0.75 * total and len(taken) < 3:
+        top = max(left)
+        for place in [i for i, vote in enumerate(left) if vote == top]:
+            if place >= 8:  # raters who could not tell end it, and count only if they lead
+                more = False
+                if taken:
+                    break
+            taken[place], left[place] = top, 0
+    if 2 * sum(taken.values()) <= total or len(taken) > 3 or max(taken, default=0) >= 8:
+        return None, None
+    best = max(taken, key=lambda place: (taken[place], -place))
+    return expressions.FERPLUS[best], [taken.get(i, 0) / sum(taken.values()) for i in range(8)]
+
+
+def multi_target_by_hand(row):
+    left = [0 if vote <= 1 else vote for vote in row]
+    taken = [vote if vote and vote / sum(left) > 0.3 - 1e-9 else 0 for vote in left]
+    if 2 * sum(taken) <= sum(left) or taken.index(max(taken)) >= 8:
+        return None, None
+    best = taken.index(max(taken))
+    return expressions.FERPLUS[best], [vote / sum(taken[:8]) for vote in taken[:8]]
+
+
+BY_HAND = {
+    "majority": majority_by_hand,
+    "probability": several_by_hand,
+    "crossentropy": several_by_hand,
+    "multi_target": multi_target_by_hand,
+    "argmax8": argmax8_by_hand,
+    "argmax10": argmax10_by_hand,
+}
 
 
 @pytest.mark.parametrize("mode", votes.RULES)
 @given(counts=VOTES)
 def test_with_labels_agrees_with_a_loop_over_rows(mode, counts):
-    labelled = votes.with_labels(table(counts.tolist()), mode)
+    labelled = votes.with_labels(table(counts.tolist()), mode, CLASSES)
     for row, label, target in zip(
         counts.tolist(), labelled["label"], labelled["target"].to_list(), strict=True
     ):
@@ -54,7 +104,7 @@ def test_with_labels_agrees_with_a_loop_over_rows(mode, counts):
 
 @given(counts=VOTES)
 def test_majority_never_keeps_a_label_that_most_raters_reject(counts):
-    labelled = votes.with_labels(table(counts.tolist()), "majority")
+    labelled = votes.with_labels(table(counts.tolist()), "majority", CLASSES)
     for row, label in zip(counts.tolist(), labelled["label"], strict=True):
         if label is not None:
             mine = row[expressions.FERPLUS.index(label)]
@@ -75,11 +125,50 @@ def test_majority_never_keeps_a_label_that_most_raters_reject(counts):
     ],
 )
 def test_majority_of_one_row(row, label):
-    assert votes.with_labels(table([row]), "majority")["label"].to_list() == [label]
+    assert votes.with_labels(table([row]), "majority", CLASSES)["label"].to_list() == [label]
+
+
+@pytest.mark.parametrize(
+    ("row", "kept"),
+    [
+        ([4, 3, 3, 0, 0, 0, 0, 0, 0, 0], [4, 3, 3, 0, 0, 0, 0, 0]),
+        ([4, 4, 1, 1, 0, 0, 0, 0, 0, 0], [4, 4, 0, 0, 0, 0, 0, 0]),
+        ([8, 2, 0, 0, 0, 0, 0, 0, 0, 0], [8, 0, 0, 0, 0, 0, 0, 0]),  # three quarters are enough
+        ([4, 2, 2, 2, 0, 0, 0, 0, 0, 0], None),  # the third to come brings a fourth
+        ([5, 0, 0, 0, 0, 0, 0, 0, 3, 2], None),  # unknown comes before half is reached
+        ([6, 0, 0, 0, 0, 0, 0, 0, 4, 0], [6, 0, 0, 0, 0, 0, 0, 0]),
+        ([2, 0, 0, 0, 0, 0, 0, 0, 4, 4], None),
+    ],
+)
+def test_the_strongest_classes_of_one_row(row, kept):
+    target = votes.with_labels(table([row]), "crossentropy", CLASSES)["target"].to_list()[0]
+    assert target == (kept and pytest.approx([vote / sum(kept) for vote in kept]))
+
+
+def test_multi_target_keeps_what_three_in_ten_chose():
+    rows = [[5, 3, 2, 0, 0, 0, 0, 0, 0, 0], [4, 2, 2, 2, 0, 0, 0, 0, 0, 0]]
+    targets = votes.with_labels(table(rows), "multi_target", CLASSES)["target"].to_list()
+    assert targets == [pytest.approx([5 / 8, 3 / 8, 0, 0, 0, 0, 0, 0]), None]
+
+
+@pytest.mark.parametrize("mode", votes.RULES)
+@given(counts=VOTES)
+def test_seven_classes_drop_the_eighth(mode, counts):
+    eight, seven = (votes.with_labels(table(counts.tolist()), mode, CLASSES[:n]) for n in (8, 7))
+    for one, other, wide, narrow in zip(
+        eight["label"],
+        seven["label"],
+        eight["target"].to_list(),
+        seven["target"].to_list(),
+        strict=True,
+    ):
+        assert other == (None if one == "contempt" else one)
+        if other is not None:
+            assert narrow == pytest.approx([w / sum(wide[:7]) for w in wide[:7]], abs=1e-6)
 
 
 def test_argmax8_takes_the_first_of_equals_and_drops_no_image():
-    labelled = votes.with_labels(table([*OPPOSED, [0] * 9 + [10]]), "argmax8")
+    labelled = votes.with_labels(table([*OPPOSED, [0] * 9 + [10]]), "argmax8", CLASSES)
     assert labelled["label"].to_list() == ["neutral"] * 4
     assert labelled["target"].to_list()[3] == [0.125] * 8
 
@@ -87,14 +176,14 @@ def test_argmax8_takes_the_first_of_equals_and_drops_no_image():
 @pytest.mark.parametrize("mode", votes.RULES)
 def test_rows_without_name_or_votes_stand_for_no_image(mode):
     ten = [10] + [0] * 9
-    labelled = votes.with_labels(table([ten, ten, None], ["a.png", None, "c.png"]), mode)
+    labelled = votes.with_labels(table([ten, ten, None], ["a.png", None, "c.png"]), mode, CLASSES)
     assert labelled["label"].to_list() == ["neutral", None, None]
     assert labelled["target"].is_null().to_list() == [False, True, True]
 
 
 @pytest.mark.parametrize("rows", [[], [None, None]])
 def test_a_table_without_images_keeps_its_types(rows):
-    labelled = votes.with_labels(table(rows), "majority")
+    labelled = votes.with_labels(table(rows), "majority", CLASSES)
     assert labelled.schema["label"] == pl.String
     assert labelled.schema["target"] == pl.Array(pl.Float32, 8)
     assert labelled["label"].null_count() == len(rows)

@@ -22,7 +22,7 @@ FILES = ("fer2013.csv", "fer2013new.csv", "landmarks.csv", "faces.png")
 @pytest.fixture(scope="module")
 def fetched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("demo")
-    return folder, demo.fetch(SOURCE, folder, silent)
+    return folder, demo.fetch(SOURCE, Path(), folder, silent)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_the_bytes_depend_on_the_settings_alone(tmp_path):
     small = SOURCE.model_copy(update={"train": 60, "val": 10, "test": 10})
     other = small.model_copy(update={"seed": 8})
     for name, source in {"first": small, "again": small, "other": other}.items():
-        demo.fetch(source, tmp_path / name, silent)
+        demo.fetch(source, Path(), tmp_path / name, silent)
     for name in FILES:
         first = (tmp_path / "first" / name).read_bytes()
         assert (tmp_path / "again" / name).read_bytes() == first
@@ -74,7 +74,9 @@ def test_the_bytes_depend_on_the_settings_alone(tmp_path):
 
 
 def test_train_is_the_same_in_a_smaller_dataset(raw, tmp_path):
-    demo.fetch(SOURCE.model_copy(update={"train": 30, "val": 5, "test": 5}), tmp_path, silent)
+    demo.fetch(
+        SOURCE.model_copy(update={"train": 30, "val": 5, "test": 5}), Path(), tmp_path, silent
+    )
     for name in ("fer2013.csv", "fer2013new.csv"):
         assert read(tmp_path / name)[:30] == read(raw / name)[:30]
 
@@ -107,9 +109,9 @@ def test_the_sheet_has_a_line_of_eight_faces_for_every_expression(raw):
 
 @pytest.mark.parametrize("mode", ["majority", "argmax8"])
 def test_label_has_every_class_in_every_split(raw, mode):
-    table = demo.label(raw, demo.Labels(mode=mode))
-    columns = ["row", "name", "usage", "votes", "label", "target", "landmarks"]
-    assert table.columns == columns
+    table, remarks = demo.label(raw, demo.Labels(mode=mode))
+    assert remarks == []
+    assert table.schema["label"] == pl.Enum(FERPLUS)
     assert table["row"].to_list() == list(range(410))
     for usage, size in SIZES.items():
         split = table.filter(pl.col("usage") == usage)
@@ -133,7 +135,7 @@ def test_landmarks_lie_within_the_image(raw):
 
 
 def test_images_are_the_files_in_row_order(raw):
-    images = list(demo.images(raw))
+    images = demo.pictures(raw, pl.DataFrame(), Path())
     assert len(images) == 410
     assert images[3].shape == (48, 48)
     assert images[3].dtype == np.uint8
@@ -147,5 +149,7 @@ def test_settings_refuse_what_makes_no_sense(wrong):
 
 
 def test_the_protocol_names_drawn_faces():
-    assert demo.protocol(demo.Labels(mode="majority")).startswith("drawn faces, majority")
+    assert demo.protocol(demo.Labels(mode="majority"), pl.DataFrame()).startswith(
+        "drawn faces, majority"
+    )
     assert not demo.EVIDENCE

@@ -11,10 +11,12 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
+from jaxtyping import UInt8
 from numpy.typing import NDArray
 from pydantic import Field
 
 from clfer import expressions, votes
+from clfer import labels as columns
 from clfer.datasets.demo import formats, raters
 from clfer.datasets.demo.rows import Row, faces_shown, row
 from clfer.datasets.fer2013 import reader as fer2013
@@ -42,7 +44,7 @@ class Labels(Settings):
     mode: Literal["majority", "argmax8"]
 
 
-def fetch(source: Source, raw: Path, track: Track) -> list[str]:
+def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
     """Draws the images; writes fer2013.csv, fer2013new.csv, landmarks.csv and faces.png into `raw`.
 
     The files' bytes depend on `source` alone. Returns lines for people: the expressions drawn, and
@@ -57,11 +59,12 @@ def fetch(source: Source, raw: Path, track: Track) -> list[str]:
     return [*_drawn(rows, usages), _copied(shown, usages)]
 
 
-def label(raw: Path, labels: Labels) -> pl.DataFrame:
-    """row, name, usage, votes, label, target, landmarks (null without a face), in row order."""
-    table = votes.with_labels(fer2013.read_votes(raw / "fer2013new.csv"), labels.mode)
-    joined: pl.DataFrame = table.join(landmarks(raw), on="row", how="left", maintain_order="left")
-    return joined.select("row", "name", "usage", "votes", "label", "target", "landmarks")
+def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
+    """The table of `clfer.labels`, landmarks null without a face; nothing to remark."""
+    rated = fer2013.read_votes(raw / "fer2013new.csv")
+    rows = votes.with_labels(rated, labels.mode, CLASSES)
+    joined = rows.join(landmarks(raw), on="row", how="left", maintain_order="left")
+    return columns.table(joined, CLASSES), []
 
 
 def landmarks(raw: Path) -> pl.DataFrame:
@@ -72,12 +75,12 @@ def landmarks(raw: Path) -> pl.DataFrame:
     return table.select("row", landmarks=pl.concat_list(names).list.to_array(len(names)))
 
 
-def images(raw: Path) -> Iterator[NDArray[np.uint8]]:
-    """Each row's image, [48, 48], in row order."""
-    yield from fer2013.faces(raw / "fer2013.csv")
+def pictures(raw: Path, table: pl.DataFrame, base: Path) -> UInt8[np.ndarray, "N 48 48"]:
+    """Every row's image."""
+    return fer2013.faces(raw / "fer2013.csv")
 
 
-def protocol(labels: Labels) -> str:
+def protocol(labels: Labels, table: pl.DataFrame) -> str:
     """What a score on this dataset is a score on."""
     return f"drawn faces, {labels.mode} of {raters.RATERS} simulated raters"
 

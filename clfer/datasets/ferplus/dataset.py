@@ -5,7 +5,6 @@ no name, and four names stand on two rows.
 """
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +13,7 @@ import polars as pl
 from jaxtyping import UInt8
 
 from clfer import expressions, votes
+from clfer import labels as columns
 from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.fer2013.votefiles import read_layout, read_votes
 from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, verify
@@ -24,20 +24,31 @@ from clfer.progress import Track
 from clfer.settings import Settings
 
 EVIDENCE = True
-CLASSES = expressions.FERPLUS
 SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 
-# Images with a label in train, val and test, counted on the published files.
+# Images with a label in train, val and test of eight classes, counted on the published files.
 COUNTS = {
     ("layout", "majority"): (25_045, 3_191, 3_137),
+    ("layout", "probability"): (27_947, 3_508, 3_507),
+    ("layout", "crossentropy"): (27_947, 3_508, 3_507),
+    ("layout", "multi_target"): (27_667, 3_472, 3_466),
     ("layout", "argmax8"): (28_558, 3_579, 3_573),
+    ("layout", "argmax10"): (28_385, 3_555, 3_545),
     ("table", "majority"): (25_060, 3_199, 3_153),
+    ("table", "probability"): (27_956, 3_505, 3_505),
+    ("table", "crossentropy"): (27_956, 3_505, 3_505),
+    ("table", "multi_target"): (27_671, 3_472, 3_472),
     ("table", "argmax8"): (28_561, 3_579, 3_574),  # all rows with a name
+    ("table", "argmax10"): (28_389, 3_553, 3_546),
 }
 SOURCES = {"layout": "Microsoft's label.csv per split", "table": "fer2013new.csv by row"}
 MODES = {
-    "majority": "majority of 8 classes",
+    "majority": "majority",
+    "probability": "Microsoft's probability rule",
+    "crossentropy": "Microsoft's cross-entropy rule",
+    "multi_target": "Microsoft's multi-target rule",
     "argmax8": "argmax over the 8 emotions, nothing dropped",
+    "argmax10": "argmax over all 10 columns",
 }
 
 
@@ -52,52 +63,55 @@ class Labels(Settings):
     """Whose votes count, those of SOURCES, and by which rule, one of MODES."""
 
     source: Literal["layout", "table"]
-    mode: Literal["majority", "argmax8"]
+    mode: Literal["majority", "probability", "crossentropy", "multi_target", "argmax8", "argmax10"]
+    classes: Literal[8, 7]  # 7: without contempt, whose images are dropped
 
 
-def fetch(source: Source, raw: Path, track: Track) -> list[str]:
+def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
     """Verify FER2013 and FER+ and put them into `raw`, each file whole or not at all.
 
     FER2013 comes from `source.folder`, in any form; the label files from there or by download. The
     lines returned say what was found where. InputError says what is missing or wrong.
     """
-    faces = placed(source.folder)
+    folder = base / source.folder
+    faces = placed(folder)
     other = fer2013.find(raw)
     if other and other.name != faces.name:
         raise InputError(f"{other}: expected only {faces.name} as FER2013, found this; remove it")
     found = [verify(faces)]
     for file in track([TABLE, *LAYOUT.values()], "FER+ labels"):
-        found.append(obtain(file, source.folder, raw, source.url or MICROSOFT))
+        found.append(obtain(file, folder, raw, source.url or MICROSOFT))
     if (target := raw / faces.name).resolve() != faces.resolve():
         with replacing(target) as temporary:
             shutil.copyfile(faces, temporary)
     return found
 
 
-def label(raw: Path, labels: Labels) -> pl.DataFrame:
-    """All 35,887 rows in order: `row`, `name`, `usage`, `votes`, `label`, `target`, `landmarks`.
+def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
+    """All 35,887 rows as the table of `clfer.labels`; nothing to remark.
 
     `votes` are null where the source has none, `label` and `target` (see `votes.with_labels`) where
-    the rule drops the row; FER+ has no `landmarks` (Array(Float32, 10)). InputError unless as many
-    images have a label as in the published files.
+    the rule drops the row; FER+ has neither landmarks nor boxes. InputError unless as many images
+    have a label as in the published files.
     """
     table = read_votes(raw / TABLE.path)
     if labels.source == "layout":
         table = _with_layout_votes(table, raw)
-    table = votes.with_labels(table, labels.mode)
-    _count(table, raw, labels)
-    landmarks = pl.lit(None, pl.Array(pl.Float32, 10)).alias("landmarks")
-    return table.select("row", "name", "usage", "votes", "label", "target", landmarks)
+    rated = votes.with_labels(table, labels.mode, expressions.FERPLUS)
+    _count(rated, raw, labels)
+    classes = expressions.FERPLUS[: labels.classes]
+    return columns.table(votes.with_labels(table, labels.mode, classes), classes), []
 
 
-def images(raw: Path) -> Iterator[UInt8[np.ndarray, "48 48"]]:
+def pictures(raw: Path, table: pl.DataFrame, base: Path) -> UInt8[np.ndarray, "N 48 48"]:
     """The faces in row order."""
-    yield from fer2013.faces(placed(raw))
+    return fer2013.faces(placed(raw))
 
 
-def protocol(labels: Labels) -> str:
+def protocol(labels: Labels, table: pl.DataFrame) -> str:
     """What a number on these labels has to be called by."""
-    return f"FERPlus, {SOURCES[labels.source]}, {MODES[labels.mode]}"
+    mode = MODES[labels.mode]
+    return f"FERPlus, {SOURCES[labels.source]}, {mode}, {labels.classes} classes"
 
 
 def _with_layout_votes(table: pl.DataFrame, raw: Path) -> pl.DataFrame:
