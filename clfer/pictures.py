@@ -1,6 +1,7 @@
 """Image files as arrays."""
 
 import io
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -12,6 +13,13 @@ GREY = {"1", "L", "LA", "I;16", "I;16B", "I", "F"}
 
 class UnreadableError(Exception):
     """There is no picture to be had; the message says why, in a few words for people."""
+
+
+@runtime_checkable
+class Pictures(Protocol):
+    """A picture for each row of a table, grey [H, W] or RGB [H, W, 3], read when asked for."""
+
+    def __getitem__(self, row: int, /) -> UInt8[np.ndarray, "H W *C"]: ...
 
 
 def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:

@@ -2,12 +2,17 @@
 
 from typing import Annotated
 
+import numpy as np
 import polars as pl
 import typer
 
+from clfer.faces import packing
+from clfer.faces.cropping import Alignment
 from clfer.faces.detection import Detector
-from clfer.faces.packing import Alignment, outcomes, pack
-from clfer.files import replacing
+from clfer.faces.weights import locate
+from clfer.figures import contact_sheet
+from clfer.files import replacing, sha256
+from clfer.scratch import fingerprint, held
 from pipeline import paths
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
@@ -17,14 +22,23 @@ def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
     module = dataset(name)
     alignment = settings(Alignment, "datasets", name, "faces")
-    find = Detector(alignment.weights) if alignment.detector == "insightface" else None
     raw = paths.existing(paths.raw(name), f"download {name}")
     labels = paths.existing(paths.labels(name), f"relabel {name}")
     rows = pl.read_parquet(labels)
+    find, weights = None, ""
+    if alignment.detector == "insightface":
+        file = locate(alignment.weights and paths.BASE / alignment.weights)
+        find = Detector(file, alignment.threshold, alignment.turned)
+        weights = f"{file.name} {sha256(file)}"
     pictures = module.pictures(raw, rows, paths.BASE)
     array = paths.faces(name)
-    table = pack(pictures, rows["landmarks"].to_list(), alignment, find, array, track)
-    with replacing(array.with_suffix(".parquet")) as temporary:
-        table.write_parquet(temporary)
+    work = fingerprint(packing.FORMAT, name, alignment.model_dump(), weights, sha256(labels))
+    with held(paths.scratch(work), f"aligning {name}"):
+        table = packing.pack(pictures, rows, alignment, find, array, paths.scratch(work), track)
+        with replacing(array.with_suffix(".png")) as temporary:
+            contact_sheet.draw(pictures, table, np.load(array, mmap_mode="r"), temporary)
+        with replacing(array.with_suffix(".parquet")) as temporary:
+            table.write_parquet(temporary, metadata={"detector": weights})
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"
-    say([f"{len(table):,} faces of {size}: {', '.join(outcomes(table))}"], f"align {name}: {array}")
+    lines = [f"{len(table):,} images, faces of {size}", *packing.outcomes(table)]
+    say([*lines, f"to look at: {array.with_suffix('.png')}"], f"align {name}: {array}")

@@ -11,7 +11,8 @@ from clfer import __version__
 from clfer.files import replacing, sha256
 from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
-from clfer.training.checkpoints import claim, fingerprint
+from clfer.scratch import fingerprint
+from clfer.training.checkpoints import FORMAT, claim
 from clfer.training.examples import UNLABELLED, Faces
 from clfer.training.loop import train as fit
 from clfer.training.recipe import Recipe
@@ -41,7 +42,9 @@ def train(
     splits = {part: examples(split, part) for part in parts}
     digests = [sha256(paths.split(name)), sha256(paths.faces(name))]
     where = paths.scratch(
-        fingerprint(recipe.model_dump(), chosen.model_dump(), seed, digests, torch.__version__)
+        fingerprint(
+            FORMAT, recipe.model_dump(), chosen.model_dump(), seed, digests, torch.__version__
+        )
     )
     if fresh:
         (where / "state.pt").unlink(missing_ok=True)

@@ -40,8 +40,45 @@ def align(
 ) -> UInt8[np.ndarray, "S S *C"]:
     """The face upright in a size x size crop; beyond the picture its border is repeated."""
     matrix = transform(landmarks, size, margin)
+    return _warped(image, matrix, size)
+
+
+def boxed(
+    image: UInt8[np.ndarray, "H W *C"], box: Float[np.ndarray, "4"], size: int, margin: float
+) -> UInt8[np.ndarray, "S S *C"]:
+    """The square around a box (left, top, width, height) in a size x size crop.
+
+    `margin`: share of the crop's side left free on each side beyond the box's longer side.
+    """
+    left, top, width, height = box
+    side = max(width, height) / (1 - 2 * margin)
+    scale = size / side
+    corner = np.array([left + width / 2, top + height / 2]) - side / 2
+    # edges are meant by a box, centres of pixels by a matrix
+    shift = scale * (0.5 - corner) - 0.5
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    return _warped(image, matrix, size)
+
+
+def _warped(
+    image: UInt8[np.ndarray, "H W *C"], matrix: Float[np.ndarray, "2 3"], size: int
+) -> UInt8[np.ndarray, "S S *C"]:
+    """The crop into which `matrix` takes the picture.
+
+    A picture to be made smaller than half is averaged over whole blocks of pixels first: warpAffine
+    looks at no more than four, and would make noise of the rest.
+    """
+    # the sum of tiny errors shall not cost a whole block
+    block = int(1 / np.sqrt(abs(np.linalg.det(matrix[:, :2]))) + 1e-6)
+    block = min(block, *image.shape[:2])
+    if block > 1:
+        height, width = (side // block for side in image.shape[:2])
+        whole_blocks = image[: height * block, : width * block]
+        image = cv2.resize(whole_blocks, (width, height), interpolation=cv2.INTER_AREA)
+        shift = matrix[:, :2].sum(axis=1) * (block - 1) / 2  # to the middle of a block
+        matrix = np.column_stack([matrix[:, :2] * block, matrix[:, 2] + shift])
     return cv2.warpAffine(
-        image, matrix, (size, size), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
 
 

@@ -1,97 +1,115 @@
 """All faces of a dataset in one array of small pictures, every image accounted for."""
 
+import os
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
-from pydantic import Field
 
-from clfer.faces.alignment import align, whole
+from clfer.faces.cropping import Alignment, Fate, Find, cut
 from clfer.files import replacing
+from clfer.pictures import Pictures, UnreadableError
 from clfer.progress import Track
-from clfer.settings import Settings
 
-# landmarks (x, y) in pixels of a picture, or None where no face is found
-Find = Callable[[UInt8[np.ndarray, "_ _ ..."]], Float[np.ndarray, "5 2"] | None]
+CHUNK = 256  # images between two records of how far the work is
+FORMAT = 1  # to be raised when the same images and settings would make other faces
 
-
-class Alignment(Settings):
-    """How faces are cut out: `datasets.D.faces`."""
-
-    detector: Literal["insightface", "given", "none"]  # given: by the dataset; none: they are crops
-    weights: Path | None  # of the detector; null: insightface's own folder
-    size: int = Field(ge=16)  # side of a stored face in pixels
-    channels: Literal[1, 3]
-    margin: float = Field(ge=0, lt=0.5)  # see clfer.faces.alignment
+SCHEMA = {
+    "row": pl.Int64(),
+    "face": pl.Int64(),
+    "outcome": pl.String(),
+    "score": pl.Float32(),
+    "points": pl.Array(pl.Float32, 10),
+    "reason": pl.String(),
+}
 
 
 def pack(
-    images: Iterable[UInt8[np.ndarray, "_ _ ..."]],
-    landmarks: Sequence[Any],
+    pictures: Pictures,
+    labels: pl.DataFrame,
     settings: Alignment,
     find: Find | None,
     path: Path,
+    scratch: Path,
     track: Track,
 ) -> pl.DataFrame:
     """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table says how each image fared.
 
-    images, landmarks: one each per row, landmarks as ten numbers (x, y) or None. Columns of the
-    table: `row`, `face` (index into the array, null where the image is rejected) and `outcome`:
-    detected, given, whole (detector none), or centre (no landmarks: the largest square in the
-    middle).
+    pictures: one for each row of `labels` (clfer.labels), read when asked for, by several threads
+    scratch:  a folder held by this process; what an earlier call with the same arguments left there
+              is not done again. It costs as much room as the faces, and no memory grows with N
+
+    Columns of the table: `row`; `face`, its index into the array, null where the image is rejected
+    (its pixels are zero there); and those of `Fate`.
     """
-    outcomes = []
+    shape = (len(labels), settings.size, settings.size, settings.channels)
+    chunks = [range(i, min(i + CHUNK, shape[0])) for i in range(0, shape[0], CHUNK)]
+    store = scratch / "faces.npy"
+    faces = _opened(store, shape)
+
+    def one(row: int, landmarks: Any, box: Any) -> Fate:
+        try:
+            face, fate = cut(pictures[row], landmarks, box, settings, find)
+        except UnreadableError as error:
+            return Fate("rejected", reason=str(error))
+        faces[row] = face
+        return fate
+
+    tables = []
+    with ThreadPoolExecutor(_workers()) as pool:
+        for chunk in track(chunks, "aligning"):
+            # written after its faces: where it is, the chunk is done
+            record = scratch / f"{chunk.start:09}.parquet"
+            if not record.exists():
+                given = labels[chunk.start : chunk.stop]
+                known = [given[name].to_list() for name in ("landmarks", "box")]
+                fates = list(pool.map(one, chunk, *known))
+                faces.flush()
+                with replacing(record) as temporary:
+                    _table(chunk, fates).write_parquet(temporary)
+            tables.append(pl.read_parquet(record))
+    del faces
     with replacing(path) as temporary:
-        shape = (len(landmarks), settings.size, settings.size, settings.channels)
-        faces = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        for face, image, row in zip(
-            track(range(len(faces)), "aligning"), images, landmarks, strict=True
-        ):
-            points, outcome = _locate(image, row, settings, find)
-            cut = (
-                whole(image, settings.size)
-                if points is None
-                else align(image, points, settings.size, settings.margin)
-            )
-            faces[face] = _channels(cut, settings.channels)
-            outcomes.append(outcome)
-        faces.flush()
-        del faces
-    index = range(len(outcomes))
-    return pl.DataFrame(
-        {"row": index, "face": index, "outcome": outcomes},
-        schema={"row": pl.Int64, "face": pl.Int64, "outcome": pl.String},
-    )
+        shutil.move(store, temporary)
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
 
 
-def _locate(
-    image: UInt8[np.ndarray, "H W *C"], given: Any, settings: Alignment, find: Find | None
-) -> tuple[Float[np.ndarray, "5 2"] | None, str]:
-    if settings.detector == "none":
-        return None, "whole"
-    if settings.detector == "given" or find is None:
-        points = None if given is None else np.asarray(given, dtype=np.float64).reshape(5, 2)
-        return points, "centre" if points is None else "given"
-    points = find(image)
-    return points, "centre" if points is None else "detected"
+def _opened(store: Path, shape: tuple[int, ...]) -> np.memmap:
+    """The array of faces on disk, as an interrupted call left it or new."""
+    if store.exists():
+        return np.lib.format.open_memmap(store, mode="r+")
+    for record in store.parent.glob("*.parquet"):  # of faces that have left already
+        record.unlink()
+    # under its name only when its header is there
+    with replacing(store) as temporary:
+        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
+    return np.lib.format.open_memmap(store, mode="r+")
 
 
-def _channels(
-    face: UInt8[np.ndarray, "S S *C"], channels: int
-) -> UInt8[np.ndarray, "S S {channels}"]:
-    """Grey or RGB, as it shall be stored."""
-    if face.ndim == 3 and channels == 1:
-        face = np.asarray(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    if face.ndim == 2:
-        face = np.repeat(face[:, :, None], channels, axis=2)
-    return face
+def _table(rows: range, fates: Sequence[Fate]) -> pl.DataFrame:
+    found = [
+        (row, None if fate.outcome == "rejected" else row, *fate)
+        for row, fate in zip(rows, fates, strict=True)
+    ]
+    return pl.DataFrame(found, schema=SCHEMA, orient="row")
+
+
+def _workers() -> int:
+    """As many as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def outcomes(table: pl.DataFrame) -> list[str]:
-    """How many images fared how, in words."""
-    return [f"{count:,} {name}" for name, count in Counter(table["outcome"]).most_common()]
+    """How many images fared how, and why some were rejected, in words."""
+    counts = Counter(table["outcome"])
+    rejected = table.filter(pl.col("outcome") == "rejected")
+    lines = [", ".join(f"{count:,} {name}" for name, count in counts.most_common())]
+    for reason, count in Counter(rejected["reason"]).most_common(5):
+        first = rejected.filter(pl.col("reason") == reason)["row"][0]
+        lines.append(f"rejected: {count:,} {reason} (first: row {first})")
+    return lines

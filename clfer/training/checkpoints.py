@@ -1,10 +1,5 @@
 """Where an interrupted run left its state, so that it goes on from there."""
 
-import fcntl
-import hashlib
-import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +9,7 @@ import torch
 
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.scratch import held
 
 FORMAT = 2  # to be raised with every change of what a state holds or means
 
@@ -22,12 +18,6 @@ FORMAT = 2  # to be raised with every change of what a state holds or means
 class Resumable(Protocol):
     def saved(self) -> dict[str, Any]: ...
     def restore(self, saved: Mapping[str, Any]) -> None: ...
-
-
-def fingerprint(*parts: Any) -> str:
-    """Short digest of everything that a state is only valid for."""
-    text = json.dumps([FORMAT, *parts], sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class Checkpoint:
@@ -61,18 +51,5 @@ def claim(folder: Path) -> Iterator[Checkpoint]:
 
     Raises InputError naming the process that holds it. An interrupted run leaves its state.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise InputError(
-                f"another process ({lock.read().strip()}) is training this very run; wait for it "
-                "or stop it"
-            ) from error
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()}")
-        lock.flush()
+    with held(folder, "training this very run"):
         yield Checkpoint(folder)
-    shutil.rmtree(folder)

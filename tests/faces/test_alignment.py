@@ -1,11 +1,16 @@
 """Alignment: landmarks end where the template says, whatever the pose was."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clfer.faces.alignment import TEMPLATE, align, transform, whole
+from clfer.datasets.demo import dataset as demo
+from clfer.faces.alignment import TEMPLATE, align, boxed, transform, whole
+from clfer.progress import silent
 
 
 @given(
@@ -43,3 +48,68 @@ def test_the_whole_picture_is_its_middle_square(shape):
     assert whole(image, 48).shape == (48, 48, *shape[2:])
     if shape == (48, 48):
         assert (whole(image, 48) == image).all()
+
+
+def test_a_box_fills_the_crop_between_its_margins():
+    image = np.zeros((100, 100), np.uint8)
+    image[30:70, 20:60] = 200  # 40 x 40 px
+    box = np.array([20.0, 30.0, 40.0, 40.0])
+    assert (boxed(image, box, 40, 0.0) == 200).all()
+    half = boxed(image, box, 80, 0.25)  # the box takes the middle half
+    assert (half[21:59, 21:59] == 200).all()
+    assert (half[:19] == 0).all()
+    assert (half[:, 61:] == 0).all()
+
+
+def test_the_longer_side_of_a_box_counts():
+    image = np.zeros((100, 100), np.uint8)
+    image[20:80, 40:60] = 200  # 60 high, 20 wide
+    face = boxed(image, np.array([40.0, 20.0, 20.0, 60.0]), 60, 0.0)
+    assert (face[:, 21:39] == 200).all()
+    assert (face[:, :19] == 0).all()
+
+
+@pytest.mark.parametrize("block", [2, 3, 5, 8])
+def test_a_large_picture_is_averaged_and_not_sampled(block):
+    """Fine stripes become grey, and a face made smaller is the mean over its blocks."""
+    stripes = np.tile(np.array([0, 255], np.uint8), (48 * block, 24 * block))
+    face = boxed(stripes, np.array([0.0, 0.0, 48.0 * block, 48.0 * block]), 48, 0.0)
+    if block % 2 == 0:
+        assert np.abs(face.astype(int) - 127).max() <= 1
+    image = np.random.default_rng(0).integers(0, 256, (48 * block, 48 * block), dtype=np.uint8)
+    face = boxed(image, np.array([0.0, 0.0, 48.0 * block, 48.0 * block]), 48, 0.0)
+    expected = image.reshape(48, block, 48, block).mean(axis=(1, 3))
+    assert np.abs(face - expected).max() <= 1
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4, 7])
+def test_landmarks_land_on_the_template_at_any_size(scale):
+    """A picture enlarged by blocks of pixels gives the same face."""
+    rng = np.random.default_rng(1)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (90, 90), dtype=np.uint8), (0, 0), 2)
+    landmarks = np.array([(30, 35), (58, 33), (45, 50), (33, 66), (57, 65)], float)
+    large = np.kron(image, np.ones((scale, scale), np.uint8))
+    moved = (landmarks + 0.5) * scale - 0.5
+    one, other = align(image, landmarks, 48, 0.1), align(large, moved, 48, 0.1)
+    assert np.abs(one.astype(int) - other).max() <= 12
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
+
+
+def test_the_landmarks_of_drawn_faces_are_recovered_within_a_pixel(tmp_path):
+    """Dots put where the demo says that its landmarks are come out on the template."""
+    source = demo.Source(train=40, val=5, test=5, duplicates=0.0, seed=3)
+    demo.fetch(source, Path(), tmp_path, silent)
+    points = demo.landmarks(tmp_path)["landmarks"].to_numpy().reshape(-1, 5, 2)
+    target = (TEMPLATE * 0.8 + 0.1) * 192
+    for landmarks in points:
+        fit = transform(landmarks, 192, 0.1)
+        best = landmarks @ fit[:, :2].T + fit[:, 2]  # closest to the template, not on it
+        for place, landmark in zip(best, landmarks, strict=True):
+            dot = np.zeros((48, 48), np.uint8)
+            x, y = landmark.round().astype(int)
+            dot[y, x] = 255
+            face = align(dot, landmarks - landmark + (x, y), 192, 0.1).astype(float)
+            rows, columns = np.mgrid[:192, :192]
+            seen = np.array([(face * columns).sum(), (face * rows).sum()]) / face.sum()
+            assert np.abs(seen - place).max() < 1
+        assert np.linalg.norm(best - target, axis=1).mean() < 0.1 * 192

@@ -1,94 +1,258 @@
-"""Every image ends in the array, and the table says how; the detector on real photographs."""
+"""Every image ends in the array, and the table says how, also when the work is interrupted."""
 
-import shutil
+import os
+import signal
+import subprocess
+import sys
+import time
 
-import cv2
 import numpy as np
+import polars as pl
 import pytest
+from closure import ROOT
 
+from clfer import labels
 from clfer.errors import InputError
-from clfer.faces.detection import Detector
-from clfer.faces.packing import Alignment, outcomes, pack
+from clfer.faces import packing
+from clfer.faces.alignment import align, boxed, whole
+from clfer.faces.cropping import Alignment
+from clfer.faces.detection import Detector, Found
+from clfer.faces.packing import outcomes, pack
+from clfer.pictures import UnreadableError
 from clfer.progress import silent
+from clfer.scratch import held
 
-GIVEN = Alignment(detector="given", weights=None, size=48, channels=1, margin=0.1)
+GIVEN = Alignment(
+    detector="given", weights=None, threshold=0.4, turned=False, size=48, channels=1, margin=0.1
+)
+NONE = GIVEN.model_copy(update={"detector": "none"})
+SEEN = GIVEN.model_copy(update={"detector": "insightface"})
 POINTS = [20.0, 20.0, 40.0, 20.0, 30.0, 30.0, 22.0, 40.0, 38.0, 40.0]
+BOX = [10.0, 5.0, 40.0, 50.0]
 
 
-def test_every_image_is_accounted_for(tmp_path):
+def table(*known):
+    """Labels whose rows have what is named: landmarks, box, both or neither."""
+    rows = pl.DataFrame(
+        {
+            "name": [str(i) for i in range(len(known))],
+            "usage": "Training",
+            "label": "glad",
+            "landmarks": [POINTS if "landmarks" in each else None for each in known],
+            "box": [BOX if "box" in each else None for each in known],
+        },
+        schema_overrides={"landmarks": labels.LANDMARKS, "box": labels.BOX},
+    )
+    return labels.table(rows, ("calm", "glad"))
+
+
+def noise(count, shape=(60, 60)):
     random = np.random.default_rng(0)
-    images = [random.integers(0, 256, (60, 60), dtype=np.uint8) for _ in range(3)]
-    table = pack(images, [POINTS, None, POINTS], GIVEN, None, tmp_path / "faces.npy", silent)
-    faces = np.load(tmp_path / "faces.npy", mmap_mode="r")
-    assert faces.shape == (3, 48, 48, 1)
+    return [random.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
+
+
+def packed(folder, pictures, rows, settings=GIVEN, find=None):
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    found = pack(pictures, rows, settings, find, folder / "faces.npy", scratch, silent)
+    return found, np.load(folder / "faces.npy")
+
+
+def test_the_best_that_is_known_is_taken(tmp_path):
+    pictures = noise(4)
+    rows = table("landmarks and box", "box", "", "landmarks")
+    found, faces = packed(tmp_path, pictures, rows)
+    assert found["outcome"].to_list() == ["given", "box", "centre", "given"]
+    assert found["row"].to_list() == found["face"].to_list() == [0, 1, 2, 3]
+    assert found["points"].to_list() == [POINTS, None, None, POINTS]
+    assert faces.shape == (4, 48, 48, 1)
     assert faces.dtype == np.uint8
-    assert table["outcome"].to_list() == ["given", "centre", "given"]
-    assert table["face"].to_list() == [0, 1, 2]
-    assert outcomes(table) == ["2 given", "1 centre"]
-    assert [p.name for p in tmp_path.iterdir()] == ["faces.npy"]
+    points = np.reshape(POINTS, (5, 2))
+    assert (faces[0, ..., 0] == align(pictures[0], points, 48, 0.1)).all()
+    assert (faces[1, ..., 0] == boxed(pictures[1], np.array(BOX), 48, 0.1)).all()
+    assert (faces[2, ..., 0] == whole(pictures[2], 48)).all()
+    assert outcomes(found) == ["2 given, 1 box, 1 centre"]
+
+
+def faces_at(*boxes):
+    """A detector that sees faces with these boxes, whose landmarks are POINTS plus their place."""
+
+    def find(picture):
+        place = np.arange(len(boxes), dtype=float)
+        points = np.reshape(POINTS, (1, 5, 2)) + place[:, None, None]
+        return Found(np.reshape(boxes, (-1, 4)).astype(float), 0.9 - place / 10, points)
+
+    return find
+
+
+def test_a_detected_face_is_preferred_and_its_score_kept(tmp_path):
+    found, _ = packed(tmp_path, noise(1), table("landmarks"), SEEN, faces_at((20, 20, 20, 20)))
+    assert found["outcome"].to_list() == ["detected"]
+    assert found["score"].to_list() == pytest.approx([0.9])
+
+
+@pytest.mark.parametrize("known", ["landmarks", "box", ""])
+def test_where_nothing_is_detected_no_image_is_dropped(tmp_path, known):
+    found, _ = packed(tmp_path, noise(1), table(known), SEEN, faces_at())
+    expected = {"landmarks": "given", "box": "box", "": "centre"}[known]
+    assert found["outcome"].to_list() == [expected]
+
+
+def test_of_several_faces_the_one_in_the_box_is_meant(tmp_path):
+    """BOX is in the middle of the left half; without it the larger face to the right is taken."""
+    wide = noise(2, (60, 200))
+    find = faces_at((100, 0, 60, 60), (15, 15, 30, 30))
+    found, _ = packed(tmp_path, wide, table("box", ""), SEEN, find)
+    assert found["score"].to_list() == pytest.approx([0.8, 0.9])
+    elsewhere = faces_at((100, 0, 60, 60))
+    found, _ = packed(tmp_path, wide, table("box", ""), SEEN, elsewhere)
+    assert found["outcome"].to_list() == ["box", "detected"]
+
+
+class Broken:
+    """Pictures of which some can't be read."""
+
+    def __init__(self, pictures, broken):
+        self.pictures, self.broken = pictures, broken
+
+    def __getitem__(self, row):
+        if row in self.broken:
+            raise UnreadableError(self.broken[row])
+        return self.pictures[row]
+
+
+def test_what_cannot_be_read_is_rejected_with_its_reason(tmp_path):
+    pictures = Broken(noise(5), {1: "no file", 3: "truncated", 4: "no file"})
+    found, faces = packed(tmp_path, pictures, table(*[""] * 5))
+    assert found["face"].to_list() == [0, None, 2, None, None]
+    assert found["reason"].to_list() == [None, "no file", None, "truncated", "no file"]
+    assert not faces[[1, 3, 4]].any()
+    assert outcomes(found) == [
+        "3 rejected, 2 centre",
+        "rejected: 2 no file (first: row 1)",
+        "rejected: 1 truncated (first: row 3)",
+    ]
 
 
 def test_crops_that_fit_are_stored_as_they_are(tmp_path):
-    images = [np.random.default_rng(i).integers(0, 256, (48, 48), dtype=np.uint8) for i in range(2)]
-    settings = GIVEN.model_copy(update={"detector": "none"})
-    pack(images, [None, None], settings, None, tmp_path / "faces.npy", silent)
-    assert (np.load(tmp_path / "faces.npy")[..., 0] == np.stack(images)).all()
+    pictures = noise(2, (48, 48))
+    found, faces = packed(tmp_path, pictures, table("landmarks", ""), NONE)
+    assert found["outcome"].to_list() == ["whole", "whole"]
+    assert (faces[..., 0] == np.stack(pictures)).all()
 
 
-def test_colour_becomes_grey_and_grey_becomes_colour(tmp_path):
-    images = [np.full((48, 50, 3), (255, 0, 0), np.uint8), np.full((48, 48), 7, np.uint8)]
-    for channels, expected in ((1, [76, 7]), (3, [85, 7])):
-        settings = GIVEN.model_copy(update={"detector": "none", "channels": channels})
-        pack(images, [None, None], settings, None, tmp_path / "faces.npy", silent)
-        faces = np.load(tmp_path / "faces.npy")
-        assert faces.shape[-1] == channels
-        np.testing.assert_allclose(faces.mean((1, 2, 3)), expected, atol=1)
+@pytest.mark.parametrize(("channels", "expected"), [(1, [76, 7]), (3, [85, 7])])
+def test_colour_becomes_grey_and_grey_becomes_colour(tmp_path, channels, expected):
+    pictures = [np.full((48, 50, 3), (255, 0, 0), np.uint8), np.full((48, 48), 7, np.uint8)]
+    settings = NONE.model_copy(update={"channels": channels})
+    _, faces = packed(tmp_path, pictures, table("", ""), settings)
+    assert faces.shape[-1] == channels
+    np.testing.assert_allclose(faces.mean((1, 2, 3)), expected, atol=1)
 
 
-def test_a_failing_image_leaves_nothing(tmp_path):
-    def broken():
-        yield np.zeros((48, 48), np.uint8)
-        raise InputError("the second image is broken")
-
-    with pytest.raises(InputError, match="second image"):
-        pack(broken(), [None, None], GIVEN, None, tmp_path / "faces.npy", silent)
-    assert list(tmp_path.iterdir()) == []
+def test_no_images_make_an_empty_array(tmp_path):
+    found, faces = packed(tmp_path, [], table())
+    assert faces.shape == (0, 48, 48, 1)
+    assert found.schema == packing.SCHEMA
 
 
-def test_detectors_that_are_not_there_or_none(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(InputError, match=r"no det_\*.onnx under .*non-commercial"):
-        Detector(None)
-    with pytest.raises(InputError, match=r"found no file .*nowhere.onnx"):
-        Detector(tmp_path / "nowhere.onnx")
+class Stopping:
+    """Pictures that stop the work at one of them, as a defect would, and count what was read."""
+
+    def __init__(self, pictures, at):
+        self.pictures, self.at, self.read = pictures, at, []
+
+    def __getitem__(self, row):
+        if row == self.at:
+            raise RuntimeError("stopped")
+        self.read.append(row)
+        return self.pictures[row]
 
 
-@pytest.fixture(scope="session")
-def detector(real_data):
-    return Detector(real_data / "weights/insightface/det_500m.onnx")
+def test_what_was_done_is_not_done_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "CHUNK", 10)
+    pictures, rows = noise(45), table(*["landmarks"] * 45)
+    expected = packed(tmp_path / "whole", pictures, rows)
+    with pytest.raises(RuntimeError, match="stopped"):
+        packed(tmp_path / "again", Stopping(pictures, 27), rows)
+    assert not (tmp_path / "again" / "faces.npy").exists()
+    rest = Stopping(pictures, None)
+    found, faces = packed(tmp_path / "again", rest, rows)
+    assert sorted(rest.read) == list(range(20, 45))
+    assert found.equals(expected[0])
+    assert (faces == expected[1]).all()
 
 
-def test_a_photograph_turned_by_30_degrees_is_aligned_as_the_upright_one(detector, real_data):
-    picture = cv2.imread(str(real_data / "photos/skimage_astronaut.png"))
-    turn = cv2.getRotationMatrix2D((256, 256), 30, 1.0)
-    upright, turned = detector(picture), detector(cv2.warpAffine(picture, turn, (512, 512)))
-    moved = upright @ turn[:, :2].T + turn[:, 2]
-    assert np.abs(moved - turned).max() < 6  # of a face 122 px high
+def test_records_of_faces_that_have_left_are_not_believed(tmp_path, monkeypatch):
+    """Killed after the array was moved to its place and before the folder was cleared."""
+    monkeypatch.setattr(packing, "CHUNK", 10)
+    pictures, rows = noise(25), table(*[""] * 25)
+    _, first = packed(tmp_path, pictures, rows)
+    assert list((tmp_path / "scratch").glob("*.parquet"))
+    _, second = packed(tmp_path, pictures, rows)
+    assert (first == second).all()
+    assert second.any(axis=(1, 2, 3)).all()
 
 
-def test_a_picture_without_a_face_and_an_installed_detector(
-    detector, real_data, tmp_path, monkeypatch
-):
-    cup = cv2.imread(str(real_data / "photos/skimage_coffee.png"))
-    assert detector(cup) is None
-    folder = tmp_path / ".insightface/models/buffalo_s"
-    folder.mkdir(parents=True)
-    shutil.copy(real_data / "weights/insightface/det_500m.onnx", folder)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert Detector(None)(cup) is None
+def test_a_killed_align_goes_on_where_it_was(tmp_path):
+    """KILL in the middle, twice, of a process; then the same bytes as without."""
+    text = (ROOT / "params.yaml").read_text()
+    # faces large enough for the work to take a while
+    for old, new in (("size: 48", "size: 256"), ("val: 250", "val: 50"), ("test: 500", "test: 50")):
+        assert old in text
+        text = text.replace(old, new, 1)
+    (tmp_path / "params.yaml").write_text(text)
+    for name in ("clfer", "pipeline"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    stage = [sys.executable, "-m", "pipeline"]
+
+    def run(*words):
+        done = subprocess.run([*stage, *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    run("download", "demo")
+    run("relabel", "demo")
+    run("align", "demo")
+    faces = tmp_path / "data/faces"
+    expected = {path.name: path.read_bytes() for path in faces.iterdir()}
+    for path in faces.iterdir():
+        path.unlink()
+    seen = 0
+    for _ in range(2):
+        killed = subprocess.Popen([*stage, "align", "demo"], cwd=tmp_path)
+        while killed.poll() is None:
+            records = list(tmp_path.glob(".scratch/*/0*.parquet"))
+            if len(records) > seen:
+                killed.send_signal(signal.SIGKILL)
+                seen = len(records)
+                break
+            time.sleep(0.001)
+        killed.wait()
+    assert list(faces.iterdir()) == []
+    run("align", "demo")
+    assert {path.name: path.read_bytes() for path in faces.iterdir()} == expected
+    assert list(tmp_path.glob(".scratch/*")) == []
 
 
-def test_small_crops_that_are_all_face_are_detected(detector, real_npz):
-    pixels = np.load(real_npz)["pixels"][28709:28809]
-    found = sum(detector(face) is not None for face in pixels)
-    assert found >= 80
+def test_two_processes_never_align_the_same(tmp_path):
+    with (
+        held(tmp_path / "work", "aligning demo"),
+        pytest.raises(InputError, match=rf"pid {os.getpid()}\) is aligning demo; wait for it"),
+        held(tmp_path / "work", "aligning demo"),
+    ):
+        pass
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_same_faces_whatever_the_number_of_threads(real_data, real_npz, tmp_path, monkeypatch):
+    find = Detector(real_data / "weights/insightface/det_500m.onnx", 0.4, turned=False)
+    pixels = np.load(real_npz)["pixels"][:60]
+    made = []
+    for threads in (1, 4):
+        monkeypatch.setattr(packing, "_workers", lambda count=threads: count)
+        made.append(packed(tmp_path / str(threads), pixels, table(*[""] * 60), SEEN, find))
+    (one, faces), (other, others) = made
+    assert one.equals(other)
+    assert (faces == others).all()
+    assert (one["outcome"] == "detected").sum() >= 55

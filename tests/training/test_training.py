@@ -10,7 +10,8 @@ from tiny import ROWS, data, digest, killed_and_resumed, run, variant
 from variants import BASELINE, small
 
 from clfer.errors import InputError
-from clfer.training.checkpoints import claim, fingerprint
+from clfer.scratch import fingerprint
+from clfer.training.checkpoints import claim
 from clfer.training.examples import Examples, Faces, order
 from clfer.training.schedule import learning_rate
 from clfer.training.supervision import class_weights

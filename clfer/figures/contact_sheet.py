@@ -1,0 +1,78 @@
+"""Pictures and the faces cut from them, side by side, for people to look through."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import UInt8
+from PIL import Image, ImageDraw
+
+from clfer.pictures import Pictures, UnreadableError
+
+SIDE = 96  # of a picture and of a face, in pixels of the sheet
+LABEL = 14
+GAP = 6
+COLUMNS, ROWS = 6, 8
+POINT = (230, 30, 30)
+
+
+def worst_first(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the table of `clfer.faces.packing.pack` that have a face, worst located first.
+
+    Where nothing was found (centre, then box) come before detections, these by their score.
+    """
+    rank = pl.col("outcome").replace_strict({"centre": 0, "box": 1}, default=2)
+    faces = table.filter(pl.col("face").is_not_null())
+    return faces.sort(rank, "score", "row", nulls_last=True)
+
+
+def draw(
+    pictures: Pictures,
+    table: pl.DataFrame,
+    faces: UInt8[np.ndarray, "N S S C"],
+    path: Path,
+) -> None:
+    """A sheet of picture and face, the first of `worst_first`: half of it for those without a
+    detection, the rest for the least sure; landmarks are marked in the picture.
+    """
+    ranked = worst_first(table)
+    lost = ranked.filter(pl.col("score").is_null())
+    room = COLUMNS * ROWS
+    seen = ranked.filter(pl.col("score").is_not_null())
+    some = lost.head(max(room // 2, room - len(seen)))
+    shown = pl.concat([some, seen.head(room - len(some))])
+    width, height = 2 * SIDE + GAP, SIDE + LABEL + GAP
+    rows = -(-max(len(shown), 1) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * width + GAP, rows * height + GAP), "white")
+    write = ImageDraw.Draw(sheet)
+    for place, entry in enumerate(shown.iter_rows(named=True)):
+        x = GAP + place % COLUMNS * width
+        y = GAP + place // COLUMNS * height
+        sheet.paste(_picture(pictures, entry), (x, y + LABEL))
+        sheet.paste(_square(faces[entry["face"]]), (x + SIDE, y + LABEL))
+        score = "" if entry["score"] is None else f" {entry['score']:.2f}"
+        write.text((x, y), f"{entry['row']} {entry['outcome']}{score}", fill="black")
+    sheet.save(path)
+
+
+def _picture(pictures: Pictures, entry: dict[str, Any]) -> Image.Image:
+    """The picture within a square, with the landmarks that the face was aligned by."""
+    square = Image.new("RGB", (SIDE, SIDE), (225, 225, 225))
+    try:
+        picture = Image.fromarray(pictures[entry["row"]]).convert("RGB")
+    except UnreadableError:
+        return square
+    scale = SIDE / max(picture.size)
+    small = picture.resize([max(1, round(side * scale)) for side in picture.size])
+    left, top = ((SIDE - side) // 2 for side in small.size)
+    square.paste(small, (left, top))
+    if entry["points"] is not None:
+        draw = ImageDraw.Draw(square)
+        for x, y in np.reshape(entry["points"], (5, 2)) * scale + (left, top):
+            draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=POINT)
+    return square
+
+
+def _square(face: UInt8[np.ndarray, "S S C"]) -> Image.Image:
+    return Image.fromarray(np.squeeze(face)).convert("RGB").resize((SIDE, SIDE))

@@ -1,0 +1,166 @@
+"""The detector on real photographs: all faces, whichever way up the picture lies."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clfer.errors import InputError
+from clfer.faces.alignment import align, transform
+from clfer.faces.detection import Detector, Found, _turned_back, principal
+from clfer.faces.weights import locate
+from clfer.pictures import decode
+
+
+@pytest.fixture(scope="session")
+def weights(real_data):
+    return real_data / "weights/insightface/det_500m.onnx"
+
+
+@pytest.fixture(scope="session")
+def detector(weights):
+    return Detector(weights, threshold=0.5, turned=False)
+
+
+@pytest.fixture(scope="session")
+def turning(weights):
+    return Detector(weights, threshold=0.5, turned=True)
+
+
+@pytest.fixture(scope="session")
+def photo(real_data):
+    return lambda name: decode((real_data / "photos" / name).read_bytes())
+
+
+def angle(landmarks):
+    """Of the line between the eyes, in degrees."""
+    across, down = landmarks[1] - landmarks[0]
+    return np.degrees(np.arctan2(down, across))
+
+
+def test_all_29_faces_of_the_solvay_conference(detector, photo):
+    found = detector(photo("solvay_conference_1927.png"))
+    assert len(found.score) == 29
+    assert (found.box[:, 2:] > 50).all()
+    assert (np.diff(found.score) <= 0).all()
+    # landmarks lie in their own box
+    low, high = found.box[:, None, :2], found.box[:, None, :2] + found.box[:, None, 2:]
+    assert ((found.landmarks > low) & (found.landmarks < high)).mean() > 0.99
+
+
+@pytest.mark.parametrize("name", ["chelsea.png", "coffee.png", "rocket.jpg"])
+def test_a_picture_without_a_face_has_none(detector, photo, name):
+    found = detector(photo(f"skimage_{name}"))
+    assert found.box.shape == (0, 4)
+    assert found.score.shape == (0,)
+    assert found.landmarks.shape == (0, 5, 2)
+
+
+def test_every_photo_can_be_looked_at(detector, real_data):
+    counts = [len(detector(decode(p.read_bytes())).score) for p in real_data.glob("photos/*.*g")]
+    assert len(counts) == 25
+    assert sum(counts) > 70
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (48, 48), (321, 5, 3), (700, 20)])
+def test_pictures_of_odd_shapes(detector, shape):
+    assert len(detector(np.full(shape, 128, np.uint8)).score) == 0
+
+
+def test_colours_are_red_green_blue(detector, photo):
+    """Grey levels are the same either way; the astronaut's orange suit is not."""
+    picture = photo("skimage_astronaut.png")
+    swapped = detector(picture[..., ::-1])
+    assert detector(picture).score[0] != swapped.score[0]
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    assert (detector(grey).box == detector(np.repeat(grey[..., None], 3, 2)).box).all()
+
+
+def test_a_photograph_turned_by_30_degrees_is_aligned_as_the_upright_one(detector, photo):
+    picture = photo("skimage_astronaut.png")
+    turn = cv2.getRotationMatrix2D((256, 256), 30, 1.0)
+    upright, turned = (
+        detector(image).landmarks[0]
+        for image in (picture, cv2.warpAffine(picture, turn, (512, 512)))
+    )
+    moved = upright @ turn[:, :2].T + turn[:, 2]
+    assert np.abs(moved - turned).max() < 6  # of a face 122 px high
+
+
+NAMES = ["skimage_astronaut.png", "fr_obama.jpg", "fr_two_people.jpg", "painting_newton.png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_picture_on_its_side_is_found_like_the_upright_one(turning, detector, photo, name, turn):
+    picture = photo(name)
+    upright = detector(picture)
+    lying = turning(np.ascontiguousarray(np.rot90(picture, turn)))
+    assert len(lying.score) == len(upright.score)
+    back = _turned_back(lying, turn, *picture.shape[:2])
+    np.testing.assert_allclose(back.landmarks, upright.landmarks, atol=1.0)
+    np.testing.assert_allclose(back.box, upright.box, atol=1.5)
+    for landmarks in lying.landmarks:
+        matrix = transform(landmarks, 112, 0.0)
+        aligned = landmarks @ matrix[:, :2].T + matrix[:, 2]
+        assert abs(angle(aligned)) < 20
+
+
+@given(st.integers(0, 3), st.integers(5, 40), st.integers(5, 40), st.data())
+def test_a_point_of_a_turned_picture_is_found_again(turn, height, width, data):
+    y, x = data.draw(st.integers(0, height - 1)), data.draw(st.integers(0, width - 1))
+    picture = np.zeros((height, width), np.uint8)
+    picture[y, x] = 1
+    (ty,), (tx,) = np.nonzero(np.rot90(picture, turn))
+    points = np.full((1, 5, 2), (tx, ty), np.float64)
+    found = Found(np.array([[tx, ty, 0.0, 0.0]]), np.ones(1), points)
+    back = _turned_back(found, turn, height, width)
+    assert back.landmarks[0, 0].tolist() == [x, y]
+    assert back.box[0].tolist() == [x, y, 0, 0]
+
+
+def test_the_largest_and_most_central_face_is_meant():
+    def among(*boxes):
+        boxes = np.array(boxes, float)
+        found = Found(boxes, np.ones(len(boxes)), np.zeros((len(boxes), 5, 2)))
+        return principal(found, np.array([50.0, 50.0]))
+
+    assert among((40, 40, 20, 20), (0, 0, 20, 20)) == 0  # as large, and in the middle
+    assert among((45, 45, 10, 10), (20, 20, 60, 60)) == 1  # as central, and larger
+    assert among((48, 48, 4, 4), (50, 50, 40, 40)) == 1  # a speck in the middle is not meant
+
+
+def test_small_crops_that_are_all_face_are_detected(detector, weights, real_npz):
+    pixels = np.load(real_npz)["pixels"][28709:28809]
+    find = Detector(weights, threshold=0.4, turned=False)
+    assert sum(len(find(face).score) > 0 for face in pixels) >= 95
+
+
+def test_where_weights_are(weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert locate(weights) == weights
+    with pytest.raises(InputError, match=r"found no file .*nowhere.onnx"):
+        locate(tmp_path / "nowhere.onnx")
+    folder = tmp_path / ".insightface/models/buffalo_s"
+    folder.mkdir(parents=True)
+    placed = shutil.copy(weights, folder)
+    assert locate(None) == folder / "det_500m.onnx"
+    assert str(placed) == str(locate(None))
+
+
+def test_what_is_no_detector_is_named(tmp_path):
+    (tmp_path / "det_500m.onnx").write_bytes(b"not a model")
+    with pytest.raises(InputError, match=r"det_500m\.onnx: expected an SCRFD detector"):
+        Detector(tmp_path / "det_500m.onnx", 0.5, turned=False)
+
+
+def test_an_upright_face_comes_out_of_a_photo(detector, photo):
+    """By the eye: the aligned face is the same whether the photo was turned a little or not."""
+    picture = photo("skimage_astronaut.png")
+    turn = cv2.getRotationMatrix2D((256, 256), 20, 1.0)
+    turned = cv2.warpAffine(picture, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
+    faces = [align(p, detector(p).landmarks[0], 64, 0.0).astype(float) for p in (picture, turned)]
+    assert np.corrcoef(faces[0].ravel(), faces[1].ravel())[0, 1] > 0.9
