@@ -1,22 +1,25 @@
 """Stage evaluate: one trained model on the test images, which nothing has looked at before."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 import torch
 import typer
+from jaxtyping import Float
 
 from clfer import labels
 from clfer.figures import confusion
 from clfer.files import replacing
-from clfer.model.bundle import load
+from clfer.model.bundle import Card, load
 from clfer.scoring.scores import scores
 from clfer.training.examples import Faces
 from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
+from clfer.transfer import restricted, shared
 from pipeline import paths
 from pipeline.console import say, table, track
 from pipeline.data import cached, device, examples
@@ -27,60 +30,62 @@ def evaluate(
     name: Annotated[str, typer.Argument(metavar="DATASET")],
     variant: Annotated[str, typer.Argument(metavar="VARIANT")],
     seed: Annotated[int, typer.Argument(min=0)],
+    on: Annotated[
+        str | None,
+        typer.Option(metavar="DATASET", help="Test on the images of another dataset instead."),
+    ] = None,
 ) -> None:
-    """Predict the test images with one trained model and score it under results/."""
+    """Predict the test images with one trained model and score it under results/.
+
+    With --on, classes are brought together by name, and the scores stand under transfer/.
+    """
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
-    split, stored = cached(name)
-    dataset = labels.about(paths.split(name))
+    data = on or name
+    split, stored = cached(data)
+    images = split.filter(pl.col("split") == "test").sort("row")
+    images = images.select("row", "group", "unique", "label", "target")
     faces = Faces(stored, device(), memory=8.0)
     network.to(faces.device).to(memory_format=torch.channels_last)
     recipe = Recipe.model_validate(card.provenance["recipe"])
-    probability = predict(
-        network,
-        faces,
-        examples(split, "test").face,
-        card.view,
-        precision(recipe, faces.device),
-        track,
-    ).cpu()
-    predictions = (
-        split.filter(pl.col("split") == "test")
-        .sort("row")
-        .select("row", "group", "unique", "label", "target")
-        .with_columns(
-            pl.Series("probability", probability.numpy(), pl.Array(pl.Float32, len(card.classes))),
-            pl.Series("predicted", [card.classes[i] for i in probability.argmax(1).tolist()]).cast(
-                pl.Enum(card.classes)
-            ),
-        )
-    )
+    numbers = precision(recipe, faces.device)
+    index = examples(split, "test").face
+    probability = predict(network, faces, index, card.view, numbers, track).cpu().numpy()
+    if on:
+        common = shared(card.classes, labels.classes(split))
+        predictions = restricted(images, probability, common)
+    else:
+        predictions = _own(images, probability, card)
+    about = labels.about(paths.split(data))
     found = scores(predictions) | {
-        "evidence": json.loads(dataset["evidence"]),
+        "evidence": json.loads(about["evidence"]),
         "protocol": {
-            "labels": dataset["protocol"],
+            "labels": about["protocol"],
             "duplicates": block("split", "duplicates"),
             "selected_on": recipe.select,
         },
     }
-    out = paths.results(name, variant, seed)
-    counts = np.array(found["confusion"])
-    with replacing(out / "predictions.parquet") as temporary:
-        predictions.write_parquet(temporary)
-    with replacing(out / "confusion.csv") as temporary:
-        rows = {"actual": card.classes} | {c: counts[:, i] for i, c in enumerate(card.classes)}
-        pl.DataFrame(rows).write_csv(temporary)
-    with replacing(out / "confusion.png") as temporary:
-        confusion.draw(counts, card.classes, f"{name} {variant}, seed {seed}", temporary)
-    with replacing(out / "scores.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
-    columns = [c[:4] for c in card.classes]  # eight of them fit a terminal of 80 columns
+    lines = []
+    if on:
+        found["transfer"] = {
+            "trained_on": name,
+            "left_out_of_model": common.left_out_of_model,
+            "left_out_of_data": common.left_out_of_data,
+            "images_left_out": len(images) - len(predictions),
+            "preferred_another": float(predictions["preferred_another"].to_numpy().mean()),
+        }
+        lines = _told(found["transfer"], on)
+    out = paths.transfer(on, name, variant, seed) if on else paths.results(name, variant, seed)
+    title = f"{name} {variant}, seed {seed}" + (f", on {on}" if on else "")
+    classes = tuple(found["classes"])
+    _write(predictions, found, title, out)
+    columns = [c[:4] for c in classes]  # eight of them fit a terminal of 80 columns
     table(
-        f"{name} {variant} {seed}: rows are the actual class, columns the predicted one",
+        f"{title}: rows are the actual class, columns the predicted one",
         ["", *columns, "recall"],
         [
-            [c, *map(str, counts[i]), f"{found['per_class'][c]['recall']:.2f}"]
-            for i, c in enumerate(card.classes)
+            [c, *map(str, counts), f"{found['per_class'][c]['recall']:.2f}"]
+            for c, counts in zip(classes, found["confusion"], strict=True)
         ],
     )
     low, high = found["accuracy_ci95"]
@@ -88,6 +93,47 @@ def evaluate(
         [
             f"accuracy {found['accuracy']:.4f} [{low:.4f}, {high:.4f}], {found['images']:,} images",
             f"UAR {found['uar']:.4f}, macro-F1 {found['macro_f1']:.4f}, ECE {found['ece']:.4f}",
+            *lines,
         ],
-        f"evaluate {name} {variant} {seed}: {out}",
+        f"evaluate {title}: {out}",
     )
+
+
+def _own(images: pl.DataFrame, probability: Float[np.ndarray, "N C"], card: Card) -> pl.DataFrame:
+    """What a model predicts of its own dataset's images."""
+    best = [card.classes[i] for i in probability.argmax(1)]
+    return images.with_columns(
+        pl.Series("probability", probability, pl.Array(pl.Float32, len(card.classes))),
+        pl.Series("predicted", best).cast(pl.Enum(card.classes)),
+    )
+
+
+def _told(transfer: dict[str, Any], on: str) -> list[str]:
+    """What was left out, for people."""
+    lines = []
+    if transfer["left_out_of_data"]:
+        lines.append(
+            f"{transfer['images_left_out']:,} images of {on} left out, whose class the model does "
+            f"not have: {', '.join(transfer['left_out_of_data'])}"
+        )
+    if transfer["left_out_of_model"]:
+        lines.append(
+            f"not to be chosen, since {on} does not have it: "
+            f"{', '.join(transfer['left_out_of_model'])} (the model's first choice in "
+            f"{100 * transfer['preferred_another']:.1f} % of the images)"
+        )
+    return lines
+
+
+def _write(predictions: pl.DataFrame, found: dict[str, Any], title: str, out: Path) -> None:
+    """The four files of an evaluation, each whole or not at all."""
+    classes, counts = tuple(found["classes"]), np.array(found["confusion"])
+    with replacing(out / "predictions.parquet") as temporary:
+        predictions.write_parquet(temporary)
+    with replacing(out / "confusion.csv") as temporary:
+        rows = {"actual": classes} | {c: counts[:, i] for i, c in enumerate(classes)}
+        pl.DataFrame(rows).write_csv(temporary)
+    with replacing(out / "confusion.png") as temporary:
+        confusion.draw(counts, classes, title, temporary)
+    with replacing(out / "scores.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n")

@@ -49,6 +49,11 @@ def results(dataset: str, variant: str, seed: int) -> Path:
     return Path("results") / dataset / variant / str(seed)
 
 
+def transfer(on: str, dataset: str, variant: str, seed: int) -> Path:
+    """Scores on another dataset than the model's own; no stage reads them."""
+    return Path("transfer") / on / dataset / variant / str(seed)
+
+
 def scratch(fingerprint: str) -> Path:
     """State of an interrupted run: outside DVC's outputs, which it deletes before a stage starts,
     and in the original checkout also when DVC runs the stage in a temporary copy.
