@@ -65,7 +65,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     table = columns.table(pl.DataFrame(rows), _order(sorted(set(rows["label"]))))
     return table, [
         f"classes: {', '.join(columns.classes(table))}",
-        *remark(elsewhere, "images lie in no class of a split and are left out"),
+        *remark("images in no class of a split, left out", elsewhere),
     ]
 
 

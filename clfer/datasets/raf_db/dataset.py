@@ -80,7 +80,7 @@ def _listed(raw: Path) -> pl.DataFrame:
     assert path is not None  # by `fetch`
     rows = []
     for line, text in lists.lines(raw, path):
-        cells = text.rsplit(maxsplit=1)
+        cells = text.split()
         if len(cells) != 2:
             raise lists.wrong(raw, path, line, "an image's name and a label", repr(text[:80]))
         name, code = cells

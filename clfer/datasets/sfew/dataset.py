@@ -53,7 +53,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     paths = index.read(raw)["path"].to_list()
     images, elsewhere = _arranged(paths)
     taken: list[Image] = []
-    remarks = remark(elsewhere, "images lie in no folder of an expression and are left out")
+    remarks = remark("images in no folder of an expression, left out", elsewhere)
     for usage in SPLITS:
         here = [image for image in images if image.usage == usage]
         if not here:
@@ -61,9 +61,8 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
         faces = [image for image in here if image.aligned] or here
         newer = [image for image in faces if image.newer] or faces
         taken += newer
-        old = [image.path for image in faces if image not in set(newer)]
-        remarks += remark([i.path for i in here if i not in set(faces)], "unaligned are left out")
-        remarks += remark(old, f"aligned faces are left out for those in {usage}{NEWER}")
+        remarks += remark(f"{usage}: unaligned images, left out", _without(here, faces))
+        remarks += remark(f"{usage}: faces not in {NEWER}, left out", _without(faces, newer))
     _check_alike(raw, taken)
     taken.sort()
     rows = {
@@ -75,7 +74,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     absent = [name for name in SFEW if name not in set(rows["label"])]
     return table, [
         *remarks,
-        *remark(absent, "classes have no image"),
+        *remark("classes without an image", absent),
         *published.remarks(table, SPLITS, PUBLISHED),
     ]
 
@@ -116,6 +115,11 @@ def _usage(path: str) -> str | None:
 
 def _is_aligned(path: str) -> bool:
     return any("aligned" in part for part in _folders(path))
+
+
+def _without(images: Sequence[Image], taken: Sequence[Image]) -> list[str]:
+    left = set(images).difference(taken)
+    return [image.path for image in images if image in left]
 
 
 def _check_alike(raw: Path, taken: Sequence[Image]) -> None:

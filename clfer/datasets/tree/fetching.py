@@ -63,11 +63,11 @@ def fetch(source: Source, base: Path, raw: Path, track: Track, wanted: Wanted) -
     lists.gather(raw, folder, gathered, track)
     damaged = index.write(raw, source.folder, folder, images, track)
     return [
-        f"{len(images):,} images, {sum(file.size for file in images):,} bytes, read in place from "
+        f"images: {len(images):,}, {sum(file.size for file in images):,} bytes, read in place from "
         f"{folder}",
         *([f"labels: {', '.join(copied[:5])}"] if copied else []),
-        *([f"{len(gathered):,} files about one image each"] if gathered else []),
-        *([f"{damaged:,} images cannot be read and will be set aside"] if damaged else []),
+        *([f"files about one image each: {len(gathered):,}"] if gathered else []),
+        *([f"images that cannot be read, to be set aside: {damaged:,}"] if damaged else []),
         *_ignored(found, {*copied, *gathered}),
         *found.remarks,
     ]
@@ -99,6 +99,6 @@ def _ignored(found: Listing, used: set[str]) -> list[str]:
         if not is_image(file.path) and file.path not in used and file.path not in archives
     ]
     return [
-        *remark(archives, "archives are not looked into; unpack them if they belong to it"),
-        *remark(others, "other files are ignored"),
+        *remark("archives that are not read in place; unpack what belongs to it", archives),
+        *remark("files that are neither images nor labels, ignored", others),
     ]

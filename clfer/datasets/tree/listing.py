@@ -50,18 +50,18 @@ def listing(folder: Path) -> Listing:
             f"{error.filename or folder}: expected a folder that can be read, found: "
             f"{error.strerror}; give yourself the right to read it"
         ) from error
-    remarks = remark(outside, "links lead out of the folder and are not followed")
+    remarks = remark("links out of the folder, not followed", outside)
     named = [file for file in found if _is_text(file.path)]
     unnamed = [file.path for file in found if not _is_text(file.path)]
     shown = [path.encode("utf-8", "replace").decode() for path in unnamed]
-    remarks += remark(shown, "files are left out because their names are no UTF-8; rename them")
+    remarks += remark("names that are no UTF-8, left out until renamed", shown)
     zips = [file for file in named if is_zip(file.path)]
     plain = [file for file in named if not is_zip(file.path)]
     known = {key(file.path) for file in plain}
     twice: list[str] = []
     for file in sorted(zips):
         plain += _members(folder, file.path, known, twice, remarks)
-    remarks += remark(twice, "files in zips are left out because they lie unpacked beside them")
+    remarks += remark("files in zips, left out as they lie unpacked beside them", twice)
     return Listing(sorted(plain), remarks)
 
 
@@ -80,7 +80,7 @@ def _walk(
         real = ""
         if entry.is_symlink():
             real = os.path.realpath(entry.path)
-            if not real.startswith(ancestors[0].rstrip(os.sep) + os.sep):
+            if not f"{real}{os.sep}".startswith(ancestors[0].rstrip(os.sep) + os.sep):
                 outside.append(path)
                 continue
         if entry.is_dir():
@@ -105,7 +105,7 @@ def _members(
             twice.append(f"{path}/{name}")
         else:
             yield File(f"{path}/{name}", member.file_size)
-    remarks += remark(nested, "zips lie in a zip and are not looked into; unpack the outer one")
+    remarks += remark("zips in a zip, not looked into until the outer one is unpacked", nested)
 
 
 def _is_text(path: str) -> bool:

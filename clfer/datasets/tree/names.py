@@ -45,11 +45,6 @@ def is_junk(part: str) -> bool:
     return part.startswith(".") or part.lower() in JUNK
 
 
-def counted(number: int, what: str, first: str) -> str:
-    """A line for people: how many of what, and one of them."""
-    return f"{number:,} {what} ({'first' if number > 1 else 'it is'}: {first})"
-
-
-def remark(names: Sequence[str], what: str) -> list[str]:
-    """`counted` of these names, or nothing where there are none."""
-    return [counted(len(names), what, names[0])] if names else []
+def remark(what: str, names: Sequence[str]) -> list[str]:
+    """A line for people: what, how many, and the first of them; none where there are no names."""
+    return [f"{what}: {len(names):,} (first: {names[0]})"] if names else []

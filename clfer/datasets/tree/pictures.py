@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,9 @@ from clfer.pictures import UnreadableError, decode
 LARGEST = 1 << 28  # bytes of a file: more than a picture of clfer.pictures.LARGEST pixels has
 
 
-class Pictures(Sequence[UInt8[np.ndarray, "_ _ ..."]]):
-    """The image of each row; may be read from many threads and processes at once.
+class Pictures(Sequence[Any]):  # Any: a check of the elements' type would read one
+    """The image of each row, uint8 grey [H, W] or RGB [H, W, 3]; may be read from many threads and
+    processes at once.
 
     UnreadableError: the row has no file, or the file has gone, has another size than in the index,
     cannot be read, or is no image.
@@ -32,10 +33,8 @@ class Pictures(Sequence[UInt8[np.ndarray, "_ _ ..."]]):
     @overload
     def __getitem__(self, row: int) -> UInt8[np.ndarray, "_ _ ..."]: ...
     @overload
-    def __getitem__(self, row: slice) -> Sequence[UInt8[np.ndarray, "_ _ ..."]]: ...
-    def __getitem__(
-        self, row: int | slice
-    ) -> UInt8[np.ndarray, "_ _ ..."] | Sequence[UInt8[np.ndarray, "_ _ ..."]]:
+    def __getitem__(self, row: slice) -> "Pictures": ...
+    def __getitem__(self, row: int | slice) -> "UInt8[np.ndarray, '_ _ ...'] | Pictures":
         if isinstance(row, slice):
             return Pictures(self.folder, self.paths[row], self.sizes[row])
         return decode(self._content(row))

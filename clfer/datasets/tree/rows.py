@@ -24,10 +24,9 @@ def settled(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     label = pl.when(~pl.col("conflict")).then("label").alias("label")
     kept = marked.filter("first").with_columns(label).drop("conflict", "first")
     return kept, [
-        *remark(again["shown"].to_list(), "rows repeat an image with the same label; one is kept"),
+        *remark("label rows that repeat another", again["shown"].to_list()),
         *remark(
-            conflicts["shown"].to_list(),
-            "images have rows with different labels and stay without a label",
+            "images with rows of different labels, left without one", conflicts["shown"].to_list()
         ),
     ]
 
@@ -47,8 +46,8 @@ def attached(
     listed = {*rows["key"], *besides}
     without = sorted(path for name, path in files.items() if name not in listed)
     return named, [
-        *remark(absent["shown"].to_list(), "label rows have no image"),
-        *remark(without, "images have no label row and are left out"),
+        *remark("label rows without an image", absent["shown"].to_list()),
+        *remark("images without a label row, left out", without),
     ]
 
 
@@ -64,4 +63,4 @@ def keyed(
     for path in sorted(paths, key=lambda path: (path.count("/"), path)):
         if (name := key(path)) is not None and found.setdefault(name, path) != path:
             again.append(path)
-    return found, remark(again, "images have the name of another one and are left out")
+    return found, remark("images with the name of another one, left out", again)
