@@ -4,10 +4,13 @@ import os
 import pickle
 import stat
 import unicodedata
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -117,6 +120,25 @@ def test_a_zip_with_a_link_or_a_password_or_a_bomb_is_refused_by_name(tmp_path):
     (tmp_path / "bad.zip").write_bytes(content)
     with pytest.raises(InputError, match=r"at most 1,073,741,824 bytes.*3,000,000,000 in 'a\.png'"):
         listing(tmp_path)
+
+
+PARTS = st.sampled_from(["a", "b.png", "..", ".", "", "C:", "\\", "ü", ".hidden", "a\\..\\b"])
+
+
+@given(st.lists(PARTS, min_size=1, max_size=5).map("/".join))
+def test_whatever_a_member_is_called_it_stays_below_its_zip_or_is_refused(name):
+    with TemporaryDirectory() as folder:
+        place = Path(folder) / "z.zip"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            zipped(place, {name: b"x"})
+        try:
+            found = paths(Path(folder))
+        except InputError as error:
+            assert "z.zip: expected files below the zip" in str(error)
+            return
+        for path in found:
+            assert os.path.normpath(place / path.removeprefix("z.zip/")).startswith(f"{place}/")
 
 
 @pytest.mark.parametrize("keep", [0, 10, 60])

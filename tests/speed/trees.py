@@ -88,17 +88,21 @@ def drawn(places: dict[Path, int]) -> None:
 
 
 def family(process: int) -> Iterator[int]:
-    """A process and those that it started."""
+    """A process and those that it started. Any of them may end meanwhile."""
     yield process
-    for task in PROCESSES.joinpath(str(process), "task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from family(int(child))
+    with suppress(OSError):
+        for task in list(PROCESSES.joinpath(str(process), "task").iterdir()):
+            with suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    yield from family(int(child))
 
 
 def peak(process: int) -> int:
     """The highest memory of a process so far in KiB; see clfer.benchmark."""
-    lines = PROCESSES.joinpath(str(process), "status").read_text().splitlines()
-    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    with suppress(OSError):
+        lines = PROCESSES.joinpath(str(process), "status").read_text().splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), 0)
+    return 0
 
 
 def measured(checkout: Path, stage: str, dataset: str) -> tuple[float, float]:
@@ -108,8 +112,8 @@ def measured(checkout: Path, stage: str, dataset: str) -> tuple[float, float]:
     with (checkout / "output.txt").open("w+") as output:
         running = subprocess.Popen(command, cwd=checkout, stdout=output, stderr=output)
         while running.poll() is None:
-            with suppress(OSError):  # one of them has ended meanwhile
-                peaks.update({number: peak(number) for number in family(running.pid)})
+            for number in family(running.pid):
+                peaks[number] = max(peak(number), peaks.get(number, 0))
             time.sleep(POLL)
         seconds = time.perf_counter() - started
         output.seek(0)

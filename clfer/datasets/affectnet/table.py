@@ -54,12 +54,10 @@ def image(path: str) -> str | None:
 
 def paths(raw: Path) -> dict[str, str]:
     """The lists by usage; empty where there is none. InputError where one of them is missing."""
-    found = {}
-    for usage, name in LISTS.items():
-        if path := lists.one(raw, lambda path, name=name: key(path).endswith(name), name):  # type: ignore[misc]
-            found[usage] = path
+    there = {usage: lists.one(raw, name) for usage, name in LISTS.items()}
+    found = {usage: path for usage, path in there.items() if path}
     if found and len(found) < len(LISTS):
-        lacking = next(name for usage, name in LISTS.items() if usage not in found)
+        lacking = next(LISTS[usage] for usage, path in there.items() if not path)
         raise InputError(
             f"{index.folder(raw)}: expected training.csv and validation.csv, found no {lacking}; "
             "put it there and download again"

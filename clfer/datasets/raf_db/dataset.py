@@ -76,7 +76,7 @@ def protocol(labels: Labels, table: pl.DataFrame) -> str:
 
 def _listed(raw: Path) -> pl.DataFrame:
     """The list's rows: `usage`, `key`, `label`, `shown`."""
-    path = lists.one(raw, _is_list, LISTS[0])
+    path = lists.one(raw, *LISTS)
     assert path is not None  # by `fetch`
     rows = []
     for line, text in lists.lines(raw, path):

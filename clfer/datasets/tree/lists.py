@@ -1,7 +1,7 @@
 """The label files: lists of many images as copies, files of one image each gathered in tables."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import polars as pl
 
 from clfer.datasets.tree import index
 from clfer.datasets.tree.content import TROUBLE, read, reason, stream
+from clfer.datasets.tree.names import key
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.files import sha256 as digest
@@ -56,16 +57,16 @@ def notes(raw: Path) -> Iterator[tuple[str, bytes]]:
         yield from pl.read_parquet(path).iter_rows()
 
 
-def one(raw: Path, wanted: Callable[[str], bool], what: str) -> str | None:
-    """The path of the one copied list that is wanted, None without; InputError where there are
+def one(raw: Path, *names: str) -> str | None:
+    """The path of the one copied list of these names, None without; InputError where there are
     several that differ.
     """
     place = raw / COPIES
-    found = sorted(path.relative_to(place).as_posix() for path in place.rglob("*.*"))
-    found = [path for path in found if (place / path).is_file() and wanted(path)]
+    found = sorted(path.relative_to(place).as_posix() for path in place.rglob("*"))
+    found = [path for path in found if key(path).rpartition("/")[2] in names]
     if len({digest(place / path) for path in found}) > 1:
         raise InputError(
-            f"{index.folder(raw)}: expected one {what}, found {found[0]} and {found[1]}, which "
+            f"{index.folder(raw)}: expected one {names[0]}, found {found[0]} and {found[1]}, which "
             "differ; keep one of them and download again"
         )
     return found[0] if found else None
