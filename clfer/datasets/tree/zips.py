@@ -76,7 +76,7 @@ def _check(path: Path, name: str, member: zipfile.ZipInfo) -> None:
     """InputError unless the member is a plain file or folder below the zip."""
     parts = PurePosixPath(name)
     expected = f"{path}: expected files below the zip"
-    if parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
+    if not name or parts.is_absolute() or ".." in parts.parts or name[1:2] == ":":
         raise InputError(f"{expected}, found {name[:200]!r}; repack it without such a path")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise InputError(f"{expected}, found the link {name[:200]!r}; repack it without links")
