@@ -26,7 +26,7 @@ def relabel(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     usage = Counter(kept["usage"])
     lines = [
         protocol,
-        f"{len(table):,} images, {len(kept):,} with a label: "
+        f"{len(table):,} rows, {len(kept):,} with a label: "
         + ", ".join(f"{usage[name]:,} {name}" for name in dict.fromkeys(table["usage"])),
         *remarks,
     ]

@@ -12,5 +12,6 @@ pictures(raw, table, base)   a sequence with the image of each row of the table,
                              or RGB [H, W, 3], read when it is asked for; UnreadableError where
                              there is none
 
-What is wrong with the files is an InputError.
+What is wrong with the files is an InputError. Folders without a `dataset.py`, fer2013 and
+tree, hold what several datasets share.
 """

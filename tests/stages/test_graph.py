@@ -13,6 +13,10 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 PRESENTATION = {"pipeline/console.py", "clfer/progress.py", "clfer/errors.py", "clfer/__init__.py"}
 
 
+# A dataset's own folder is a dependency of that dataset alone.
+OWN = tuple(f"clfer/datasets/{name}/" for name in PARAMS["datasets"])
+
+
 def declared(stage, dataset):
     """The code files among a stage's dependencies, folders expanded."""
     entry = STAGES[stage].get("do", STAGES[stage])
@@ -40,7 +44,12 @@ def used(stage, dataset):
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("dataset", PARAMS["datasets"])
 def test_a_stage_depends_on_exactly_the_code_that_it_runs(stage, dataset):
-    assert declared(stage, dataset) == used(stage, dataset)
+    """DVC cannot vary shared code from dataset to dataset: what one of them runs, all declare."""
+    ran = set.union(*(used(stage, name) for name in PARAMS["datasets"]))
+    own = f"clfer/datasets/{dataset}/"
+    shared = {file for file in ran if file.startswith(own) or not file.startswith(OWN)}
+    assert used(stage, dataset) <= declared(stage, dataset)
+    assert declared(stage, dataset) == shared
 
 
 def test_the_stages_are_the_commands():

@@ -1,0 +1,66 @@
+"""An index of the user's images, in place of copies of them: `files.parquet` and `folder.txt`."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+
+import polars as pl
+
+from clfer.datasets.tree.content import digest
+from clfer.datasets.tree.listing import File
+from clfer.errors import InputError
+from clfer.files import replacing
+from clfer.progress import Track
+
+INDEX = "files.parquet"
+FOLDER = "folder.txt"
+AT_ONCE = 200  # files that a thread takes at a time
+SCHEMA = {"path": pl.String(), "size": pl.Int64(), "sha256": pl.String()}
+
+
+def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: Track) -> int:
+    """Write the index of `images`, which lie below `folder`; how many of them cannot be read.
+
+    named: the folder as the params have it. Columns: `path`, `size` in bytes, `sha256`, null where
+    the file cannot be read. The bytes depend on the files and the folder's name alone.
+    """
+    found = sorted(images)
+    digests = _digests(folder, found, track)
+    table = pl.DataFrame(
+        {
+            "path": [file.path for file in found],
+            "size": [file.size for file in found],
+            "sha256": digests,
+        },
+        schema=SCHEMA,
+    )
+    with replacing(raw / INDEX) as temporary:
+        table.write_parquet(temporary)
+    with replacing(raw / FOLDER) as temporary:
+        temporary.write_text(f"{named.as_posix()}\n", encoding="utf-8")
+    return table["sha256"].null_count()
+
+
+def read(raw: Path) -> pl.DataFrame:
+    """The index in `raw`."""
+    if not (raw / INDEX).is_file():
+        raise InputError(f"{raw / INDEX}: expected the index of the images, found none; download")
+    return pl.read_parquet(raw / INDEX)
+
+
+def folder(raw: Path) -> Path:
+    """The user's folder as the params had it."""
+    return Path((raw / FOLDER).read_text(encoding="utf-8").removesuffix("\n"))
+
+
+def _digests(folder: Path, files: Sequence[File], track: Track) -> list[str | None]:
+    parts = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
+
+    def part(files: Iterable[File]) -> list[str | None]:
+        return [digest(folder, file.path) for file in files]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        done = threads.map(part, parts)
+        return list(chain.from_iterable(next(done) for _ in track(parts, "reading images")))

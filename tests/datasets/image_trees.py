@@ -1,0 +1,81 @@
+"""Small trees of noise images in the layouts of real datasets."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from clfer.progress import silent
+
+COLUMNS = ["row", "name", "usage", "votes", "label", "target", "landmarks", "box"]
+
+
+def noise(seed, width=12, height=10):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def encoded(seed, form="PNG"):
+    """A noise image as a file; PNG and BMP keep every pixel."""
+    file = io.BytesIO()
+    Image.fromarray(noise(seed)).save(file, form)
+    return file.getvalue()
+
+
+def plant(folder: Path, files: dict) -> Path:
+    """Files of this content: a number is the seed of an image, a text is text."""
+    for path, content in files.items():
+        place = folder / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(as_bytes(path, content))
+    return folder
+
+
+def as_bytes(path, content):
+    if isinstance(content, int):
+        forms = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF"}
+        ending = path.rpartition(".")[2].lower()
+        return encoded(content, forms.get(ending, ending.upper()))
+    return content.encode() if isinstance(content, str) else content
+
+
+def zipped(path: Path, files: dict) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, as_bytes(name, content))
+    return path
+
+
+def array(values, **how):
+    file = io.BytesIO()
+    np.save(file, np.asarray(values), **how)
+    return file.getvalue()
+
+
+def fetched(module, folder: Path, raw: Path) -> list[str]:
+    """`fetch` of a folder."""
+    raw.mkdir(exist_ok=True)
+    source = module.Source(folder=folder, url=None, sha256=None)
+    return module.fetch(source, Path(), raw, silent)
+
+
+def labelled(module, folder: Path, raw: Path, **labels) -> tuple[pl.DataFrame, list[str]]:
+    """`fetch` and `label` of a folder; the table is what `clfer.labels` promises."""
+    fetched(module, folder, raw)
+    table, remarks = module.label(raw, module.Labels(**labels))
+    assert table.columns == COLUMNS
+    assert table["row"].to_list() == list(range(len(table)))
+    assert isinstance(table.schema["label"], pl.Enum)
+    assert table["votes"].null_count() == len(table)
+    assert (table["label"].is_null() == table["target"].is_null()).all()
+    assert all(sum(target) == 1 for target in table["target"].drop_nulls())
+    assert all("\n" not in line for line in remarks)
+    return table, remarks
+
+
+def has(remarks, *words):
+    """Whether one line says all of this."""
+    return any(all(word in line for word in words) for line in remarks)
