@@ -23,7 +23,7 @@ from clfer.datasets.tree import index, lists
 from clfer.datasets.tree.landmarks import five, ordered
 from clfer.datasets.tree.listing import File, listing
 from clfer.datasets.tree.names import key
-from clfer.datasets.tree.pictures import Pictures, pictures
+from clfer.datasets.tree.pictures import ImageFiles, pictures
 from clfer.datasets.tree.rows import attached, keyed, settled
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
@@ -355,7 +355,7 @@ def test_lines_that_are_no_text_name_the_users_file(tmp_path, content, found):
 def test_the_index_is_of_files_below_the_folder_of_the_params(tmp_path):
     index.write(tmp_path, index.Path("data/external/x y"), tmp_path, [File("a.png", 3)], silent)
     assert index.folder(tmp_path) == index.Path("data/external/x y")
-    assert isinstance(pictures(tmp_path, row_of(tmp_path, "a.png"), tmp_path), Pictures)
+    assert isinstance(pictures(tmp_path, row_of(tmp_path, "a.png"), tmp_path), ImageFiles)
 
 
 def test_without_an_index_it_says_to_download(tmp_path):
