@@ -1,12 +1,15 @@
 """The command line as people meet it: help at once, bad input in one line, nothing half-written."""
 
+import json
 import shutil
 import subprocess
 import sys
 
+import numpy as np
 import polars as pl
 import pytest
 from closure import ROOT
+from PIL import Image
 
 HEADER = (
     "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
@@ -133,6 +136,60 @@ def test_votes_that_are_negative_or_no_numbers(checkout):
         assert not (checkout / "data/labels/demo.parquet").exists()
 
 
+GERMAN = {
+    "neutral": "Neutral",
+    "happiness": "Freude",
+    "surprise": "Überraschung",
+    "sadness": "Trauer",
+    "anger": "Wut",
+    "disgust": "Ekel",
+    "fear": "Angst",
+    "contempt": "Verachtung",
+}
+
+
+def the_same_images_under_other_names(checkout):
+    """The demo's faces as a folder of image files with German classes: a model of the demo says the
+    same of them, and is told that contempt is not there when that is taken away.
+    """
+    faces = np.load(checkout / "data/faces/demo.npy")
+    split = pl.read_parquet(checkout / "data/splits/demo.parquet").filter(pl.col("split") != "val")
+    folder = checkout / "data/external/folder"
+    for row, face, part, label in split.select("row", "face", "split", "label").iter_rows():
+        path = folder / part / GERMAN[label] / f"{row:06}.PNG"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(faces[face, ..., 0]).save(path)
+    text = (checkout / "params.yaml").read_text()
+    head, own = text.split("  folder:\n", 1)
+    own = own.replace("detector: insightface", "detector: none", 1)
+    own = own.replace("size: 112", "size: 48", 1).replace("channels: 3", "channels: 1", 1)
+    (checkout / "params.yaml").write_text(f"{head}  folder:\n{own}")
+    for stage in ("download", "relabel", "align", "split"):
+        done = clfer(checkout, stage, "folder")
+        assert done.returncode == 0, done.stderr
+    here = pl.read_parquet(checkout / "data/splits/folder.parquet")
+    assert here.schema["label"] == pl.Enum(list(GERMAN.values()))
+
+    def scored(path):
+        return json.loads((checkout / path / "demo/baseline/0/scores.json").read_text())
+
+    done = clfer(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
+    assert done.returncode == 0, done.stderr
+    own, other = scored("results"), scored("transfer/folder")
+    assert other["confusion"] == own["confusion"]
+    assert other["nll"] == pytest.approx(own["nll"], rel=1e-5)
+    assert other["protocol"]["labels"] == "own images of 8 classes"
+    assert other["transfer"]["left_out_of_model"] == other["transfer"]["left_out_of_data"] == []
+
+    for part in ("train", "test"):
+        shutil.rmtree(folder / part / "Verachtung")
+    for stage in ("download", "relabel", "align", "split"):
+        assert clfer(checkout, stage, "folder").returncode == 0
+    done = clfer(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
+    assert "not to be chosen, since folder does not have it: contempt" in done.stdout
+    assert scored("transfer/folder")["images"] == own["images"] - sum(own["confusion"][7])
+
+
 def test_the_chain_by_single_commands(checkout):
     """A small demo from nothing to a verdict, and a split in which a class has no image."""
     edit(checkout, "      train: 1000", "      train: 160")
@@ -160,6 +217,7 @@ def test_the_chain_by_single_commands(checkout):
             assert (checkout / "results" / "/".join(cell) / file).stat().st_size
     left = [p for p in checkout.rglob(".*") if p.is_file()]
     assert left == []
+    the_same_images_under_other_names(checkout)
 
     edit(checkout, "      val: 120", "      val: 3")
     for stage in ("download", "relabel", "align"):
