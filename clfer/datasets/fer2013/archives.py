@@ -4,24 +4,15 @@ import gzip
 import io
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from clfer.archives import DAMAGE, is_gzipped, whole
 from clfer.errors import InputError
 
 # More than any file that we read unpacks to (fer2013.csv: 301 million bytes): a bound on bombs.
 LIMIT = 1 << 30
-
-DAMAGE = (
-    EOFError,
-    gzip.BadGzipFile,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,  # zipfile, of a compression that it does not know
-)
 
 
 @contextmanager
@@ -34,20 +25,9 @@ def stream(path: Path, names: Sequence[str]) -> Iterator[io.BufferedIOBase]:
     """
     if not path.is_file():
         raise InputError(f"{path}: expected a file, found none; put it there")
-    opened = _zip if path.suffix == ".zip" else _tar if is_tar(path) else _plain
-    try:
-        with opened(path, names) as file:
-            yield file
-    except DAMAGE as error:
-        raise InputError(
-            f"{path}: expected a complete archive, found a damaged or truncated one "
-            f"({error or type(error).__name__}); fetch it again"
-        ) from error
-
-
-def is_tar(path: Path) -> bool:
-    """Whether the name says that this is a gzipped tar file."""
-    return path.name.endswith((".tar.gz", ".tgz"))
+    opened = _zip if path.suffix == ".zip" else _tar if is_gzipped(path) else _plain
+    with whole(path), opened(path, names) as file:
+        yield file
 
 
 def holds(path: Path, names: Sequence[str]) -> bool:

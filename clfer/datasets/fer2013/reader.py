@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from clfer.archives import DAMAGE
 from clfer.datasets.fer2013 import archives
 from clfer.datasets.fer2013 import rows as fer2013_csv
 from clfer.datasets.fer2013.rows import SIDE, USAGE, Fer2013
@@ -80,7 +81,7 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
             return {name: file[name] for name in ARRAYS}
     except InputError:
         raise
-    except (*archives.DAMAGE, OSError, ValueError) as error:
+    except (*DAMAGE, OSError, ValueError) as error:
         raise InputError(
             f"{path}: expected a complete .npz of plain arrays, found a damaged, truncated or "
             f"pickled one ({' '.join(str(error).split())}); fetch it again"

@@ -1,0 +1,92 @@
+"""One file over HTTP: tried with patience, continued where it broke off, and verified."""
+
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from clfer import files
+from clfer.errors import InputError
+from clfer.progress import Track
+from clfer.sources import partial
+from clfer.sources.attempt import CHUNK, AttemptError, Job, amount, attempt
+from clfer.sources.patience import PATIENCE, Patience
+
+LIMIT = 1 << 32  # bytes; no single table of faces or labels is larger
+
+
+class UnavailableError(InputError):
+    """A source has nothing for us; `found` says why in a few words."""
+
+    def __init__(self, job: Job, found: str, remedy: str) -> None:
+        super().__init__(
+            f"{job.target.name}: expected a download from {job.url}, found {found}; {remedy}"
+        )
+        self.found = found
+
+
+def download(
+    url: str,
+    target: Path,
+    sha256: str | None,
+    track: Track,
+    remedy: str | None = None,
+    limit: int | None = None,
+    patience: Patience | None = None,
+) -> None:
+    """The file at `url` as `target`, whole and with this SHA-256, or not at all.
+
+    What a killed process or the last attempt leaves is TARGET.part, which the next call continues
+    if the server vouches that it is still the same file. Proxies are taken from the environment.
+
+    remedy:   what a message says that people can do; None: fetch it by hand
+    limit:    the largest file in bytes; None: LIMIT
+    patience: None: PATIENCE
+    Raises UnavailableError where there is no file for us, InputError for wrong or too many bytes.
+    """
+    by_hand = remedy or f"fetch it by hand and put it at {target}"
+    job = Job(url, target, by_hand, limit or LIMIT, patience or PATIENCE, track)
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise UnavailableError(job, "an address with neither http:// nor https://", by_hand)
+    continued = _persist(job)
+    found = _wrong(job, sha256)
+    if found and continued:
+        # the bytes of an earlier attempt may be to blame, after a loss of power for one
+        partial.discard(target)
+        _persist(job)
+        found = _wrong(job, sha256)
+    if found:
+        partial.discard(target)
+        raise InputError(f"{url}: expected SHA-256 {sha256}, found {found}; {by_hand}")
+    partial.finish(target)
+
+
+def _persist(job: Job) -> bool:
+    """As `attempt`, as often as `job.patience` allows."""
+    failures, furthest = 0, partial.size(job.target)
+    while True:
+        try:
+            return attempt(job)
+        except AttemptError as failure:
+            there = partial.size(job.target)
+            failures = 1 if there >= furthest + CHUNK else failures + 1
+            furthest = max(furthest, there)
+            if not failure.again or failures == job.patience.attempts:
+                raise _unavailable(job, failure, failures) from failure
+            pause = job.patience.after(failures, failure.asked)
+        time.sleep(pause)
+
+
+def _unavailable(job: Job, failure: AttemptError, failures: int) -> UnavailableError:
+    found, remedy = str(failure), job.remedy
+    if failure.again:
+        found += f", and nothing better in {failures} attempts"
+    if partial.kept(job.target, job.url):
+        kept = amount(partial.size(job.target))
+        remedy = f"run it again to continue after the {kept} that are kept, or {remedy}"
+    return UnavailableError(job, found, remedy)
+
+
+def _wrong(job: Job, sha256: str | None) -> str | None:
+    """The SHA-256 of what came, where another one was expected."""
+    found = files.sha256(partial.part(job.target)) if sha256 else None
+    return found if found != sha256 else None
