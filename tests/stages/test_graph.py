@@ -38,9 +38,13 @@ def used(stage, dataset):
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("dataset", PARAMS["datasets"])
-def test_a_stage_depends_on_exactly_the_code_that_it_runs(stage, dataset):
-    assert declared(stage, dataset) == used(stage, dataset)
+def test_a_stage_depends_on_exactly_the_code_that_it_runs(stage):
+    """For one dataset or another: DVC knows one list for all of them."""
+    datasets = PARAMS["datasets"]
+    for dataset in datasets:
+        assert used(stage, dataset) <= declared(stage, dataset)
+    needed = set.union(*(used(stage, dataset) for dataset in datasets))
+    assert needed == set.union(*(declared(stage, dataset) for dataset in datasets))
 
 
 def test_the_stages_are_the_commands():
