@@ -56,13 +56,7 @@ def fetch(
     UnavailableError says what the client says, InputError that other bytes came. `patience`: None
     for PATIENCE; only its attempts and pauses count, since the client has no other limits.
     """
-    try:
-        came = _persist(wanted, patience or PATIENCE)
-    # the client is another's: which errors it raises is not for us to list
-    except Exception as error:
-        found = " ".join(str(error).split()) or type(error).__name__
-        remedy = f"fetch it by hand and put it at {target}"
-        raise UnavailableError(target, f"Kaggle ({wanted.handle})", found, remedy) from error
+    came = _persist(wanted, target, patience or PATIENCE)
     with replacing(target) as temporary:
         _copy(came, wanted.file, temporary)
         if sha256 and (found := files.sha256(temporary)) != sha256:
@@ -71,15 +65,20 @@ def fetch(
             )
 
 
-def _persist(wanted: OnKaggle, patience: Patience) -> Path:
-    for failures in range(1, patience.attempts):
+def _persist(wanted: OnKaggle, target: Path, patience: Patience) -> Path:
+    failures = 0
+    while True:
         try:
             return _ask(wanted)
-        except requests.RequestException as error:
-            if not _passes(error):
-                raise
-        time.sleep(patience.after(failures, 0))
-    return _ask(wanted)
+        # the client is another's: which errors it raises is not for us to list
+        except Exception as error:
+            failures += 1
+            if failures == patience.attempts or not _passes(error):
+                found = " ".join(str(error).split()) or type(error).__name__
+                remedy = f"fetch it by hand and put it at {target}"
+                whence = f"Kaggle ({wanted.handle})"
+                raise UnavailableError(target, whence, found, remedy) from error
+        time.sleep(patience.after(failures, 0.0))
 
 
 def _ask(wanted: OnKaggle) -> Path:
@@ -95,8 +94,10 @@ def _ask(wanted: OnKaggle) -> Path:
         return Path(whence(wanted.handle, wanted.file))
 
 
-def _passes(error: requests.RequestException) -> bool:
+def _passes(error: Exception) -> bool:
     """Whether it may go better next time: the network, or a server that is busy."""
+    if not isinstance(error, requests.RequestException):
+        return False
     status = error.response.status_code if error.response is not None else None
     return status is None or status == 429 or status >= 500
 
