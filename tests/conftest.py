@@ -81,6 +81,15 @@ def dead_address(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
+def no_kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have an account there; nothing shall be asked with it."""
+    for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "kaggle"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
 def no_host_reads() -> Callable[[], NoHostReads]:
     return NoHostReads
 

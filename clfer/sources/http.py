@@ -17,9 +17,9 @@ LIMIT = 1 << 32  # bytes; no single table of faces or labels is larger
 class UnavailableError(InputError):
     """A source has nothing for us; `found` says why in a few words."""
 
-    def __init__(self, job: Job, found: str, remedy: str) -> None:
+    def __init__(self, target: Path, whence: str, found: str, remedy: str) -> None:
         super().__init__(
-            f"{job.target.name}: expected a download from {job.url}, found {found}; {remedy}"
+            f"{target.name}: expected a download from {whence}, found {found}; {remedy}"
         )
         self.found = found
 
@@ -46,17 +46,18 @@ def download(
     by_hand = remedy or f"fetch it by hand and put it at {target}"
     job = Job(url, target, by_hand, limit or LIMIT, patience or PATIENCE, track)
     if urlsplit(url).scheme not in ("http", "https"):
-        raise UnavailableError(job, "an address with neither http:// nor https://", by_hand)
+        found = "an address with neither http:// nor https://"
+        raise UnavailableError(target, url, found, by_hand)
     continued = _persist(job)
-    found = _wrong(job, sha256)
-    if found and continued:
+    wrong = _wrong(job, sha256)
+    if wrong and continued:
         # the bytes of an earlier attempt may be to blame, after a loss of power for one
         partial.discard(target)
         _persist(job)
-        found = _wrong(job, sha256)
-    if found:
+        wrong = _wrong(job, sha256)
+    if wrong:
         partial.discard(target)
-        raise InputError(f"{url}: expected SHA-256 {sha256}, found {found}; {by_hand}")
+        raise InputError(f"{url}: expected SHA-256 {sha256}, found {wrong}; {by_hand}")
     partial.finish(target)
 
 
@@ -77,13 +78,13 @@ def _persist(job: Job) -> bool:
 
 
 def _unavailable(job: Job, failure: AttemptError, failures: int) -> UnavailableError:
-    found, remedy = str(failure), job.remedy
+    found = str(failure)
     if failure.again:
         found += f", and nothing better in {failures} attempts"
     if partial.kept(job.target, job.url):
         kept = amount(partial.size(job.target))
-        remedy = f"run it again to continue after the {kept} that are kept, or {remedy}"
-    return UnavailableError(job, found, remedy)
+        found += f" ({kept} are kept, and the next run continues behind them)"
+    return UnavailableError(job.target, job.url, found, job.remedy)
 
 
 def _wrong(job: Job, sha256: str | None) -> str | None:

@@ -11,6 +11,9 @@ from clfer.datasets.ferplus.files import LAYOUT, TABLE
 from clfer.errors import InputError
 from clfer.expressions import FERPLUS
 from clfer.progress import silent
+from clfer.sources import http
+from clfer.sources.obtain import Address
+from clfer.sources.patience import Patience
 
 HERE = Path()
 COLUMNS = ("row", "name", "usage", "votes", "label", "target", "landmarks", "box")
@@ -21,8 +24,8 @@ def chosen(source, mode, classes=8):
     return ferplus.Labels(source=source, mode=mode, classes=classes)
 
 
-def source(folder, url=None):
-    return ferplus.Source(folder=folder, url=url)
+def source(folder, url=None, fer2013=None):
+    return ferplus.Source(folder=folder, url=url, fer2013=Address(url=fer2013, sha256=None))
 
 
 def files(folder):
@@ -88,20 +91,22 @@ def test_fetch_of_wrong_bytes_leaves_no_half_file(real_npz, published, server, t
     assert files(tmp_path / "raw") == ["data/FER2013Train/label.csv", "fer2013new.csv"]
 
 
-def test_fetch_without_network_says_what_to_place(real_npz, dead_address, tmp_path):
+def test_fetch_without_network_says_what_to_place(real_npz, dead_address, tmp_path, monkeypatch):
+    monkeypatch.setattr(http, "PATIENCE", Patience(2, 5, 0.3, 0.01, 0.02))
     placed = put(tmp_path / "placed" / "fer2013.npz", real_npz).parent
     with pytest.raises(InputError) as told:
         ferplus.fetch(source(placed, dead_address), HERE, tmp_path / "raw", silent)
     assert str(told.value) == (
         f"fer2013new.csv: expected a download from {dead_address}/fer2013new.csv, found no "
-        "connection (ConnectionError); fetch it by hand and put it at "
+        "connection (ConnectionError), and nothing better in 2 attempts; fetch it by hand and put "
+        "it at "
         f"{placed / 'fer2013new.csv'}"
     )
     assert files(tmp_path / "raw") == []
 
 
 @pytest.mark.parametrize(("make", "there"), [(True, "none of these"), (False, "no such folder")])
-def test_fetch_without_fer2013_says_how_to_get_it(tmp_path, make, there):
+def test_fetch_without_fer2013_says_how_to_get_it(tmp_path, no_kaggle, make, there):
     placed = tmp_path / "placed"
     if make:
         placed.mkdir()
@@ -110,10 +115,45 @@ def test_fetch_without_fer2013_says_how_to_get_it(tmp_path, make, there):
     assert str(told.value) == (
         f"{placed}: expected FER2013 there or one folder down as fer2013.csv, icml_face_data.csv, "
         f"fer2013.tar.gz, fer2013.npz or a .zip that holds one of the csv files, found {there}; "
+        "no url is given; at Kaggle: no credentials in KAGGLE_API_TOKEN, in KAGGLE_USERNAME with "
+        f"KAGGLE_KEY, or in {tmp_path / 'kaggle' / 'kaggle.json'}; "
         "download it from https://www.kaggle.com/c/challenges-in-representation-learning-facial-"
         "expression-recognition-challenge (needs a Kaggle account) and put it there"
     )
     assert not (tmp_path / "raw").exists()
+
+
+def test_fetch_downloads_fer2013_into_the_users_folder(real_npz, published, server, tmp_path):
+    address, served = server
+    shutil.copytree(published, served, dirs_exist_ok=True)
+    put(served / "fer2013.npz", real_npz)
+    placed = tmp_path / "placed"
+    lines = ferplus.fetch(
+        source(placed, address, f"{address}/fer2013.npz"), HERE, tmp_path / "raw", silent
+    )
+    assert lines[0].startswith(f"fer2013.npz: from {address}/fer2013.npz")
+    assert files(placed) == ["fer2013.npz"]
+    assert files(tmp_path / "raw") == sorted([*ALL_FILES, "fer2013.npz"])
+
+
+def test_another_fer2013_at_the_address_does_not_stay(server, tmp_path):
+    address, served = server
+    (served / "fer2013.csv").write_bytes(b"<html>sorry</html>")
+    with pytest.raises(InputError, match=r"fer2013\.csv: expected the columns emotion"):
+        ferplus.fetch(
+            source(tmp_path / "placed", None, f"{address}/fer2013.csv"),
+            HERE,
+            tmp_path / "raw",
+            silent,
+        )
+    assert files(tmp_path / "placed") == []
+
+
+def test_an_address_that_is_no_form_of_fer2013_is_told(tmp_path, dead_address):
+    with pytest.raises(InputError, match=r"source\.fer2013\.url: expected an address that ends in"):
+        ferplus.fetch(
+            source(tmp_path, None, f"{dead_address}/faces?id=3"), HERE, tmp_path / "raw", silent
+        )
 
 
 def write(path, pixels, emotion, usage):

@@ -217,8 +217,8 @@ def test_patience_ends_and_the_part_is_kept(site, target):
         fetch(url, target)
     assert str(told.value) == (
         f"faces.tar.gz: expected a download from {url}, found HTTP 503, and nothing better in 3 "
-        f"attempts; run it again to continue after the {amount(HALF)} that are kept, or fetch it "
-        f"by hand and put it at {target}"
+        f"attempts ({amount(HALF)} are kept, and the next run continues behind them); fetch it by "
+        f"hand and put it at {target}"
     )
     assert files(target) == ["faces.tar.gz.part", "faces.tar.gz.part.json"]
     fetch(site.put("/a", file(CONTENT)), target)

@@ -32,6 +32,11 @@ def find(folder: Path) -> Path | None:
     return next((place for places in (named, zips) for place in places if place.is_file()), None)
 
 
+def is_named(name: str) -> bool:
+    """Whether `find` would take a file of this name."""
+    return name in FORMS or name.endswith(".zip")
+
+
 def read(path: Path) -> Fer2013:
     """All rows of a .csv, .tar.gz, .zip or .npz.
 

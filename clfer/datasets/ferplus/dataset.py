@@ -16,12 +16,12 @@ from clfer import expressions, votes
 from clfer import labels as columns
 from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.fer2013.votefiles import read_layout, read_votes
-from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, verify
-from clfer.datasets.ferplus.published import obtain
+from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, supply
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.progress import Track
 from clfer.settings import Settings
+from clfer.sources.obtain import Address, obtain
 
 EVIDENCE = True
 SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
@@ -53,9 +53,12 @@ MODES = {
 
 
 class Source(Settings):
-    """Where the user put FER2013, and whence to download Microsoft's files: null for GitHub."""
+    """Where the user put FER2013, whence to download it otherwise, and whence Microsoft's files:
+    null for GitHub.
+    """
 
     folder: Path
+    fer2013: Address
     url: str | None
 
 
@@ -70,17 +73,17 @@ class Labels(Settings):
 def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
     """Verify FER2013 and FER+ and put them into `raw`, each file whole or not at all.
 
-    FER2013 comes from `source.folder`, in any form; the label files from there or by download. The
-    lines returned say what was found where. InputError says what is missing or wrong.
+    FER2013 comes from `source.folder`, in any form, where it is downloaded to if it is not there;
+    the label files from there or by download. The lines returned say what was found where.
+    InputError says what is missing or wrong.
     """
     folder = base / source.folder
-    faces = placed(folder)
+    faces, found = supply(folder, source.fer2013, track)
     other = fer2013.find(raw)
     if other and other.name != faces.name:
         raise InputError(f"{other}: expected only {faces.name} as FER2013, found this; remove it")
-    found = [verify(faces)]
-    for file in track([TABLE, *LAYOUT.values()], "FER+ labels"):
-        found.append(obtain(file, folder, raw, source.url or MICROSOFT))
+    for file in (TABLE, *LAYOUT.values()):
+        found.append(obtain(file, folder, raw, source.url or MICROSOFT, track))
     if (target := raw / faces.name).resolve() != faces.resolve():
         with replacing(target) as temporary:
             shutil.copyfile(faces, temporary)

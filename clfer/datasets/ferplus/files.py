@@ -4,13 +4,13 @@ import hashlib
 from pathlib import Path
 
 from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.ferplus.published import Published
 from clfer.errors import InputError
+from clfer.progress import Track
+from clfer.sources.kaggle import OnKaggle
+from clfer.sources.obtain import Address, Published, deliver, file_name
 
-KAGGLE = (
-    "https://www.kaggle.com/c/challenges-in-representation-learning-"
-    "facial-expression-recognition-challenge"
-)
+COMPETITION = "challenges-in-representation-learning-facial-expression-recognition-challenge"
+KAGGLE = f"https://www.kaggle.com/c/{COMPETITION}"
 MICROSOFT = (
     "https://raw.githubusercontent.com/microsoft/FERPlus/8ad5426c7b69e86e78afccb42c5f516850f52a28"
 )
@@ -45,16 +45,45 @@ LAYOUT = {
 }
 
 
+def supply(folder: Path, address: Address, track: Track) -> tuple[Path, list[str]]:
+    """FER2013 where the user put it, or else fetched into that folder; verified, with lines that
+    say what came and what it holds.
+
+    InputError says which forms there are, what was tried and where to get one. What was fetched and
+    is not the published FER2013 does not stay.
+    """
+    if found := fer2013.find(folder):
+        return found, [verify(found)]
+    if address.url is not None and not fer2013.is_named(file_name(address.url)):
+        raise InputError(
+            f"source.fer2013.url: expected an address that ends in {fer2013.ACCEPTED}, found "
+            f"{address.url}; take another, or put the file into {folder}"
+        )
+    came, lines = deliver(folder, address, OnKaggle(COMPETITION, "fer2013.tar.gz"), track)
+    if came is None:
+        raise _missing(folder, lines)
+    try:
+        return came, [*lines, verify(came)]
+    except InputError:
+        came.unlink()
+        raise
+
+
 def placed(folder: Path) -> Path:
-    """FER2013 where the user put it. InputError says which forms there are and where to get one."""
+    """FER2013 in this folder. InputError says which forms there are and where to get one."""
     found = fer2013.find(folder)
     if found is None:
-        there = "none of these" if folder.is_dir() else "no such folder"
-        raise InputError(
-            f"{folder}: expected FER2013 there or one folder down as {fer2013.ACCEPTED}, found "
-            f"{there}; download it from {KAGGLE} (needs a Kaggle account) and put it there"
-        )
+        raise _missing(folder, [])
     return found
+
+
+def _missing(folder: Path, tried: list[str]) -> InputError:
+    there = "none of these" if folder.is_dir() else "no such folder"
+    found = "; ".join([there, *tried])
+    return InputError(
+        f"{folder}: expected FER2013 there or one folder down as {fer2013.ACCEPTED}, found "
+        f"{found}; download it from {KAGGLE} (needs a Kaggle account) and put it there"
+    )
 
 
 def verify(path: Path) -> str:
