@@ -20,6 +20,7 @@ STAGES = {
 }
 # they write nothing that a stage reads, and have no place in dvc.yaml
 TOOLS = {
+    "audit": "Look for copies, near duplicates, broken images and raters' disagreement.",
     "benchmark": "Time training steps, the input pipeline and memory on this machine.",
     "complexity": "Count parameters and multiply-accumulates of each variant.",
 }

@@ -41,6 +41,11 @@ def split(dataset: str) -> Path:
     return Path("data/splits") / f"{dataset}.parquet"
 
 
+def audit(dataset: str) -> Path:
+    """A sheet of pairs; the numbers beside it have the same name and .json."""
+    return Path("data/audit") / f"{dataset}.png"
+
+
 def run(dataset: str, variant: str, seed: int) -> Path:
     return Path("runs") / dataset / variant / str(seed)
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import typer
 
-from clfer import audit
 from clfer import labels as columns
+from clfer.audit import leakage as audit
 from clfer.files import replacing
 from clfer.splits import Split
 from clfer.splits import split as divide

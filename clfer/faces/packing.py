@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,8 @@ FORMAT = 1  # to be raised when the same images and settings would make other fa
 SCHEMA = {
     "row": pl.Int64(),
     "face": pl.Int64(),
+    "height": pl.Int32(),
+    "width": pl.Int32(),
     "outcome": pl.String(),
     "score": pl.Float32(),
     "points": pl.Array(pl.Float32, 10),
@@ -45,20 +46,20 @@ def pack(
               is not done again. It costs as much room as the faces, and no memory grows with N
 
     Columns of the table: `row`; `face`, its index into the array, null where the image is rejected
-    (its pixels are zero there); and those of `Fate`.
+    (its pixels are zero there); `height` and `width` of the picture; and those of `Fate`.
     """
     shape = (len(labels), settings.size, settings.size, settings.channels)
     chunks = [range(i, min(i + CHUNK, shape[0])) for i in range(0, shape[0], CHUNK)]
     store = scratch / "faces.npy"
     faces = _opened(store, shape)
 
-    def one(row: int, landmarks: Any, box: Any) -> Fate:
+    def one(row: int, landmarks: Any, box: Any) -> tuple[Any, ...]:
         try:
-            face, fate = cut(pictures[row], landmarks, box, settings, find)
+            picture = pictures[row]
         except UnreadableError as error:
-            return Fate("rejected", reason=str(error))
-        faces[row] = face
-        return fate
+            return row, None, None, None, *Fate("rejected", reason=str(error))
+        faces[row], fate = cut(picture, landmarks, box, settings, find)
+        return row, row, *picture.shape[:2], *fate
 
     tables = []
     with ThreadPoolExecutor(_workers()) as pool:
@@ -68,10 +69,10 @@ def pack(
             if not record.exists():
                 given = labels[chunk.start : chunk.stop]
                 known = [given[name].to_list() for name in ("landmarks", "box")]
-                fates = list(pool.map(one, chunk, *known))
+                found = list(pool.map(one, chunk, *known))
                 faces.flush()
                 with replacing(record) as temporary:
-                    _table(chunk, fates).write_parquet(temporary)
+                    pl.DataFrame(found, SCHEMA, orient="row").write_parquet(temporary)
             tables.append(pl.read_parquet(record))
     del faces
     with replacing(path) as temporary:
@@ -89,14 +90,6 @@ def _opened(store: Path, shape: tuple[int, ...]) -> np.memmap:
     with replacing(store) as temporary:
         np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
     return np.lib.format.open_memmap(store, mode="r+")
-
-
-def _table(rows: range, fates: Sequence[Fate]) -> pl.DataFrame:
-    found = [
-        (row, None if fate.outcome == "rejected" else row, *fate)
-        for row, fate in zip(rows, fates, strict=True)
-    ]
-    return pl.DataFrame(found, schema=SCHEMA, orient="row")
 
 
 def _workers() -> int:

@@ -94,6 +94,7 @@ def test_a_stage_before_its_time(checkout):
         ("relabel", "demo"),
         ("align", "demo"),
         ("split", "demo"),
+        ("audit", "demo"),
         ("train", "demo", "ours", "0"),
         ("evaluate", "demo", "ours", "0"),
         ("significance",),
@@ -146,6 +147,19 @@ GERMAN = {
     "fear": "Angst",
     "contempt": "Verachtung",
 }
+
+
+def an_audit(checkout):
+    """Its numbers are those of the split, and a bad option is refused."""
+    done = clfer(checkout, "audit", "demo")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((checkout / "data/audit/demo.json").read_text())
+    assert found["leakage"] == json.loads((checkout / "data/splits/demo.json").read_text())
+    copied = found["leakage"]["test_copied_in_train_or_val"]
+    assert f"{copied['images']} of {copied['of']} test images also stand in train" in done.stdout
+    with Image.open(checkout / "data/audit/demo.png") as sheet:
+        assert sheet.size[0] > 1000
+    assert "expected 0.5 to 1, found 2" in refused(checkout, "audit", "demo", "--threshold", "2")
 
 
 def the_same_images_under_other_names(checkout):
@@ -215,6 +229,7 @@ def test_the_chain_by_single_commands(checkout):
     for cell in cells:
         for file in ("predictions.parquet", "scores.json", "confusion.csv", "confusion.png"):
             assert (checkout / "results" / "/".join(cell) / file).stat().st_size
+    an_audit(checkout)
     left = [p for p in checkout.rglob(".*") if p.is_file()]
     assert left == []
     the_same_images_under_other_names(checkout)

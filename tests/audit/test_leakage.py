@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from clfer.audit import leakage
+from clfer.audit.leakage import leakage
 from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.fer2013 import votefiles
 from clfer.datasets.ferplus import dataset as ferplus

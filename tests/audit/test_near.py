@@ -1,0 +1,132 @@
+"""Near duplicates: what is planted is found, what is not the same is not, nothing is missed."""
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clfer.audit import near as module
+from clfer.audit.detail import agreement, detail
+from clfer.audit.near import near
+
+SIZE = 48
+
+
+def face(random):
+    """Something as smooth and as detailed as a face."""
+    coarse = cv2.GaussianBlur(random.normal(size=(SIZE, SIZE)), (0, 0), 6)
+    fine = cv2.GaussianBlur(random.normal(size=(SIZE, SIZE)), (0, 0), 1.5)
+    mixed = coarse / coarse.std() + fine / fine.std()
+    return np.clip(128 + 40 * mixed, 0, 255).astype(np.uint8)
+
+
+def crowd(count, seed=0):
+    random = np.random.default_rng(seed)
+    return np.stack([face(random) for _ in range(count)])[..., None]
+
+
+def found(faces, threshold=0.9):
+    return {
+        (a, b): m for a, b, m in near(faces, threshold).select("a", "b", "mirrored").iter_rows()
+    }
+
+
+def noisy(image):
+    noise = np.random.default_rng(5).normal(0, 10, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+CHANGES = {
+    "brighter": lambda image: np.clip(image.astype(int) + 30, 0, 255).astype(np.uint8),
+    "fainter": lambda image: (image // 2 + 40).astype(np.uint8),
+    "noise": noisy,
+    "coarser": lambda image: cv2.resize(cv2.resize(image, (24, 24)), (SIZE, SIZE))[..., None],
+    "moved": lambda image: np.roll(image, 1, axis=1),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_same_picture_changed_is_found_and_nothing_else(change):
+    faces = crowd(40)
+    changed = CHANGES[change](faces[7])
+    assert found(np.concatenate([faces, changed[None]])) == {(7, 40): False}
+
+
+def test_a_mirrored_picture_is_found_as_such():
+    faces = crowd(40)
+    assert found(np.concatenate([faces, faces[3:4, :, ::-1]])) == {(3, 40): True}
+
+
+def test_the_same_light_on_other_faces_is_no_duplicate():
+    """Half in shadow, which is most of what a coarse view sees; the details differ."""
+    shadow = np.linspace(0, 1, SIZE)[None, :, None]
+    dark = (20 + 200 * shadow + 0.06 * crowd(12, seed=1)[..., :]).astype(np.uint8)
+    others = crowd(100, seed=2)
+    everything = np.concatenate([dark, others])
+    coarse_only = pytest.MonkeyPatch()
+    with coarse_only.context() as patch:
+        patch.setattr(module, "DETAIL", -1.0)
+        assert len(found(everything)) >= 30
+    assert found(everything) == {}
+
+
+def test_faces_without_contrast_are_in_no_pair():
+    faces = crowd(10)
+    flat = np.full((3, SIZE, SIZE, 1), 100, np.uint8)
+    assert found(np.concatenate([faces, flat, faces[2:3]])) == {(2, 13): False}
+    assert near(flat, 0.9).is_empty()
+    assert near(flat[:0], 0.9).schema == {
+        "a": pl.Int64,
+        "b": pl.Int64,
+        "correlation": pl.Float32,
+        "mirrored": pl.Boolean,
+    }
+
+
+def test_colour_counts_as_its_grey():
+    faces = crowd(10)
+    colour = np.repeat(faces, 3, axis=3)
+    assert found(np.concatenate([colour, colour[4:5]])) == {(4, 10): False}
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.95))
+@settings(max_examples=15, deadline=None)
+def test_no_pair_is_missed(seed, threshold):
+    """Against all pairs, one by one, of signatures computed here; blocks as small as can be."""
+    faces = np.concatenate([crowd(25, seed), CHANGES["noise"](crowd(5, seed))])
+    small = np.stack(
+        [cv2.resize(f.astype(np.float32), (16, 16), interpolation=cv2.INTER_AREA) for f in faces]
+    )
+    small -= small.mean(axis=(1, 2), keepdims=True)
+    small /= np.linalg.norm(small, axis=(1, 2), keepdims=True)
+    mean = small.mean(axis=0)
+
+    def signature(image):
+        rest = (image - mean).ravel()
+        return rest / np.linalg.norm(rest)
+
+    expected = set()
+    for a in range(len(faces)):
+        for b in range(a + 1, len(faces)):
+            for other in (small[b], small[b][:, ::-1]):
+                if signature(small[a]) @ signature(other) >= threshold:
+                    expected.add((a, b))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "DETAIL", -1.0)
+        patch.setattr(module, "BLOCK", 7)
+        patch.setattr(module, "PRODUCTS", 3)
+        assert set(found(faces, threshold)) == expected
+
+
+def test_agreement_of_details_allows_a_step_and_ignores_brightness():
+    one, other = crowd(2)
+    moved = np.roll(one, (2, -2), axis=(0, 1))  # one pixel at the side of comparison
+    dim = (one // 2 + 20).astype(np.uint8)
+    assert agreement(detail(one), detail(one)) == pytest.approx(1)
+    assert agreement(detail(one), detail(dim)) > 0.98
+    assert agreement(detail(one), detail(moved)) > 0.9
+    assert agreement(detail(one), detail(other)) < 0.5
+    flat = np.full((SIZE, SIZE, 1), 9, np.uint8)
+    assert agreement(detail(one), detail(flat)) == pytest.approx(0, abs=1e-3)
