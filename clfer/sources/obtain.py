@@ -109,7 +109,7 @@ def bring(folder: Path, url: str | None, sha256: str | None, track: Track) -> li
     if not archive.is_file():
         download(url, archive, sha256, track, limit=LARGEST)
         lines = [f"{archive.name}: from {url}{_compared(sha256)}"]
-    elif sha256 and is_tar(archive):
+    elif sha256:
         _compare(archive, sha256, "remove it to have it downloaded")
     if is_tar(archive):
         for _ in track(range(1), f"unpacking {archive.name}"):
