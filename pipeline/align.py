@@ -27,7 +27,7 @@ def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     rows = pl.read_parquet(labels)
     find, weights = None, ""
     if alignment.detector == "insightface":
-        file = locate(alignment.weights and paths.BASE / alignment.weights)
+        file = locate(alignment.weights and paths.BASE / alignment.weights, track)
         find = Detector(file, alignment.threshold, alignment.turned)
         weights = f"{file.name} {sha256(file)}"
     pictures = module.pictures(raw, rows, paths.BASE)

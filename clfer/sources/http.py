@@ -41,13 +41,26 @@ def download(
     remedy:   what a message says that people can do; None: fetch it by hand
     limit:    the largest file in bytes; None: LIMIT
     patience: None: PATIENCE
-    Raises UnavailableError where there is no file for us, InputError for wrong or too many bytes.
+    Raises UnavailableError where there is no file for us, InputError for wrong or too many bytes
+    and where they cannot be written.
     """
     by_hand = remedy or f"fetch it by hand and put it at {target}"
     job = Job(url, target, by_hand, limit or LIMIT, patience or PATIENCE, track)
     if urlsplit(url).scheme not in ("http", "https"):
         found = "an address with neither http:// nor https://"
         raise UnavailableError(target, url, found, by_hand)
+    try:
+        _arrive(job, sha256)
+    except OSError as error:
+        raise InputError(
+            f"{target}: expected to write it, found: {error.strerror or type(error).__name__}; "
+            "make it a place that you may write to"
+        ) from error
+
+
+def _arrive(job: Job, sha256: str | None) -> None:
+    """The file at `job.target`, as `download` says; OSError where it cannot be written."""
+    url, target, by_hand = job.url, job.target, job.remedy
     continued = _persist(job)
     wrong = _wrong(job, sha256)
     if wrong and continued:

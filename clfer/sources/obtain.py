@@ -44,20 +44,23 @@ class Published:
 
 
 def obtain(file: Published, folder: Path, raw: Path, address: str, track: Track) -> str:
-    """Put the file into `raw`; one line says whence. It is there whole and right, or InputError."""
+    """Put the file into `raw`; one line says whence. It is there whole and right, or InputError.
+
+    What is downloaded comes to the first of its places in the user's folder, where it and a part of
+    it stay when `raw` is emptied.
+    """
     target, url = raw / file.path, f"{address.rstrip('/')}/{file.path}"
     for place in (folder / place for place in file.places):
         if place.is_file():
             remedy = f"remove it to have it downloaded, or take it from {url}"
             _compare(place, file.sha256, remedy)
-            if place.resolve() != target.resolve():
-                with replacing(target) as temporary:
-                    shutil.copyfile(place, temporary)
+            _copy(place, target)
             return f"{file.path}: from {place}, SHA-256 as published"
     if target.is_file() and sha256(target) == file.sha256:
         return f"{file.path}: already there, SHA-256 as published"
-    by_hand = f"fetch it by hand and put it at {folder / file.places[0]}"
-    download(url, target, file.sha256, track, by_hand)
+    place = folder / file.places[0]
+    download(url, place, file.sha256, track)
+    _copy(place, target)
     return f"{file.path}: from {url}, SHA-256 as published"
 
 
@@ -69,7 +72,7 @@ def deliver(
     Returns its path and a line that says whence it came; or None, and why each source has nothing.
     InputError where a source has other bytes than those of `address.sha256`.
     """
-    tried = ["no url is given"]
+    tried = []
     if address.url is not None:
         target = folder / file_name(address.url)
         try:
@@ -109,7 +112,7 @@ def bring(folder: Path, url: str | None, sha256: str | None, track: Track) -> li
     if not archive.is_file():
         download(url, archive, sha256, track, limit=LARGEST)
         lines = [f"{archive.name}: from {url}{_compared(sha256)}"]
-    elif sha256 and is_tar(archive):
+    elif sha256:
         _compare(archive, sha256, "remove it to have it downloaded")
     if is_tar(archive):
         for _ in track(range(1), f"unpacking {archive.name}"):
@@ -128,6 +131,12 @@ def _finished(folder: Path) -> list[Path]:
     here = list(folder.iterdir()) if folder.is_dir() else []
     visible = (path for path in here if not path.name.startswith("."))
     return [path for path in visible if not path.name.endswith((".part", ".part.json"))]
+
+
+def _copy(place: Path, target: Path) -> None:
+    if place.resolve() != target.resolve():
+        with replacing(target) as temporary:
+            shutil.copyfile(place, temporary)
 
 
 def _compared(sha256: str | None) -> str:

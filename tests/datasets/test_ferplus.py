@@ -115,8 +115,8 @@ def test_fetch_without_fer2013_says_how_to_get_it(tmp_path, no_kaggle, make, the
     assert str(told.value) == (
         f"{placed}: expected FER2013 there or one folder down as fer2013.csv, icml_face_data.csv, "
         f"fer2013.tar.gz, fer2013.npz or a .zip that holds one of the csv files, found {there}; "
-        "no url is given; at Kaggle: no credentials in KAGGLE_API_TOKEN, in KAGGLE_USERNAME with "
-        f"KAGGLE_KEY, or in {tmp_path / 'kaggle' / 'kaggle.json'}; "
+        "no source.fer2013.url is given; at Kaggle: no credentials in KAGGLE_API_TOKEN, in "
+        f"KAGGLE_USERNAME with KAGGLE_KEY, or in {tmp_path / 'kaggle' / 'kaggle.json'}; "
         "download it from https://www.kaggle.com/c/challenges-in-representation-learning-facial-"
         "expression-recognition-challenge (needs a Kaggle account) and put it there"
     )
@@ -132,7 +132,13 @@ def test_fetch_downloads_fer2013_into_the_users_folder(real_npz, published, serv
         source(placed, address, f"{address}/fer2013.npz"), HERE, tmp_path / "raw", silent
     )
     assert lines[0].startswith(f"fer2013.npz: from {address}/fer2013.npz")
-    assert files(placed) == ["fer2013.npz"]
+    labels = [TABLE.places[0], *(file.places[0] for file in LAYOUT.values())]
+    assert files(placed) == sorted([*labels, "fer2013.npz"])
+    assert files(tmp_path / "raw") == sorted([*ALL_FILES, "fer2013.npz"])
+    shutil.rmtree(served)
+    shutil.rmtree(tmp_path / "raw")  # as DVC does before the stage runs again
+    lines = ferplus.fetch(source(placed, address), HERE, tmp_path / "raw", silent)
+    assert not any(address in line for line in lines)
     assert files(tmp_path / "raw") == sorted([*ALL_FILES, "fer2013.npz"])
 
 

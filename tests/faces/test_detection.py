@@ -1,7 +1,5 @@
 """The detector on real photographs: all faces, whichever way up the picture lies."""
 
-import shutil
-
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from hypothesis import strategies as st
 from clfer.errors import InputError
 from clfer.faces.alignment import align, transform
 from clfer.faces.detection import Detector, Found, _turned_back, principal
-from clfer.faces.weights import locate
 from clfer.pictures import decode
 
 
@@ -137,18 +134,6 @@ def test_small_crops_that_are_all_face_are_detected(detector, weights, real_npz)
     pixels = np.load(real_npz)["pixels"][28709:28809]
     find = Detector(weights, threshold=0.4, turned=False)
     assert sum(len(find(face).score) > 0 for face in pixels) >= 95
-
-
-def test_where_weights_are(weights, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert locate(weights) == weights
-    with pytest.raises(InputError, match=r"found no file .*nowhere.onnx"):
-        locate(tmp_path / "nowhere.onnx")
-    folder = tmp_path / ".insightface/models/buffalo_s"
-    folder.mkdir(parents=True)
-    placed = shutil.copy(weights, folder)
-    assert locate(None) == folder / "det_500m.onnx"
-    assert str(placed) == str(locate(None))
 
 
 def test_what_is_no_detector_is_named(tmp_path):

@@ -333,6 +333,14 @@ def test_amounts_for_people(size, text):
     assert amount(size) == text
 
 
+def test_a_place_where_nothing_can_be_written(site, target):
+    target.parent.write_text("a file where the folder should be")
+    with pytest.raises(InputError) as told:
+        fetch(site.put("/a", file(CONTENT)), target)
+    assert str(told.value).startswith(f"{target}: expected to write it, found: ")
+    assert str(told.value).endswith("; make it a place that you may write to")
+
+
 CHILD = """
 import sys
 from pathlib import Path

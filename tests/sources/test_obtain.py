@@ -3,6 +3,7 @@ import io
 import tarfile
 
 import pytest
+from serving import file, serving, status
 
 from clfer.errors import InputError
 from clfer.progress import silent
@@ -76,6 +77,7 @@ def test_a_file_that_is_not_placed_is_downloaded(folder, raw, server, slash):
     assert line.startswith(f"data/label.csv: from {server[0]}/data/label.csv")
     assert files(raw) == ["data/label.csv"]
     assert (raw / FILE.path).read_bytes() == BYTES
+    assert files(folder) == ["here/label.csv"]  # so that it is not downloaded again
 
 
 def test_wrong_bytes_leave_no_file(folder, raw, server):
@@ -86,7 +88,7 @@ def test_wrong_bytes_leave_no_file(folder, raw, server):
         f"{address}/data/label.csv: expected SHA-256 {SHA256}, found {OTHER_SHA256}; "
         f"fetch it by hand and put it at {folder / 'here/label.csv'}"
     )
-    assert files(raw) == []
+    assert files(raw.parent) == ["served/data/label.csv"]
 
 
 def test_a_missing_page_is_told_by_its_status(folder, raw, server):
@@ -96,7 +98,20 @@ def test_a_missing_page_is_told_by_its_status(folder, raw, server):
         f"label.csv: expected a download from {server[0]}/data/label.csv, found HTTP 404; "
         f"fetch it by hand and put it at {folder / 'here/label.csv'}"
     )
-    assert files(raw) == []
+    assert files(raw.parent) == []
+
+
+def test_what_has_come_of_a_file_outlives_the_raw_folder(folder, raw, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    with serving() as site:
+        site.put("/data/label.csv", file(BYTES, upto=4), status(404))
+        with pytest.raises(InputError, match=r"\(4 bytes are kept, and the next run continues"):
+            obtain(FILE, folder, raw, site.address, silent)
+        assert not raw.exists()
+        site.put("/data/label.csv", file(BYTES))
+        obtain(FILE, folder, raw, site.address, silent)
+        assert site.ranges() == [None, "bytes=4-", "bytes=4-"]
+    assert (raw / FILE.path).read_bytes() == BYTES
 
 
 @pytest.mark.parametrize(
@@ -111,7 +126,7 @@ def test_without_a_connection_the_way_by_hand_is_told(folder, raw, dead_address,
     with pytest.raises(InputError, match=rf"found {found}; fetch it by hand and put it at") as told:
         obtain(FILE, folder, raw, address, silent)
     assert "\n" not in str(told.value)
-    assert files(raw) == []
+    assert files(raw.parent) == []
 
 
 def test_what_is_already_there_is_not_downloaded_again(folder, raw, dead_address):
@@ -150,12 +165,12 @@ def test_without_any_source_each_is_named(folder, server, tmp_path):
     nowhere = (
         f"no credentials in KAGGLE_API_TOKEN, in KAGGLE_USERNAME with KAGGLE_KEY, or in {tmp_path}"
     )
-    for url, told in ((None, "no url is given"), (f"{server[0]}/a.csv", "found")):
-        came, lines = deliver(folder, Address(url=url, sha256=None), WANTED, silent)
+    url = f"{server[0]}/a.csv"
+    for given, told in ((None, []), (url, [f"at {url}: HTTP 404"])):
+        came, lines = deliver(folder, Address(url=given, sha256=None), WANTED, silent)
         assert came is None
-        first, second = lines
-        assert first == (told if url is None else f"at {url}: HTTP 404")
-        assert second.startswith(f"at Kaggle: {nowhere}")
+        assert lines[:-1] == told
+        assert lines[-1].startswith(f"at Kaggle: {nowhere}")
 
 
 def test_other_bytes_than_given_end_the_search(folder, server):

@@ -73,9 +73,9 @@ class Labels(Settings):
 def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
     """Verify FER2013 and FER+ and put them into `raw`, each file whole or not at all.
 
-    FER2013 comes from `source.folder`, in any form, where it is downloaded to if it is not there;
-    the label files from there or by download. The lines returned say what was found where.
-    InputError says what is missing or wrong.
+    FER2013, in any form, and the label files come from `source.folder`, where they are downloaded
+    to if they are not there. The lines returned say what was found where. InputError says what is
+    missing or wrong.
     """
     folder = base / source.folder
     faces, found = supply(folder, source.fer2013, track)

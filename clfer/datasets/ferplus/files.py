@@ -61,7 +61,8 @@ def supply(folder: Path, address: Address, track: Track) -> tuple[Path, list[str
         )
     came, lines = deliver(folder, address, OnKaggle(COMPETITION, "fer2013.tar.gz"), track)
     if came is None:
-        raise _missing(folder, lines)
+        silence = [] if address.url is not None else ["no source.fer2013.url is given"]
+        raise _missing(folder, [*silence, *lines])
     try:
         return came, [*lines, verify(came)]
     except InputError:

@@ -9,15 +9,13 @@ from clfer.datasets.tree.listing import Listing, closed, listing
 from clfer.datasets.tree.names import is_image, remark
 from clfer.errors import InputError
 from clfer.progress import Track
-from clfer.settings import Settings
+from clfer.sources.obtain import Address, bring
 
 
-class Source(Settings):
-    """Where the user put the dataset, and an archive to download instead with its SHA-256."""
+class Source(Address):
+    """Where the user put the dataset, and the archive to download where nothing is there."""
 
     folder: Path
-    url: str | None
-    sha256: str | None
 
 
 class Wanted(NamedTuple):
@@ -41,11 +39,13 @@ class Wanted(NamedTuple):
 
 def fetch(source: Source, base: Path, raw: Path, track: Track, wanted: Wanted) -> list[str]:
     """Index the images of `base / source.folder` in `raw` and copy their labels there; what was
-    found and what was left out, for people.
+    downloaded, what was found and what was left out, for people.
 
-    InputError: the folder, its images or its labels are missing, or a zip in it cannot be read.
+    InputError: the folder, its images or its labels are missing, a zip in it cannot be read, or
+    there is nothing at the address.
     """
     folder = base / source.folder
+    brought = bring(folder, source.url, source.sha256, track)
     if not folder.is_dir():
         raise missing(wanted, folder, "no such folder")
     found = listing(folder)
@@ -63,6 +63,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track, wanted: Wanted) -
     lists.gather(raw, folder, gathered, track)
     damaged = index.write(raw, source.folder, folder, images, track)
     return [
+        *brought,
         f"images: {len(images):,}, {sum(file.size for file in images):,} bytes, read in place from "
         f"{folder}",
         *([f"labels: {', '.join(copied[:5])}"] if copied else []),

@@ -12,6 +12,7 @@ from clfer.datasets.tree.names import (
     is_zip,
     key,
     remark,
+    unarchived,
     unzipped,
 )
 from clfer.datasets.tree.zips import archive
@@ -66,8 +67,16 @@ def listing(folder: Path) -> Listing:
 
 
 def closed(files: list[File]) -> list[str]:
-    """The archives of kinds that are not read in place."""
-    return [file.path for file in files if is_archive(file.path)]
+    """The archives of kinds that are not read in place, but for those that lie unpacked beside
+    themselves in a folder of their name.
+    """
+    archives = (file.path for file in files if is_archive(file.path))
+    return [path for path in archives if not _is_unpacked(path, files)]
+
+
+def _is_unpacked(archive: str, files: list[File]) -> bool:
+    folder = f"{unarchived(archive)}/"
+    return any(file.path.startswith(folder) for file in files)
 
 
 def _walk(

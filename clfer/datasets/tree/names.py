@@ -40,6 +40,11 @@ def is_archive(path: str) -> bool:
     return path.lower().endswith(ARCHIVES)
 
 
+def unarchived(path: str) -> str:
+    """The path of such an archive without what makes it one."""
+    return next(path[: -len(end)] for end in ARCHIVES if path.lower().endswith(end))
+
+
 def is_junk(part: str) -> bool:
     """Whether a file or folder is none of a dataset: hidden, or left behind by a system."""
     return part.startswith(".") or part.lower() in JUNK
