@@ -46,6 +46,11 @@ def audit(dataset: str) -> Path:
     return Path("data/audit") / f"{dataset}.png"
 
 
+def description(dataset: str) -> Path:
+    """A figure of what a dataset holds; the numbers beside it have the same name and .json."""
+    return Path("data/describe") / f"{dataset}.png"
+
+
 def run(dataset: str, variant: str, seed: int) -> Path:
     return Path("runs") / dataset / variant / str(seed)
 
