@@ -145,7 +145,9 @@ def _told(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+    """Without its middle where it is long: names of classes often differ at their ends."""
+    half = LETTERS // 2
+    return name if len(name) <= LETTERS else f"{name[:half]}…{name[1 - half :]}"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -20,8 +20,8 @@ Stored = UInt8[np.ndarray, "N S S C"]
 
 def appearance(
     table: pl.DataFrame, stored: Stored, block: int = BLOCK
-) -> tuple[dict[str, Any], UInt8[np.ndarray, "K+1 S S C"]]:
-    """Statistics of the faces, and the mean face of all images and then of each class.
+) -> tuple[dict[str, Any], UInt8[np.ndarray, "M S S C"]]:
+    """Statistics of the faces, and M = K + 1 mean faces: of all images, then of each class.
 
     table: of `clfer.description.rows`; `face` is an index into `stored`. Looked at are the images
     with a label and a face, whatever their split; a mean face of none is black.

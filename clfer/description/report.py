@@ -14,8 +14,8 @@ from clfer.labels import classes
 
 def describe(
     table: pl.DataFrame, stored: UInt8[np.ndarray, "N S S C"]
-) -> tuple[dict[str, Any], UInt8[np.ndarray, "K+1 S S C"]]:
-    """Plain values that JSON takes, and the mean face of all images and then of each class.
+) -> tuple[dict[str, Any], UInt8[np.ndarray, "M S S C"]]:
+    """Plain values that JSON takes, and the mean faces: of all images, then of each class.
 
     table: of `clfer.description.rows`, its `face` an index into `stored`
 

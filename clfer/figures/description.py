@@ -18,13 +18,13 @@ WIDTH = 10.0
 ROW, FRAME, TITLE, LEAST = 0.27, 0.95, 0.4, 2.0
 IN_A_ROW = 9
 FACE = 1.5
-NAME = 24  # letters of a class's name beside an axis
+NAME = 24  # letters in a line of a class's name beside an axis
 # Above this percentage a cell is dark enough for white letters.
 DARK = 55
 
 
 def draw(
-    found: Mapping[str, Any], means: UInt8[np.ndarray, "K+1 S S C"], title: str, path: Path
+    found: Mapping[str, Any], means: UInt8[np.ndarray, "M S S C"], title: str, path: Path
 ) -> None:
     """Draw what `clfer.description.report.describe` returns as PNG, with its "evidence" beside.
 
@@ -82,6 +82,7 @@ def splits(panel: SubFigure, found: Mapping[str, Any], names: Sequence[str]) -> 
         axes.margins(x=0.42)  # for the numbers at the bars
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.grid(axis="x")
         rows(axes, names)
     keys, words = grid[0].get_legend_handles_labels()
@@ -90,13 +91,13 @@ def splits(panel: SubFigure, found: Mapping[str, Any], names: Sequence[str]) -> 
 
 def mean_faces(
     panel: SubFigure,
-    means: UInt8[np.ndarray, "K+1 S S C"],
+    means: UInt8[np.ndarray, "M S S C"],
     names: Sequence[str],
     images: Sequence[int],
 ) -> None:
     """A face for each name, with the number of images that it is the mean of."""
     height, width = _grid(len(means))
-    grid = panel.subplots(height, width, squeeze=False).flat
+    grid = panel.subplots(height, width, squeeze=False).ravel()
     for axes in grid:
         axes.set_axis_off()
     for axes, mean, name, count in zip(grid, means, names, images, strict=False):
@@ -163,14 +164,15 @@ def top_vote(axes: Axes, raters: Mapping[str, Any]) -> None:
     axes.set_ylabel("% of the rated images")
     axes.set_xticks(sizes)
     axes.grid(axis="y")
-    axes.margins(y=0.1)
+    axes.set_ylim(0, 1.3 * max(total))  # room for the legend, wherever the bars are high
     axes.legend(loc="upper left", fontsize=8)
 
 
 def rows(axes: Axes, names: Sequence[str]) -> None:
     """One row for each name, the first one on top."""
-    short = [name if len(name) <= NAME else f"{name[: NAME - 1]}…" for name in names]
-    axes.set_yticks(range(len(names)), short)
+    lines = [fill(name, NAME, max_lines=2, placeholder="…") for name in names]
+    small = any("\n" in words for words in lines)
+    axes.set_yticks(range(len(names)), lines, fontsize=7 if small else 9)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 
