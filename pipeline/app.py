@@ -23,6 +23,7 @@ TOOLS = {
     "audit": "Look for copies, near duplicates, broken images and raters' disagreement.",
     "benchmark": "Time training steps, the input pipeline and memory on this machine.",
     "complexity": "Count parameters and multiply-accumulates of each variant.",
+    "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
 }
 
 app = typer.Typer(pretty_exceptions_enable=False)
