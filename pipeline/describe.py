@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from pipeline import paths
 from pipeline.console import say, table
 from pipeline.params import dataset
 
-FOLDER = Path("data/describe")
 REASONS = 10  # of rejections that are listed
 LETTERS = 18  # of a class's name: tables shall fit a terminal of 80 columns
 
@@ -46,8 +44,8 @@ def describe(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
         "split": "as divided" if divided else "as published",
         **said,
     }
-    target = FOLDER / f"{name}.json"
-    picture = target.with_suffix(".png")
+    picture = paths.description(name)
+    target = picture.with_suffix(".json")
     with replacing(picture) as temporary:
         description.draw(found, means, f"{name}: {found['protocol']}", temporary)
     with replacing(target) as temporary:
