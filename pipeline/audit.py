@@ -107,7 +107,8 @@ def _agreement(found: dict[str, Any], of: str) -> list[str]:
     rated = f", votes differ by {100 * votes['distance']:.1f} %" if votes else ""
     return [
         f"{of} rated again: same label in {100 * found['same_label']:.1f} % of the pairs "
-        f"[{low:.1f}, {high:.1f}], {found['groups']:,} groups{rated}"
+        f"[{low:.1f}, {high:.1f}], {found['groups']:,} groups{rated}; no model is expected above "
+        f"{100 * found['ceiling']:.1f} %"
     ]
 
 

@@ -1,7 +1,10 @@
 """How far raters agree with themselves: the same picture, rated twice without anybody knowing.
 
-It bounds what any model can reach: it cannot agree with one rating of a picture better than another
-rating of that picture does, unless it learns the raters' mistakes.
+Let p_k be the chance that a panel of raters labels a picture k. Two panels agree with chance
+sum p_k^2, which is what another panel would score; the best that a model can do is to say the most
+likely label each time, which is right with chance max p_k <= sqrt(sum p_k^2). The same holds of the
+means, by Jensen's inequality: no model is expected to be right more often than the root of the
+agreement, on pictures like these, and one as good as another panel reaches the agreement itself.
 """
 
 from typing import Any
@@ -23,6 +26,7 @@ def agreement(images: pl.DataFrame, group: str) -> dict[str, Any]:
     same_label: share of the pairs of a group's images with equal label, averaged over the groups
     ci95:       Wilson's interval of it, a group counting as one trial: too wide rather than too
                 narrow, since a group of several images says more than that
+    ceiling:    the root of `same_label`, see above
     votes:      null without votes; else `identical`, the share of groups whose images all have the
                 same votes (near 1 means that copies were not rated anew, and that `same_label` says
                 nothing), and `distance`, the mean total variation between the votes of a pair (0
@@ -34,7 +38,7 @@ def agreement(images: pl.DataFrame, group: str) -> dict[str, Any]:
         if len(rows) > 1
     ]
     if not groups:
-        return {"groups": 0, "same_label": None, "ci95": None, "votes": None}
+        return {"groups": 0, "same_label": None, "ci95": None, "ceiling": None, "votes": None}
     same = [_pairs(labels, lambda a, b: float(a == b)) for labels, _ in groups]
     rated = [votes for _, votes in groups if None not in votes]
     share = float(np.mean(same))
@@ -42,6 +46,7 @@ def agreement(images: pl.DataFrame, group: str) -> dict[str, Any]:
         "groups": len(groups),
         "same_label": share,
         "ci95": _interval(round(sum(same)), len(same)),
+        "ceiling": share**0.5,
         "votes": _votes(rated) if rated else None,
     }
 

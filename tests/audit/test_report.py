@@ -187,8 +187,25 @@ def test_how_far_raters_agree_with_themselves_by_hand():
         "identical": 0.0,
         "distance": pytest.approx((0.4 + 0.1 + 0.4) / 3),
     }
+    assert found["ceiling"] == pytest.approx((4 / 9) ** 0.5)
     low, high = found["ci95"]
     assert 0 < low < found["same_label"] < high < 1
+
+
+def test_the_best_guess_stays_below_the_ceiling_and_above_another_panel():
+    """Panels drawn from known chances, and a model that knows these chances."""
+    random = np.random.default_rng(0)
+    chances = random.dirichlet([2.0, 0.6, 0.3], 4000)
+    panels = [[random.choice(3, p=p) for _ in range(2)] for p in chances]
+    images = pl.DataFrame(
+        [(i, str(label), None) for i, pair in enumerate(panels) for label in pair],
+        {"group": pl.Int64, "label": pl.String, "votes": labels.VOTES},
+        orient="row",
+    )
+    found = agreement(images, "group")
+    best = np.mean([pair[0] == p.argmax() for p, pair in zip(chances, panels, strict=True)])
+    assert found["same_label"] == pytest.approx((chances**2).sum(axis=1).mean(), abs=0.02)
+    assert found["same_label"] + 0.03 < best < found["ceiling"]
 
 
 def test_agreement_without_votes_or_without_copies():
