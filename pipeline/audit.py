@@ -19,6 +19,8 @@ from pipeline import paths
 from pipeline.console import say, table
 from pipeline.params import dataset
 
+ALIKE = 0.1  # by which near duplicates may agree less in their labels than identical images do
+
 
 def audit(
     name: Annotated[str, typer.Argument(metavar="DATASET")],
@@ -80,6 +82,7 @@ def _told(found: dict[str, Any]) -> list[str]:
         f"duplicates alone; {left['images']:,} of {left['of']:,} after the split",
         *_agreement(raters["identical"], "identical images"),
         *_agreement(raters["near"], "near duplicates"),
+        *_doubt(raters),
         "largest class / smallest: "
         + ", ".join(f"{k} {v:.1f}" for k, v in found["balance"].items() if v is not None),
         f"{quality['constant']:,} images of a single grey level, {quality['faint']:,} with little "
@@ -107,9 +110,22 @@ def _agreement(found: dict[str, Any], of: str) -> list[str]:
     rated = f", votes differ by {100 * votes['distance']:.1f} %" if votes else ""
     return [
         f"{of} rated again: same label in {100 * found['same_label']:.1f} % of the pairs "
-        f"[{low:.1f}, {high:.1f}], {found['groups']:,} groups{rated}; no model is expected above "
-        f"{100 * found['ceiling']:.1f} %"
+        f"[{low:.1f}, {high:.1f}], {found['groups']:,} groups{rated}"
     ]
+
+
+def _doubt(raters: dict[str, Any]) -> list[str]:
+    """What the two agreements say of the model and of the pairs."""
+    same, near = (raters[which]["same_label"] for which in ("identical", "near"))
+    lines = []
+    if same is not None:
+        lines.append(f"no model is expected above {100 * raters['identical']['ceiling']:.1f} %")
+    if same is not None and near is not None and near < same - ALIKE:
+        lines.append(
+            "near duplicates agree less than identical images: look at the sheet, many may "
+            "be different people; --threshold finds fewer"
+        )
+    return lines
 
 
 def _pairs(

@@ -16,7 +16,7 @@ from clfer.pictures import Pictures, UnreadableError
 from clfer.progress import Track
 
 CHUNK = 256  # images between two records of how far the work is
-FORMAT = 1  # to be raised when the same images and settings would make other faces
+FORMAT = 2  # to be raised when the same images and settings would make other faces or records
 
 SCHEMA = {
     "row": pl.Int64(),
