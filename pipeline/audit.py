@@ -109,7 +109,7 @@ def _agreement(found: dict[str, Any], of: str) -> list[str]:
     low, high = (100 * bound for bound in found["ci95"])
     rated = f", votes differ by {100 * votes['distance']:.1f} %" if votes else ""
     return [
-        f"{of} rated again: same label in {100 * found['same_label']:.1f} % of the pairs "
+        f"{of}: same label in {100 * found['same_label']:.1f} % of the pairs "
         f"[{low:.1f}, {high:.1f}], {found['groups']:,} groups{rated}"
     ]
 

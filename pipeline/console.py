@@ -32,8 +32,11 @@ def say(lines: Iterable[str], heading: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table with its first column to the left and numbers to the right."""
-    grid = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    """A table with its first column to the left and numbers to the right; it may be narrower than
+    its title.
+    """
+    out.print(title, style="italic", highlight=False, soft_wrap=True)
+    grid = Table(show_edge=False, pad_edge=False)
     for i, column in enumerate(columns):
         grid.add_column(column, justify="right" if i else "left", no_wrap=True)
     for row in rows:
