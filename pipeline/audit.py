@@ -25,6 +25,7 @@ ALIKE = 0.1  # by which near duplicates may agree less in their labels than iden
 def audit(
     name: Annotated[str, typer.Argument(metavar="DATASET")],
     threshold: Annotated[float, typer.Option(help="Least correlation of near duplicates.")] = 0.9,
+    crops: Annotated[bool, typer.Option(help="Look for other crops, too: 12 times longer.")] = True,
 ) -> None:
     """Report copies, near duplicates, raters' agreement, balance and poor images of a dataset."""
     dataset(name)
@@ -34,7 +35,7 @@ def audit(
     array = paths.existing(paths.faces(name), f"align {name}")
     labels = pl.read_parquet(paths.existing(paths.labels(name), f"relabel {name}"))
     aligned, faces = pl.read_parquet(array.with_suffix(".parquet")), np.load(array, mmap_mode="r")
-    found, near = report(split, labels, aligned, faces, threshold)
+    found, near = report(split, labels, aligned, faces, threshold, crops)
     out = paths.audit(name)
     with replacing(out.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
@@ -77,7 +78,8 @@ def _told(found: dict[str, Any]) -> list[str]:
     beyond, left = near["beyond_identical"], near["left"]
     lines = [
         f"near duplicates (correlation {near['threshold']} or more): {near['pairs']:,} pairs of "
-        f"different pictures, {near['mirrored']:,} of them mirrored",
+        f"different pictures, {near['mirrored']:,} of them mirrored"
+        + (f", {near['cropped']:,} in another crop" if near["cropped"] is not None else ""),
         f"{beyond['images']:,} of {beyond['of']:,} test images stand in train or val as near "
         f"duplicates alone; {left['images']:,} of {left['of']:,} after the split",
         *_agreement(raters["identical"], "identical images"),

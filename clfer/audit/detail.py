@@ -13,23 +13,15 @@ BLUR = 2.0  # standard deviation in pixels of that: what is coarser is taken awa
 SHIFT = 1  # pixels of that by which another crop may lie beside
 
 
-def detail(face: UInt8[np.ndarray, "S S C"]) -> Float[np.ndarray, "side side"]:
-    """What is left of a face in grey when what is coarse is taken away."""
-    grey = face.mean(axis=2, dtype=np.float32)
-    small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+def detail(image: UInt8[np.ndarray, "side side"]) -> Float[np.ndarray, "n n"]:
+    """What is left of a grey face when what is coarse is taken away."""
+    small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray(small - cv2.GaussianBlur(small, (0, 0), BLUR), np.float32)
 
 
-def agreement(one: Float[np.ndarray, "side side"], other: Float[np.ndarray, "side side"]) -> float:
+def agreement(one: Float[np.ndarray, "n n"], other: Float[np.ndarray, "n n"]) -> float:
     """The correlation of two details, the highest of those with one moved by up to SHIFT pixels."""
-    inner = slice(SHIFT, SIDE - SHIFT)
-    steps = range(2 * SHIFT + 1)
-    size = SIDE - 2 * SHIFT
-    windows = [other[down : down + size, right : right + size] for down in steps for right in steps]
-    return max(_correlation(one[inner, inner], window) for window in windows)
-
-
-def _correlation(one: Float[np.ndarray, "n n"], other: Float[np.ndarray, "n n"]) -> float:
-    a, b = one - one.mean(), other - other.mean()
-    length = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return float((a * b).sum()) / length if length > 0 else 0.0
+    inner = one[SHIFT : SIDE - SHIFT, SHIFT : SIDE - SHIFT]
+    if inner.std() == 0 or other.std() == 0:
+        return 0.0
+    return float(cv2.matchTemplate(other, inner, cv2.TM_CCOEFF_NORMED).max())

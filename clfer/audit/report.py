@@ -19,24 +19,27 @@ def report(
     aligned: pl.DataFrame,
     faces: UInt8[np.ndarray, "N S S C"],
     threshold: float,
+    crops: bool,
 ) -> tuple[dict[str, Any], pl.DataFrame]:
     """The audit of a dataset, as plain numbers that JSON takes, and the pairs of near duplicates.
 
     split, labels, aligned, faces: what the stages `split`, `relabel` and `align` wrote
-    threshold: least correlation of near duplicates, see `near`
+    threshold: least correlation of near duplicates; crops: whether to look for other crops; see
+               `near`
 
     leakage:   see `clfer.audit.leakage`
     identical: images with an identical one, as `between`
-    near:      `threshold`, `pairs`, `mirrored` pairs among them; the images that have a near
-               duplicate, an identical one aside, as `between`; `beyond_identical`, the test images
-               with a near duplicate in train or val and no identical one there, of how many and by
-               class; `left`, the test images with a near duplicate among those that `split` leaves
-               in train or val; `same_label`, the share of pairs with equal label
+    near:      `threshold`; `pairs`, of them `mirrored` and `cropped` ones (null without `crops`);
+               the images that have a near duplicate, an identical one aside, as `between`;
+               `beyond_identical`, the test images with a near duplicate in train or val and no
+               identical one there, of how many and by class; `left`, the test images with a near
+               duplicate among those that `split` leaves in train or val; `same_label`, the share of
+               pairs with equal label
     raters:    see `agreement`: of identical images, and of near duplicates
     balance:   per split the largest class over the smallest, of the images used
     quality:   see `quality`
 
-    The pairs have `a` and `b` (rows of the split table), `correlation` and `mirrored`; of identical
+    The pairs have `a` and `b` (rows of the split table) and the rest of `near`; of identical
     images one stands for all.
     """
     images = split.filter(pl.col("unique").is_not_null())
@@ -44,7 +47,7 @@ def report(
     columns = aligned.select("row", "height", "width", "outcome")
     images = images.join(columns, on="row", maintain_order="left")
     distinct = images.filter(pl.col("group").is_first_distinct())
-    pairs = _pairs(distinct, faces, threshold)
+    pairs = _pairs(distinct, faces, threshold, crops)
     edges = _edges(pairs, images)
     found = {
         "leakage": leakage(split),
@@ -53,6 +56,7 @@ def report(
             "threshold": threshold,
             "pairs": len(pairs),
             "mirrored": int(pairs["mirrored"].sum()),
+            "cropped": int(pairs["cropped"].sum()) if crops else None,
             **between(images, edges),
             "beyond_identical": _beyond(images, edges),
             "left": _left(images, edges),
@@ -92,10 +96,10 @@ def between(images: pl.DataFrame, edges: pl.DataFrame) -> dict[str, Any]:
 
 
 def _pairs(
-    distinct: pl.DataFrame, faces: UInt8[np.ndarray, "N S S C"], threshold: float
+    distinct: pl.DataFrame, faces: UInt8[np.ndarray, "N S S C"], threshold: float, crops: bool
 ) -> pl.DataFrame:
     """Near duplicates among pictures that differ, as rows of the table."""
-    found = near(faces[distinct["face"].to_numpy()], threshold)
+    found = near(faces[distinct["face"].to_numpy()], threshold, crops)
     return found.with_columns(distinct["row"].gather(found[name]).alias(name) for name in "ab")
 
 

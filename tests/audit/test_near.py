@@ -1,5 +1,7 @@
 """Near duplicates: what is planted is found, what is not the same is not, nothing is missed."""
 
+import itertools
+
 import cv2
 import numpy as np
 import polars as pl
@@ -27,10 +29,9 @@ def crowd(count, seed=0):
     return np.stack([face(random) for _ in range(count)])[..., None]
 
 
-def found(faces, threshold=0.9):
-    return {
-        (a, b): m for a, b, m in near(faces, threshold).select("a", "b", "mirrored").iter_rows()
-    }
+def found(faces, threshold=0.9, crops=False):
+    pairs = near(faces, threshold, crops)
+    return {(a, b): m for a, b, m in pairs.select("a", "b", "mirrored").iter_rows()}
 
 
 def noisy(image):
@@ -76,12 +77,13 @@ def test_faces_without_contrast_are_in_no_pair():
     faces = crowd(10)
     flat = np.full((3, SIZE, SIZE, 1), 100, np.uint8)
     assert found(np.concatenate([faces, flat, faces[2:3]])) == {(2, 13): False}
-    assert near(flat, 0.9).is_empty()
-    assert near(flat[:0], 0.9).schema == {
+    assert near(flat, 0.9, True).is_empty()
+    assert near(flat[:0], 0.9, True).schema == {
         "a": pl.Int64,
         "b": pl.Int64,
         "correlation": pl.Float32,
         "mirrored": pl.Boolean,
+        "cropped": pl.Boolean,
     }
 
 
@@ -108,11 +110,10 @@ def test_no_pair_is_missed(seed, threshold):
         return rest / np.linalg.norm(rest)
 
     expected = set()
-    for a in range(len(faces)):
-        for b in range(a + 1, len(faces)):
-            for other in (small[b], small[b][:, ::-1]):
-                if signature(small[a]) @ signature(other) >= threshold:
-                    expected.add((a, b))
+    for a, b in itertools.permutations(range(len(faces)), 2):
+        for other in (small[b], small[b][:, ::-1]):
+            if signature(small[a]) @ signature(other) >= threshold:
+                expected.add((min(a, b), max(a, b)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "DETAIL", -1.0)
         patch.setattr(module, "BLOCK", 7)
@@ -120,13 +121,40 @@ def test_no_pair_is_missed(seed, threshold):
         assert set(found(faces, threshold)) == expected
 
 
+def cut(image, zoom, right, down):
+    """What a tighter crop of the same photograph shows: enlarged, and off its middle."""
+    side = round(SIZE / zoom)
+    left, top = ((SIZE - side) // 2 + step for step in (right, down))
+    part = np.ascontiguousarray(image[top : top + side, left : left + side, 0])
+    return cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)[..., None]
+
+
+@pytest.mark.parametrize(
+    "crop", [(1.1, 0, 0), (1.14, 2, -2), (1.2, -3, 3), (1.26, 0, 4), (1.0, 3, 0), (1.0, -2, 2)]
+)
+def test_another_crop_of_the_same_picture_is_found_among_the_crops_alone(crop):
+    """The moved ones are cut from a larger picture, as two crops of one photograph would be."""
+    zoom, right, down = crop
+    faces = crowd(40)
+    if zoom > 1:
+        other = cut(faces[9], *crop)
+    else:
+        large = np.pad(faces[9, ..., 0], 8, mode="reflect")
+        other = large[8 + down : 8 + down + SIZE, 8 + right : 8 + right + SIZE, None]
+    everything = np.concatenate([faces, other[None]])
+    pairs = near(everything, 0.9, crops=True)
+    assert pairs.select("a", "b").rows() == [(9, 40)]
+    assert pairs["cropped"].to_list() == [True]
+    assert found(everything) == {}
+
+
 def test_agreement_of_details_allows_a_step_and_ignores_brightness():
-    one, other = crowd(2)
+    one, other = crowd(2)[..., 0]
     moved = np.roll(one, (2, -2), axis=(0, 1))  # one pixel at the side of comparison
     dim = (one // 2 + 20).astype(np.uint8)
     assert agreement(detail(one), detail(one)) == pytest.approx(1)
     assert agreement(detail(one), detail(dim)) > 0.98
     assert agreement(detail(one), detail(moved)) > 0.9
     assert agreement(detail(one), detail(other)) < 0.5
-    flat = np.full((SIZE, SIZE, 1), 9, np.uint8)
+    flat = np.full((SIZE, SIZE), 9, np.uint8)
     assert agreement(detail(one), detail(flat)) == pytest.approx(0, abs=1e-3)

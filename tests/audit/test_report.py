@@ -79,7 +79,7 @@ def dataset():
 
 @pytest.fixture(scope="module")
 def audited(dataset):
-    return report(*dataset, threshold=0.9)
+    return report(*dataset, threshold=0.9, crops=True)
 
 
 def test_near_duplicates_of_different_pictures(audited):
