@@ -4,11 +4,11 @@ import io
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 
 LARGEST = 100_000_000  # pixels; more than any camera's, and a bound on what a file can declare
-GREY = {"1", "L", "LA", "I;16", "I;16B", "I", "F"}
+GREY = {"1", "L", "LA"}
 
 
 class UnreadableError(Exception):
@@ -34,7 +34,7 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
                 raise UnreadableError(f"declares more than {LARGEST:,} pixels")
             upright = ImageOps.exif_transpose(image)
             if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey
-                return _eight_bits(np.asarray(upright, dtype=np.float64))
+                return _eight_bits(np.asarray(upright, dtype=np.float64), image.mode)
             return np.asarray(upright.convert("L" if image.mode in GREY else "RGB"))
     except UnreadableError:
         raise
@@ -47,7 +47,7 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
         raise UnreadableError(reason) from error
 
 
-def _eight_bits(levels: np.ndarray) -> UInt8[np.ndarray, "H W"]:
-    """Grey levels of up to 16 bits, as 8."""
-    highest = levels.max(initial=0.0)
-    return np.clip(levels / 257 if highest > 255 else levels, 0, 255).astype(np.uint8)
+def _eight_bits(levels: Float[np.ndarray, "H W"], mode: str) -> UInt8[np.ndarray, "H W"]:
+    """Grey levels of 16 bits as 8; those of 32, which do not say, by the largest of them."""
+    sixteen = mode.startswith("I;16") or levels.max(initial=0.0) > 255
+    return np.clip(levels / 257 if sixteen else levels, 0, 255).astype(np.uint8)

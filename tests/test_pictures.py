@@ -39,6 +39,11 @@ def test_other_modes_become_one_of_the_two(mode):
         assert (found == GREY).all()
 
 
+def test_a_dark_picture_of_sixteen_bits_stays_dark():
+    dark = Image.fromarray(np.full((20, 30), 200, np.uint16))
+    assert (decode(encoded(dark)) == 0).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_undone(orientation):
     """What a camera held sideways stores comes back as it was seen."""

@@ -75,9 +75,10 @@ def pack(
                     pl.DataFrame(found, SCHEMA, orient="row").write_parquet(temporary)
             tables.append(pl.read_parquet(record))
     del faces
-    with replacing(path) as temporary:
+    table = pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
+    with replacing(path) as temporary:  # last: nothing can fail behind it
         shutil.move(store, temporary)
-    return pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
+    return table
 
 
 def _opened(store: Path, shape: tuple[int, ...]) -> np.memmap:

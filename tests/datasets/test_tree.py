@@ -260,6 +260,17 @@ def test_a_picture_that_cannot_be_had_says_why(there, tmp_path):
     assert np.array_equal(found[5], noise(3))
 
 
+def test_a_zip_whose_directory_would_lie_before_its_start_is_damaged(tmp_path):
+    """zipfile seeks there, and the system refuses."""
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("a.png", b"image")
+    content = bytearray((tmp_path / "bad.zip").read_bytes())
+    content[-10:-6] = (0x7FFFFFFF).to_bytes(4, "little")  # the size of the directory
+    (tmp_path / "bad.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r"bad\.zip: expected a complete zip, found a damaged"):
+        listing(tmp_path)
+
+
 def test_a_file_that_is_damaged_in_its_zip_is_indexed_and_set_aside(tmp_path):
     place = zipped(tmp_path / "there/z.zip", {"a.png": 1, "b.png": 2})
     content = bytearray(place.read_bytes())

@@ -1,7 +1,6 @@
 """The bytes of a file below a folder, or in a zip there."""
 
 import hashlib
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from clfer.datasets.tree.zips import DAMAGE, archive, inside
 from clfer.errors import InputError
 
 # What reading a file may raise: it is gone, not ours to read, or damaged in its zip.
-TROUBLE = (OSError, KeyError, zlib.error, RuntimeError, InputError, *DAMAGE)
+TROUBLE = (OSError, KeyError, RuntimeError, InputError, *DAMAGE)
 
 
 @contextmanager

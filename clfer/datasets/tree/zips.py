@@ -8,14 +8,15 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from clfer import archives
 from clfer.datasets.tree.names import is_junk, is_zip
 from clfer.errors import InputError
 
 LARGEST = 1 << 30  # bytes that a member may unpack to: a bound on bombs
 UTF8 = 0x800  # the flag of a member whose name is UTF-8
 
-# What zipfile raises over bytes that are no whole zip, or that it cannot unpack.
-DAMAGE = (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, EOFError, ValueError)
+# What zipfile raises over bytes that are no whole zip: ValueError, too, where offsets lie.
+DAMAGE = (*archives.DAMAGE, ValueError)
 
 
 class Archive(NamedTuple):
@@ -49,7 +50,7 @@ def inside(folder: Path, path: str) -> tuple[Path, str] | None:
 def _opened(path: Path, process: int, size: int, changed: int) -> Archive:
     try:
         file = zipfile.ZipFile(path)
-    except DAMAGE as error:
+    except (*DAMAGE, OSError) as error:  # not ours to read; or a seek to before its start
         raise InputError(
             f"{path}: expected a complete zip, found a damaged one or one part of several ({error})"
             "; fetch it again, or unpack it there and remove it"
