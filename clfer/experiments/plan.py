@@ -1,7 +1,7 @@
-"""What an experiment consists of: rows of a table, each a variant that is trained with every seed."""
+"""What an experiment consists of: rows of a table, each a variant trained with every seed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 DATASETS = {
@@ -17,7 +17,7 @@ class Row:
     """One line of a table.
 
     label:    its own columns, as many as `Plan.columns`
-    variant:  the row of params.yaml's `variants` that is trained for it
+    variant:  the row of params.yaml's `variants` that is trained for it; None: others published it
     settings: what that row holds
     paper:    what the paper reports, in percent by dataset
     against:  the variant that its accuracy is compared with, if any
@@ -25,7 +25,7 @@ class Row:
     """
 
     label: tuple[str, ...]
-    variant: str
+    variant: str | None
     settings: Mapping[str, Any]
     paper: Mapping[str, float] = field(default_factory=dict)
     against: str | None = None
@@ -52,30 +52,24 @@ class Plan:
     @property
     def variants(self) -> dict[str, Mapping[str, Any]]:
         """What is trained, each once, in the order of the rows."""
-        return {row.variant: row.settings for row in self.rows}
+        return {row.variant: row.settings for row in self.rows if row.variant}
 
     def only(self, names: Sequence[str]) -> "Plan":
-        """The rows of these variants; comparisons with others fall away."""
+        """The rows of these variants and published ones; comparisons with others fall away."""
         rows = [
-            Row(
-                row.label,
-                row.variant,
-                row.settings,
-                row.paper,
-                row.against if row.against in names else None,
-                row.scarce,
-            )
+            replace(row, against=row.against if row.against in names else None)
             for row in self.rows
-            if row.variant in names
+            if row.variant is None or row.variant in names
         ]
-        return Plan(
-            self.title, self.question, self.columns, rows, self.seeds, self.family, self.notes
-        )
+        return replace(self, rows=rows)
 
 
 def changed(settings: Mapping[str, Any], **modules: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a variant with some entries of its modules, or of its recipe, changed."""
-    return {**settings, **{name: {**settings.get(name, {}), **new} for name, new in modules.items()}}
+    return {
+        **settings,
+        **{name: {**settings.get(name, {}), **new} for name, new in modules.items()},
+    }
 
 
 def percents(entry: Mapping[str, Any]) -> dict[str, float]:

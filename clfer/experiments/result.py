@@ -14,7 +14,7 @@ from clfer.experiments.scarcity import REJECTION, rejected
 from clfer.scoring import family
 from clfer.scoring.comparison import holm
 from clfer.scoring.grid import Images, Run, Variant, gather, measure
-from clfer.scoring.spreads import spread
+from clfer.scoring.summary import spread
 
 DIFFERENCE = ("difference", "ci95", "p", "p_holm", "seeds")
 
@@ -28,11 +28,11 @@ def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]
     class_recall: mean recall of the scarce class, where there is one. Raises InputError where a
     row has no run.
     """
-    scarce = {row.variant: row.scarce for row in plan.rows if row.scarce}
+    scarce = {row.variant: row.scarce for row in plan.rows if row.scarce and row.variant}
     answered = [_rejecting(run, scarce.get(run.variant)) for run in runs]
     images, found = gather(answered)
     variants = {one.name: one for one in found}
-    missing = [row.variant for row in plan.rows if row.variant not in variants]
+    missing = [name for name in plan.variants if name not in variants]
     if missing:
         raise InputError(f"{plan.title}: no run of {missing[0]} is given; train it first")
     entries = [_entry(row, images, variants, alpha) for row in plan.rows]
@@ -44,8 +44,8 @@ def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]
 
 
 def shown(plan: Plan, dataset: str) -> tuple[str, ...]:
-    """The datasets whose numbers in the paper stand in the table: this one's, or where the paper
-    has none on it, all that it has.
+    """The datasets whose published numbers stand in the table: this one's, or where there are none
+    on it, all that there are.
     """
     known = [name for name in DATASETS if any(name in row.paper for row in plan.rows)]
     return (dataset,) if dataset in known else tuple(known)
@@ -62,17 +62,19 @@ def _rejecting(run: Run, category: str | None) -> Run:
 def _entry(
     row: Row, images: Images, variants: Mapping[str, Variant], alpha: float
 ) -> dict[str, Any]:
-    variant = variants[row.variant]
-    accuracy = spread(images, measure(images, variant.predicted, "accuracy"), "accuracy")
     entry: dict[str, Any] = {
         "label": list(row.label),
         "variant": row.variant,
-        "seeds_trained": variant.seeds,
         "paper": dict(row.paper),
-        "accuracy": accuracy,
+        "accuracy": None,
         "against": row.against,
         **dict.fromkeys(DIFFERENCE),
     }
+    if row.variant is None:
+        return entry
+    variant = variants[row.variant]
+    measured = measure(images, variant.predicted, "accuracy")
+    entry |= {"trained": variant.seeds, "accuracy": spread(images, measured, "accuracy")}
     if row.against:
         compared = family.over_seeds(images, variant, variants[row.against], "accuracy", alpha)
         entry |= {key: compared[key] for key in DIFFERENCE}

@@ -6,7 +6,7 @@ Every function takes the rows of params.yaml's `variants`, of which it uses thos
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clfer.experiments.plan import Plan, Row, changed, percents
+from clfer.experiments.plan import DATASETS, Plan, Row, changed, percents
 from clfer.scoring import published
 
 Variants = Mapping[str, Mapping[str, Any]]
@@ -127,21 +127,44 @@ def table6(variants: Variants) -> Plan:
 def table7(variants: Variants) -> Plan:
     """Ours beside what others have published."""
     known = published.tables()
+    here = ("–", "–", "–", "see below")
     return Plan(
         title="Table VII: beside published methods",
         question="Where do the numbers of this run stand among published ones?",
-        columns=("method",),
+        columns=("method", "year", "network", "pre-training", "epoch chosen on"),
         rows=[
-            Row(("baseline, here",), "baseline", variants["baseline"], percents(known["baseline"])),
             Row(
-                ("CL+MSR, here",),
+                ("baseline, here", *here),
+                "baseline",
+                variants["baseline"],
+                percents(known["baseline"]),
+            ),
+            Row(
+                ("CL+MSR, here", *here),
                 "ours",
                 variants["ours"],
                 percents(known["headline"]),
                 against="baseline",
             ),
+            *others(),
         ],
+        notes=(
+            "`test`: the published epoch is the best on the test images; `contested`: others could "
+            "not reproduce it; `unknown`: not stated. Numbers under different protocols, networks "
+            "and pre-training don't compare.",
+        ),
     )
+
+
+def others() -> list[Row]:
+    """What others have published, a row for each method, by its accuracies in percent."""
+    rows: dict[tuple[str, ...], dict[str, float]] = {}
+    for dataset in DATASETS:
+        for one in published.published(dataset):
+            facts = (one.year, one.network, one.pretrained, one.protocol)
+            label = (one.name, *("–" if fact is None else str(fact) for fact in facts))
+            rows.setdefault(label, {})[dataset] = 100 * one.accuracy
+    return [Row(label, None, {}, accuracies) for label, accuracies in rows.items()]
 
 
 def table8(variants: Variants) -> Plan:

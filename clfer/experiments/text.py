@@ -7,8 +7,10 @@ from typing import Any
 
 from clfer.experiments.plan import DATASETS, Plan
 from clfer.experiments.result import shown
-from clfer.scoring.markdown import line
-from clfer.scoring.verdict import probability, span
+from clfer.scoring.markdown import table as grid
+from clfer.scoring.marks import marked
+from clfer.scoring.report import difference, percent
+from clfer.scoring.verdict import probability
 
 NONE = "–"
 DESCRIPTIVE = (
@@ -56,24 +58,6 @@ def rows(plan: Plan, dataset: str, entries: Sequence[Mapping[str, Any]]) -> list
     return lines
 
 
-def percent(spread: Mapping[str, Any]) -> str:
-    """'84.31 ± 0.42 [83.40, 85.22]'; '84.31 [82.91, 85.71]*' with one seed."""
-    std = "" if spread["std"] is None else f" ± {100 * spread['std']:.2f}"
-    interval = ""
-    if spread["ci95"]:
-        low, high = spread["ci95"]
-        interval = f" [{100 * low:.2f}, {100 * high:.2f}]{'' if std else '*'}"
-    return f"{100 * spread['mean']:.2f}{std}{interval}"
-
-
-def difference(entry: Mapping[str, Any]) -> str:
-    """'+1.20 (+0.80 to +1.60)', and to what where that is not the baseline."""
-    if entry["difference"] is None:
-        return NONE
-    interval = f" ({span(*entry['ci95'])})" if entry["ci95"] else ""
-    return f"{100 * entry['difference']:+.2f}{interval}"
-
-
 def notes(plan: Plan, entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """What a reader has to know, the legend first."""
     compared = any(one["against"] for one in entries)
@@ -89,33 +73,39 @@ def document(
 ) -> dict[str, Any]:
     """The table as JSON: what is shown, and the numbers behind it under `cells`.
 
-    facts: evidence, differs (lines), command, and optionally further notes under `more`.
+    facts: evidence, selected_on, differs (lines), command, and optionally `figure`, `more` (notes)
+    and `beside` (further columns, a cell for each entry under each heading). A published method
+    without a number that is shown is left out.
     """
+    heads = [*columns(plan, dataset, entries), *facts.get("beside", {})]
+    cells = zip(rows(plan, dataset, entries), *facts.get("beside", {}).values(), strict=True)
+    lines = [[*row, *more] for row, *more in cells]
+    known = shown(plan, dataset)
+    told = [one["accuracy"] or any(name in one["paper"] for name in known) for one in entries]
     return {
         "name": name,
         "title": plan.title,
         "question": plan.question,
         "dataset": dataset,
         "evidence": facts["evidence"],
-        "columns": columns(plan, dataset, entries),
-        "rows": rows(plan, dataset, entries),
+        "selected_on": facts["selected_on"],
+        "columns": heads,
+        "rows": [row for row, tell in zip(lines, told, strict=True) if tell],
         "notes": [*notes(plan, entries), *facts.get("more", ())],
         "differs": list(facts["differs"]),
         "command": facts["command"],
         "figure": facts.get("figure"),
-        "cells": list(entries),
+        "cells": [one for one, tell in zip(entries, told, strict=True) if tell],
     }
 
 
 def markdown(table: Mapping[str, Any]) -> str:
     """A page of Markdown from what `document` returns, ending with a newline."""
-    drawn = "" if table["evidence"] else " (drawn faces: not evidence for the method)"
-    body = [line(table["columns"]), line(["---"] * len(table["columns"]))]
-    body += [line(row) for row in table["rows"]]
+    name = f"{table['title']}, on {DATASETS.get(table['dataset'], table['dataset'])}"
     parts = [
-        f"# {table['title']}, on {DATASETS.get(table['dataset'], table['dataset'])}{drawn}",
+        f"# {marked(name, table['evidence'], table['selected_on'])}",
         table["question"],
-        "\n".join(body),
+        grid(table["columns"], table["rows"]),
         "\n".join(["What differs from the paper:", "", *(f"- {one}" for one in table["differs"])]),
         "\n\n".join(table["notes"]),
         f"Made by `{table['command']}`.",
