@@ -12,7 +12,13 @@ from variants import BASELINE, CLBS_SETTINGS, CLFM_SETTINGS, OURS
 from clfer.errors import InputError
 from clfer.model.variant import Variant
 from clfer.training.examples import Examples
-from clfer.training.supervision import class_weights, cross_entropy, supervised, withhold
+from clfer.training.supervision import (
+    class_weights,
+    cross_entropy,
+    supervised,
+    thinned,
+    withhold,
+)
 
 CLASSES = 4
 ONLY_CLASS_CENTERS = Variant(clbs=CLBS_SETTINGS.model_copy(update={"centers": "class"}))
@@ -219,3 +225,20 @@ def test_the_weight_of_a_class_without_an_image_is_finite():
     there = whole.label != 2
     weights = class_weights(Examples(whole.face[there], whole.label[there], whole.target[there]))
     assert weights.isfinite().all()
+
+
+def test_of_a_scarce_class_a_share_stays_and_the_others_stay_whole():
+    label = torch.arange(200) % CLASSES
+    target = torch.nn.functional.one_hot(label, CLASSES).float()
+    examples = Examples(torch.arange(200) + 7, label, target)
+    kept = {share: thinned(examples, 2, share, 0) for share in (0.0, 0.1, 0.3, 1.0)}
+    for share, left in kept.items():
+        assert [int((left.label == c).sum()) for c in range(CLASSES)] == [
+            50 if c != 2 else round(50 * share) for c in range(CLASSES)
+        ]
+        assert torch.equal(left.target.argmax(1), left.label)
+        assert torch.equal((left.face - 7) % CLASSES, left.label)
+        assert torch.equal(left.face, left.face.sort().values)
+    faces = [set(left.face.tolist()) for left in kept.values()]
+    assert all(fewer < more for fewer, more in pairwise(faces))
+    assert set(thinned(examples, 2, 0.3, 1).face.tolist()) != faces[2]

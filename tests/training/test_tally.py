@@ -59,3 +59,35 @@ def test_a_loss_is_the_mean_over_the_steps():
         tally.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
     means = tally.means()
     assert (means["a"], means["b"], means["loss"]) == (2.5, -0.25, 2.25)
+
+
+def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients():
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(3, 5, 4, 4, generator=random)
+    weight = torch.randn(5, 6, generator=random)
+    groups = torch.tensor([[0, 0, 1, 3, 3], [1, 1, 1, 1, 0], [3, 3, 3, 3, 3]])
+
+    def loss_of(features):
+        return ((features.mean((-2, -1)) @ weight).tanh() ** 2).sum(1)
+
+    tally = Tally(2, torch.device("cpu"))
+    norms = {group: [] for group in range(4)}
+    for step, shown in enumerate((images, 2 * images)):
+        features = (shown * 1.0).requires_grad_()
+        inner = features * 1.0
+        deeper = inner * 1.0
+        tally.watch([inner, deeper], [groups])
+        loss = loss_of(deeper).mean()
+        loss.backward()
+        tally.add(step, {"a": loss}, torch.zeros(3, 2), torch.tensor([0, 0, 1]))
+        for image, group in zip(shown, groups.tolist(), strict=True):
+            one = (image[None] * 1.0).requires_grad_()
+            (gradient,) = torch.autograd.grad(loss_of(one).sum(), one)
+            for channel, k in enumerate(group):
+                norms[k].append(float(gradient[0, channel].norm()))
+    means = tally.means()
+    for k, values in norms.items():
+        expected = sum(values) / len(values) if values else 0
+        assert means[f"gradient_1_group_{k + 1}"] == pytest.approx(expected, rel=1e-5)
+    assert not norms[2]
+    assert "gradient_2_group_1" not in means
