@@ -11,7 +11,7 @@ import polars as pl
 from clfer.figures import accuracy, history, reliability
 from clfer.files import replacing
 from clfer.scoring.grid import Run
-from clfer.scoring.marks import marked
+from clfer.scoring.marks import TEST, marked
 from clfer.scoring.predictions import confidence
 from clfer.scoring.report import markdown
 from clfer.scoring.selection import peeked
@@ -59,7 +59,9 @@ def _headline(summary: dict[str, Any]) -> dict[str, Any]:
     """The few numbers that `dvc metrics` and `dvc exp show` have room for."""
     return {
         name: {
-            "accuracy": {v: found["accuracy"]["mean"] for v, found in dataset["variants"].items()},
+            "optimistic_accuracy" if dataset["selected_on"] == TEST else "accuracy": {
+                v: found["accuracy"]["mean"] for v, found in dataset["variants"].items()
+            },
             "p_holm": {c["a"]: c["p_holm"] for c in dataset["comparisons"] if c["primary"]},
         }
         for name, dataset in summary["datasets"].items()

@@ -27,8 +27,9 @@ LEGEND = (
 )
 FLATTERING = (
     "Optimistic: the epoch of every model was chosen on the very images that it is scored on here, "
-    "as the field does. Every number of the section, differences and p-values included, is better "
-    "than new images would give; compare it with none that was chosen on validation images."
+    "as the field does. Every accuracy of this section is higher than new images would give, and "
+    "differences, intervals and p-values rest on such accuracies. Compare none of them with "
+    "numbers whose epoch was chosen on validation images."
 )
 
 
