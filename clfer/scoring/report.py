@@ -114,8 +114,8 @@ def flattery(variants: Mapping[str, Any]) -> str:
         return ""
     return (
         "What that choice alone is worth, on the same runs and test images: the epoch that is best "
-        "on the test images scores higher than the epoch that validation images would have chosen, "
-        f"by {', '.join(gaps)}. The lower number is the honest one."
+        "on the test images is ahead of the epoch that validation images would have chosen by "
+        f"{', '.join(gaps)}. The lower number is the honest one."
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from clfer.errors import InputError
 from pipeline.params import everything
 from pipeline.significance import significance
 
@@ -43,8 +44,8 @@ def cell(folder: Path, variant: str, seed: int, wrong: int, selected_on: str) ->
     pl.DataFrame(history).write_csv(runs / "history.csv")
 
 
-def summarised(folder: Path, selected_on: str) -> dict:
-    """The summary of a small grid."""
+def grid(folder: Path, selected_on: str) -> None:
+    """Two variants with two seeds."""
     for seed in range(2):
         cell(folder, "baseline", seed, 12 + seed, selected_on)
         cell(folder, "ours", seed, 6, selected_on)
@@ -52,9 +53,15 @@ def summarised(folder: Path, selected_on: str) -> dict:
         "run: {datasets: [toy], variants: [baseline, ours], seeds: [0, 1]}\n"
         "significance: {alpha: 0.05, baseline: baseline}\n"
     )
+
+
+def summarised(folder: Path) -> dict:
+    """What the stage makes of it."""
     everything.cache_clear()
-    significance()
-    everything.cache_clear()
+    try:
+        significance()
+    finally:
+        everything.cache_clear()
     return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
 
 
@@ -66,7 +73,8 @@ def test_what_was_chosen_on_the_test_images_is_said(
     selected_on: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    toy = summarised(tmp_path, selected_on)
+    grid(tmp_path, selected_on)
+    toy = summarised(tmp_path)
     printed = capsys.readouterr().out
     flattered = selected_on == "test"
     assert toy["selected_on"] == selected_on
@@ -85,3 +93,15 @@ def test_what_was_chosen_on_the_test_images_is_said(
     assert optimistic["honest"]["mean"] == pytest.approx(0.5)
     assert optimistic["gap"] == pytest.approx(0.4)
     assert "ours 40.00 points (90.00 instead of 50.00 %)" in text
+
+
+def test_runs_that_were_tested_in_different_ways_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid(tmp_path, "val")
+    other = tmp_path / "results/toy/ours/1/scores.json"
+    other.write_text(other.read_text().replace('"val"', '"test"'))
+    with pytest.raises(InputError, match=r"results/toy/ours/1: tested as .*test.*again"):
+        summarised(tmp_path)
+    assert not (tmp_path / "metrics").exists()
