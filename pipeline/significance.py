@@ -1,17 +1,18 @@
 """Stage significance: does a variant beat the baseline, over the seeds of the grid?"""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from clfer.errors import InputError
 from clfer.figures import accuracy, history, reliability
 from clfer.files import replacing
 from clfer.scoring.grid import Run
-from clfer.scoring.marks import marked
+from clfer.scoring.marks import TEST, marked
 from clfer.scoring.predictions import confidence
 from clfer.scoring.report import markdown
 from clfer.scoring.selection import peeked
@@ -20,6 +21,8 @@ from pipeline import paths
 from pipeline.console import page, say
 from pipeline.params import Run as Grid
 from pipeline.params import settings
+
+Cell = tuple[str, str, int]
 
 
 def significance() -> None:
@@ -40,7 +43,7 @@ def significance() -> None:
     summary = summarise(
         runs,
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
-        protocol={cell[0]: found[cell]["protocol"] for cell in cells},
+        protocol={name: _protocol(name, found) for name in grid.datasets},
         settings=chosen,
     )
     text = markdown(summary)
@@ -55,11 +58,26 @@ def significance() -> None:
     say([f"the table: {paths.TABLE}", f"plots: {paths.PLOTS}"], f"significance: {paths.SUMMARY}")
 
 
+def _protocol(name: str, found: Mapping[Cell, dict[str, Any]]) -> Any:
+    """How the runs of a dataset were tested; InputError where not all in the same way."""
+    cells = [cell for cell in found if cell[0] == name]
+    protocol = found[cells[0]]["protocol"]
+    for cell in cells:
+        if found[cell]["protocol"] != protocol:
+            raise InputError(
+                f"{paths.results(*cell)}: tested as {found[cell]['protocol']}, but "
+                f"{paths.results(*cells[0])} as {protocol}; train and evaluate both again"
+            )
+    return protocol
+
+
 def _headline(summary: dict[str, Any]) -> dict[str, Any]:
     """The few numbers that `dvc metrics` and `dvc exp show` have room for."""
     return {
         name: {
-            "accuracy": {v: found["accuracy"]["mean"] for v, found in dataset["variants"].items()},
+            "optimistic_accuracy" if dataset["selected_on"] == TEST else "accuracy": {
+                v: found["accuracy"]["mean"] for v, found in dataset["variants"].items()
+            },
             "p_holm": {c["a"]: c["p_holm"] for c in dataset["comparisons"] if c["primary"]},
         }
         for name, dataset in summary["datasets"].items()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,6 +14,8 @@ from clfer.scoring.marks import marked
 ROW = 0.36
 FRAME = 1.1
 FOOT = 0.3
+# Letters of a title on one line.
+LETTERS = 78
 # Dots stand this far below the line of their variant, so that neither hides the other.
 DROP = 0.24
 
@@ -32,7 +35,7 @@ def draw(summary: Mapping[str, Any], path: Path) -> None:
         )
         for (left, right), (name, dataset) in zip(panels, datasets.items(), strict=True):
             title = marked(name, dataset["evidence"], dataset["selected_on"])
-            left.set_title(title, fontweight="bold")
+            left.set_title(fill(title, LETTERS), fontweight="bold")
             looks = strokes(list(dataset["variants"]), summary["baseline"])
             colour = {variant: look.colour for variant, look in looks.items()}
             accuracies(left, dataset["variants"], colour)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
+from textwrap import fill
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -18,6 +20,10 @@ CONFIDENCE = 0.95
 PANEL, FRAME = (2.9, 3.3), 0.9
 # The histogram takes this share of a panel's height, below the diagram.
 SHARE = (4, 1)
+
+# Letters of the title that fit an inch, and how they look.
+LETTERS = 12
+HEADING: dict[str, Any] = {"fontweight": "bold", "fontsize": 10}
 
 Confidence = Float[np.ndarray, " N"]
 Right = Bool[np.ndarray, " N"]
@@ -38,14 +44,14 @@ def draw(
     rows = ceil(len(variants) / columns)
     size = max(columns, 2) * PANEL[0], rows * PANEL[1] + FRAME
     with page(path, *size) as figure:
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+        figure.suptitle(fill(title, int(size[0] * LETTERS)), x=0.01, ha="left", **HEADING)
         grid = figure.add_gridspec(2 * rows, columns, height_ratios=SHARE * rows)
         for place, (name, seeds) in enumerate(variants.items()):
             row, column = divmod(place, columns)
             diagram = figure.add_subplot(grid[2 * row, column])
             histogram = figure.add_subplot(grid[2 * row + 1, column], sharex=diagram)
             errors = [expected_calibration_error(*seed) for seed in seeds]
-            diagram.set_title(f"{name}: ECE {100 * np.mean(errors):.1f}")
+            diagram.set_title(f"{name}: ECE {100 * np.mean(errors):.1f} points")
             confidence, right = (np.concatenate(parts) for parts in zip(*seeds, strict=True))
             panel(diagram, histogram, confidence, right, len(seeds))
             histogram.set_xlabel("confidence (%)")
@@ -60,11 +66,14 @@ def panel(diagram: Axes, histogram: Axes, confidence: Confidence, right: Right, 
     """One variant's diagram, and below it where its predictions are."""
     bins = reliability(confidence, right, BINS)
     diagram.plot([0, 100], [0, 100], color=GREY, linestyle="dashed", linewidth=1)
-    for images, sure, accuracy in zip(*bins, strict=True):
-        if images:
-            low, high = wilson(accuracy * images / seeds, images / seeds, CONFIDENCE)
-            diagram.vlines(100 * sure, 100 * low, 100 * high, color=COLOURS[0], linewidth=1.2)
-            diagram.scatter(100 * sure, 100 * accuracy, s=16, color=COLOURS[0], zorder=3)
+    seen = bins.images > 0
+    images, sure, accuracy = (column[seen] for column in bins)
+    counts = zip(accuracy * images / seeds, images / seeds, strict=True)
+    ends = [wilson(float(hits), float(total), CONFIDENCE) for hits, total in counts]
+    low, high = 100 * np.array(ends).T
+    diagram.vlines(100 * sure, low, high, color=COLOURS[0], linewidth=1.2)
+    dots = {"s": 16, "color": COLOURS[0], "zorder": 3, "clip_on": False}
+    diagram.scatter(100 * sure, 100 * accuracy, **dots)  # type: ignore[arg-type]
     diagram.set_xlim(0, 100)
     diagram.set_ylim(0, 100)
     diagram.tick_params(labelbottom=False)

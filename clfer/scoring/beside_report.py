@@ -11,8 +11,9 @@ from clfer.scoring.verdict import span
 HEAD = ("variant", "published", "accuracy (%)", "epoch chosen on", "difference (points)")
 LEGEND = (
     "Difference: ours minus the published number, with a 95 % interval for other seeds and other "
-    "test images (without seeds where ours is one). Descriptive: no p-value, no claim. What is not "
-    "alike stands with each entry of summary.json."
+    "test images (of images alone where ours has one seed; of seeds alone where Welch's test is "
+    "named). Descriptive otherwise: no p-value, no claim. What is not alike in the protocols "
+    "stands with each entry of summary.json."
 )
 
 

@@ -56,6 +56,8 @@ def rule_verdict(entry: Mapping[str, Any]) -> str:
     owner, mean, std = OWNERS[entry["whose"]], 100 * entry["mean"], 100 * entry["std"]
     holds = "is below" if entry["holds"] else "is not below"
     outcome = "the rule holds" if entry["holds"] else "the rule does not hold"
+    if entry["whose"] == "paper" and not entry["holds"]:
+        outcome += ", although the paper's text claims it"
     return (
         f"The paper's rule on {owner} numbers: {entry['competitor']}'s "
         f"{percent(entry['accuracy'])} {holds} the mean minus three standard deviations over "

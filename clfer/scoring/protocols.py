@@ -24,7 +24,7 @@ def differs(
         *([f"it knows {classes(dataset)} classes, ours {kinds}"] * (classes(dataset) != kinds)),
     ]
     if settings.get("duplicates") == "drop":
-        found.append("ours never trains on a copy of a test image, it may have")
+        found.append("ours leaves copies of test images out of training, it is not known to")
     if one.note:
         found.append(f"disputed: {one.note}" if one.protocol == CONTESTED else one.note)
     return found

@@ -15,7 +15,7 @@ from clfer.scoring.marks import TEST
 
 # How the epoch of a published model was chosen, beside `marks.VAL` and `marks.TEST`.
 CONTESTED, UNKNOWN = "contested", "unknown"
-PAPER = "CL+MSR (the paper)"
+PAPER = "the paper's CL+MSR"
 OURS = "ours"
 # Rows of the paper's Table IV by the parts that they have: MSR, CLFM, CLBS.
 TABLE4 = {
@@ -107,7 +107,7 @@ def of_paper(dataset: str, variant: str) -> Published | None:
     percent = row_of_paper(dataset, variant)
     if percent is None:
         return None
-    name = PAPER if variant == OURS else f"{variant} (the paper)"
+    name = PAPER if variant == OURS else f"the paper's {variant}"
     images = everything()["test_images_of_paper"][dataset]
     return Published(name, fraction(percent), 2024, "ResNet-18", "ImageNet", TEST, images, None)
 

@@ -27,8 +27,9 @@ LEGEND = (
 )
 FLATTERING = (
     "Optimistic: the epoch of every model was chosen on the very images that it is scored on here, "
-    "as the field does. Every number of the section, differences and p-values included, is better "
-    "than new images would give; compare it with none that was chosen on validation images."
+    "as the field does. Every accuracy of this section is higher than new images would give, and "
+    "differences, intervals and p-values rest on such accuracies. Compare none of them with "
+    "numbers whose epoch was chosen on validation images."
 )
 
 
@@ -113,8 +114,8 @@ def flattery(variants: Mapping[str, Any]) -> str:
         return ""
     return (
         "What that choice alone is worth, on the same runs and test images: the epoch that is best "
-        "on the test images scores higher than the epoch that validation images would have chosen, "
-        f"by {', '.join(gaps)}. The lower number is the honest one."
+        "on the test images is ahead of the epoch that validation images would have chosen by "
+        f"{', '.join(gaps)}. The lower number is the honest one."
     )
 
 

@@ -68,8 +68,8 @@ def claim(entry: Mapping[str, Any]) -> str:
     )
     return (
         f"{entry['a']} is {better} than {entry['b']}, by {abs(100 * entry['difference']):.2f} "
-        f"points of {NAMES[entry['metric']]} {seeds(entry['seeds'])}{within(entry)}, "
-        f"{probability(entry['p_holm'])} after Holm's correction.{caution}"
+        f"points of {NAMES[entry['metric']]} {seeds(entry['seeds'])}, more than other seeds would "
+        f"explain{within(entry)}.{caution}"
     )
 
 
@@ -82,9 +82,9 @@ def open_question(entry: Mapping[str, Any], alpha: float) -> str:
     count, least = len(entry["seeds"]), 100 * entry["smallest_detectable"]
     return (
         f"No difference between {pair(entry)} can be claimed: {found(entry)}{by_chance}"
-        f"{within(entry)}; {probability(entry['p_holm'])} after Holm's correction.{alone} That "
-        f"does not show that both are equally good: with {count} seeds and this spread, only a "
-        f"difference of {least:.2f} points or more would be found reliably (four times in five)."
+        f"{within(entry)}.{alone} That does not show that both are equally good: with {count} "
+        f"seeds and this spread, only a difference of {least:.2f} points or more would be found "
+        f"reliably (four times in five)."
     )
 
 
@@ -129,8 +129,12 @@ def seeds(numbers: Sequence[int]) -> str:
 
 
 def within(entry: Mapping[str, Any]) -> str:
-    """The interval over seeds in brackets, with a leading blank."""
-    return f" (95 % interval {span(*entry['ci95'])})" if entry["ci95"] else ""
+    """The interval over seeds, and p where it was corrected, in brackets with a leading blank."""
+    if not entry["ci95"]:
+        return ""
+    holm = entry["p_holm"]
+    tested = "" if holm is None else f"; {probability(holm)} after Holm's correction"
+    return f" (95 % interval {span(*entry['ci95'])}{tested})"
 
 
 def span(low: float, high: float) -> str:

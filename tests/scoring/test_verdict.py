@@ -27,8 +27,9 @@ def said(evidence: bool = True, selected_on: str = "val", **changes: object) -> 
 
 def test_a_claim() -> None:
     assert said() == (
-        "ours is better than baseline, by 1.20 points of accuracy on average over 3 seeds "
-        "(95 % interval +0.80 to +1.60), p = 0.008 after Holm's correction."
+        "ours is better than baseline, by 1.20 points of accuracy on average over 3 seeds, more "
+        "than other seeds would explain (95 % interval +0.80 to +1.60; p = 0.008 after Holm's "
+        "correction)."
     )
     assert said(difference=-0.012, ci95=[-0.016, -0.008]).startswith("ours is worse than baseline")
 

@@ -1,0 +1,73 @@
+"""Two choices of an epoch, and what the dishonest one is worth."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clfer.scoring.marks import marked
+from clfer.scoring.selection import Peeked, optimistic, peeked, selected_on
+
+SHARE = st.integers(0, 4).map(lambda part: part / 4)
+
+
+def test_both_choices_by_hand() -> None:
+    history = pl.DataFrame(
+        {
+            "epoch": [1, 2, 3, 4],
+            "val_accuracy": [0.5, 0.7, 0.7, 0.6],
+            "test_accuracy": [0.4, 0.6, 0.65, 0.65],
+        }
+    )
+    # The first of equals on either side.
+    assert peeked(history) == Peeked(2, 0.6, 3, 0.65)
+    assert peeked(history.drop("test_accuracy")) is None
+
+
+@given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=8))
+def test_peeking_never_loses(epochs: list[tuple[float, float]]) -> None:
+    val, test = zip(*epochs, strict=True)
+    history = pl.DataFrame(
+        {"epoch": range(1, len(val) + 1), "val_accuracy": val, "test_accuracy": test}
+    )
+    found = peeked(history)
+    assert found.test_accuracy == max(test) >= found.val_accuracy
+    assert val[found.val_epoch - 1] == max(val)
+    assert test[found.test_epoch - 1] == max(test)
+    assert test[found.val_epoch - 1] == found.val_accuracy
+    assert max(val[: found.val_epoch - 1], default=-1) < max(val)
+    assert optimistic({0: found})["gap"] == pytest.approx(found.test_accuracy - found.val_accuracy)
+
+
+def test_the_gap_of_models_that_only_guess() -> None:
+    """The best of E guesses on N images is a maximum of E: 1.03 standard errors at four."""
+    rng = np.random.default_rng(0)
+    epochs, images = 4, 400
+    runs = {}
+    for seed in range(400):
+        test = rng.binomial(images, 0.5, epochs) / images
+        history = pl.DataFrame(
+            {"epoch": range(1, 5), "val_accuracy": rng.uniform(size=4), "test_accuracy": test}
+        )
+        runs[seed] = peeked(history)
+    found = optimistic(runs)
+    # The mean of the largest of four standard normal numbers is 1.02938.
+    standard_error = 0.5 / np.sqrt(images)
+    assert found["gap"] == pytest.approx(1.02938 * standard_error, rel=0.15)
+    assert found["honest"]["mean"] == pytest.approx(0.5, abs=3 * standard_error / 20)
+
+
+def test_on_which_images_the_epochs_were_chosen() -> None:
+    assert selected_on({"selected_on": "test"}, False) == "test"
+    assert selected_on({"selected_on": "val"}, False) == "val"
+    assert selected_on("in words", False) == "val"
+    assert selected_on("in words", True) == "test"
+
+
+def test_marks() -> None:
+    assert marked("sfew", True, "val") == "sfew"
+    assert marked("sfew", True, "test").endswith(
+        "(optimistic: checkpoint chosen on the test images)"
+    )
+    assert "evidence for the method; optimistic" in marked("demo", False, "test")

@@ -1,0 +1,107 @@
+"""Stage significance on results written by hand: what was chosen on the test images is said."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from clfer.errors import InputError
+from pipeline.params import everything
+from pipeline.significance import significance
+
+CLASSES = ["neutral", "happiness", "anger"]
+LABEL = np.arange(60) % 3
+
+
+def cell(folder: Path, variant: str, seed: int, wrong: int, selected_on: str) -> None:
+    """The files that `evaluate` and `train` leave of one run with `wrong` errors."""
+    predicted = np.where(np.arange(60) < wrong, (LABEL + 1) % 3, LABEL)
+    kind, row = pl.Enum(CLASSES), pl.Array(pl.Float32, 3)
+    names = np.array(CLASSES)
+    results, runs = (folder / top / "toy" / variant / str(seed) for top in ("results", "runs"))
+    for path in (results, runs):
+        path.mkdir(parents=True)
+    pl.DataFrame(
+        {
+            "row": np.arange(60),
+            "group": np.arange(60),
+            "unique": np.ones(60, dtype=bool),
+            "label": pl.Series(names[LABEL], dtype=kind),
+            "predicted": pl.Series(names[predicted], dtype=kind),
+            "probability": pl.Series(0.1 + 0.7 * np.eye(3)[predicted], dtype=row),
+            "target": pl.Series(np.eye(3)[LABEL], dtype=row),
+        }
+    ).write_parquet(results / "predictions.parquet")
+    protocol = {"labels": "by hand", "duplicates": "drop", "selected_on": selected_on}
+    scores = {"evidence": True, "protocol": protocol}
+    (results / "scores.json").write_text(json.dumps(scores))
+    history = {"epoch": [1, 2], "val_accuracy": [0.6, 0.5]}
+    history |= {f"gradient_{block}": [0.1, 0.2] for block in range(1, 5)}
+    if selected_on == "test":
+        history["test_accuracy"] = [0.5, 1 - wrong / 60]
+    pl.DataFrame(history).write_csv(runs / "history.csv")
+
+
+def grid(folder: Path, selected_on: str) -> None:
+    """Two variants with two seeds."""
+    for seed in range(2):
+        cell(folder, "baseline", seed, 12 + seed, selected_on)
+        cell(folder, "ours", seed, 6, selected_on)
+    (folder / "params.yaml").write_text(
+        "run: {datasets: [toy], variants: [baseline, ours], seeds: [0, 1]}\n"
+        "significance: {alpha: 0.05, baseline: baseline}\n"
+    )
+
+
+def summarised(folder: Path) -> dict:
+    """What the stage makes of it."""
+    everything.cache_clear()
+    try:
+        significance()
+    finally:
+        everything.cache_clear()
+    return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
+
+
+@pytest.mark.parametrize("selected_on", ["val", "test"])
+def test_what_was_chosen_on_the_test_images_is_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    selected_on: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid(tmp_path, selected_on)
+    toy = summarised(tmp_path)
+    printed = capsys.readouterr().out
+    flattered = selected_on == "test"
+    assert toy["selected_on"] == selected_on
+    text = (tmp_path / "metrics/summary.md").read_text()
+    assert ("ptimistic" in text) is ("ptimistic" in printed) is flattered
+    headline = json.loads((tmp_path / "metrics/accuracy.json").read_text())["toy"]
+    assert ("optimistic_accuracy" in headline, "accuracy" in headline) == (flattered, not flattered)
+    for name in ("accuracy.png", "history-toy.png", "reliability-toy.png"):
+        assert (tmp_path / "plots" / name).stat().st_size
+    optimistic = toy["variants"]["ours"]["optimistic"]
+    if not flattered:
+        assert optimistic is None
+        return
+    assert (optimistic["val_epochs"], optimistic["test_epochs"]) == ([1, 1], [2, 2])
+    assert optimistic["accuracy"]["mean"] == pytest.approx(0.9)
+    assert optimistic["honest"]["mean"] == pytest.approx(0.5)
+    assert optimistic["gap"] == pytest.approx(0.4)
+    assert "ours 40.00 points (90.00 instead of 50.00 %)" in text
+
+
+def test_runs_that_were_tested_in_different_ways_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid(tmp_path, "val")
+    other = tmp_path / "results/toy/ours/1/scores.json"
+    other.write_text(other.read_text().replace('"val"', '"test"'))
+    with pytest.raises(InputError, match=r"results/toy/ours/1: tested as .*test.*again"):
+        summarised(tmp_path)
+    assert not (tmp_path / "metrics").exists()
