@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from clfer.files import replacing
 
 DPI = 150
+WIDTH = 7.2  # inches: both columns of a printed page
 FORMATS = (".png", ".svg")
 # What matplotlib would write of itself and of the hour.
 SILENT = {
@@ -61,6 +62,11 @@ def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
     for one in written:
         draw(one)
     return written
+
+
+def heading(figure: Figure, title: str) -> None:
+    """What the whole figure is about, above its panels."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
 
 
 class Stroke(NamedTuple):
