@@ -12,6 +12,7 @@ METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")
+HISTORY = "history.csv"  # of a run; written before its model
 
 
 def existing(path: Path, stage: str) -> Path:
@@ -62,6 +63,17 @@ def results(dataset: str, variant: str, seed: int) -> Path:
 def transfer(on: str, dataset: str, variant: str, seed: int) -> Path:
     """Scores on another dataset than the model's own; no stage reads them."""
     return Path("transfer") / on / dataset / variant / str(seed)
+
+
+def figure(dataset: str, name: str) -> Path:
+    """A picture for print; beside it the same as .svg, and as .json its caption. No stage reads it.
+    """
+    return Path("figures") / dataset / f"{name}.png"
+
+
+def table(dataset: str, name: str) -> Path:
+    """The numbers of one of the paper's tables or figures as an experiment found them."""
+    return Path("tables") / dataset / f"{name}.json"
 
 
 def scratch(fingerprint: str) -> Path:

@@ -1,9 +1,11 @@
 """Features of many faces in the plane (Fig. 9)."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.manifold import TSNE
+from sklearn.neighbors import NearestNeighbors
 
+NEIGHBOURS = 10  # of a face, that are looked at for its label
 PERPLEXITY = 30.0  # neighbours that a point minds, as van der Maaten and Hinton (2008) and sklearn
 
 
@@ -17,6 +19,16 @@ def tsne(points: Float[np.ndarray, "N D"], seed: int) -> Float[np.ndarray, "N 2"
     method = TSNE(init="pca", perplexity=perplexity, random_state=seed)
     plane: Float[np.ndarray, "N 2"] = method.fit_transform(points.astype(np.float32))
     return plane
+
+
+def alike(points: Float[np.ndarray, "N D"], label: Int[np.ndarray, " N"]) -> float:
+    """Mean share of a point's nearest NEIGHBOURS others that have its label, by Euclidean distance;
+    of all others where there are fewer.
+    """
+    count = min(NEIGHBOURS, len(points) - 1)
+    search = NearestNeighbors(n_neighbors=count).fit(points)
+    near = search.kneighbors(return_distance=False)  # of the points themselves, without themselves
+    return float((label[near] == label[:, None]).mean())
 
 
 def moments(epochs: list[int], count: int) -> list[int]:
