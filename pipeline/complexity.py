@@ -10,8 +10,8 @@ import typer
 from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
 from clfer.complexity import complexity as costs
 from clfer.errors import InputError
-from clfer.model.variant import Variant
 from clfer.training.recipe import Recipe
+from pipeline import cell
 from pipeline.console import say, table
 from pipeline.params import block, settings
 
@@ -31,7 +31,7 @@ def complexity(
     for option, value, least in (("--size", size, 1), ("--classes", classes, 2)):
         if value < least:
             raise InputError(f"{option}: expected at least {least}; found {value}")
-    variants = {name: settings(Variant, "variants", name) for name in block("variants")}
+    variants = {name: cell.variant(name) for name in block("variants")}
     found = costs(variants, recipe.backbone, recipe.stem, size, classes)
     if as_json:
         setting = {

@@ -56,15 +56,23 @@ def block(*keys: str) -> Any:
     return found
 
 
-def settings(model: type[S], *keys: str, over: Mapping[str, Any] | None = None) -> S:
-    """The block under `keys` as validated settings, entries of `over` instead of its own."""
+def settings(
+    model: type[S],
+    *keys: str,
+    over: Mapping[str, Any] | None = None,
+    without: Iterable[str] = (),
+) -> S:
+    """The block under `keys` as validated settings, entries of `over` instead of its own, and none
+    of `without`.
+    """
     values = block(*keys)
     if not isinstance(values, dict):
         raise InputError(
             f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {values!r}"
         )
     try:
-        return model.model_validate({**values, **(over or {})})
+        merged = {**values, **(over or {})}
+        return model.model_validate({k: v for k, v in merged.items() if k not in without})
     except ValidationError as error:
         raise InputError(_explain(error, model, keys)) from error
 

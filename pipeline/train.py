@@ -1,25 +1,25 @@
 """Stage train: one variant on one dataset with one seed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import polars as pl
 import torch
 import typer
+from safetensors.torch import save_file
 
 from clfer import __version__
+from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.model.bundle import card, save
-from clfer.model.variant import Variant
 from clfer.scratch import fingerprint
 from clfer.training.checkpoints import FORMAT, claim
 from clfer.training.examples import UNLABELLED, Faces
 from clfer.training.loop import train as fit
-from clfer.training.recipe import Recipe
-from pipeline import paths
+from clfer.training.supervision import thinned
+from pipeline import cell, paths
 from pipeline.console import err, say, track
 from pipeline.data import cached, device, examples
-from pipeline.params import block, settings
 
 
 def train(
@@ -35,11 +35,14 @@ def train(
     ] = 8.0,
 ) -> None:
     """Train one variant with one seed and keep its model and history under runs/."""
-    recipe = settings(Recipe, "train", over=block("datasets", name, "recipe"))
-    chosen = settings(Variant, "variants", variant)
+    chosen, recipe = cell.variant(variant), cell.recipe(name, variant)
     split, stored = cached(name)
+    classes = tuple(split["label"].dtype.categories)  # type: ignore[attr-defined]
     parts = ("train", "val", "test") if recipe.select == "test" else ("train", "val")
     splits = {part: examples(split, part) for part in parts}
+    if recipe.scarce_class is not None:
+        code = _code(recipe.scarce_class, classes)
+        splits["train"] = thinned(splits["train"], code, recipe.scarce_kept, seed)
     digests = [sha256(paths.split(name)), sha256(paths.faces(name))]
     where = paths.scratch(
         fingerprint(
@@ -66,9 +69,10 @@ def train(
             "faces_sha256": digests[1],
             "clfer": __version__,
         }
-        classes = tuple(split["label"].dtype.categories)  # type: ignore[attr-defined]
         with replacing(out / "history.csv") as temporary:
             pl.DataFrame(state.history).write_csv(temporary)
+        with replacing(out / "features.safetensors") as temporary:
+            save_file(state.moments, temporary)
         bundle = card(classes, recipe.backbone, recipe.stem, chosen, recipe, provenance)
         save(state.best, bundle, out / "model.safetensors")
     known = int((state.label != UNLABELLED).sum())
@@ -76,10 +80,20 @@ def train(
     lines = [
         f"{len(state.label):,} images{labelled}, {recipe.epochs} epochs of {recipe.backbone} "
         f"at {recipe.crop} px",
-        f"epoch {state.best_epoch} selected on {recipe.select}: "
+        f"epoch {state.best_epoch} selected on {recipe.select}"
+        + (" (optimistic: the test images chose it): " if recipe.select == "test" else ": ")
         + ", ".join(f"{part} accuracy {best[f'{part}_accuracy']:.4f}" for part in parts),
     ]
     say(lines, f"train {name} {variant} {seed}: {out}")
+
+
+def _code(name: str, classes: Sequence[str]) -> int:
+    """The place of a class among the dataset's; InputError where it has none."""
+    if name not in classes:
+        raise InputError(
+            f"train.scarce_class: expected one of {', '.join(classes)}; found '{name}'"
+        )
+    return classes.index(name)
 
 
 def report(row: Mapping[str, int | float]) -> None:

@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from clfer.errors import InputError
 from clfer.model.backbone import Stem, load_weights
 from clfer.model.batch_samples import BatchSampleContrast
 from clfer.model.feature_maps import FeatureMapContrast
 from clfer.model.network import Network
+from clfer.model.pooling import pool
 from clfer.model.siamese import SiameseContrast
 from clfer.model.variant import Variant
 from clfer.randomness import seeded
@@ -71,19 +70,6 @@ class Contrast(nn.Module):
         if self.simsiam:
             losses["loss_sim"] = self.simsiam(*(view.float() for view in views))
         return losses
-
-
-def pool(
-    features: Float[Tensor, "B C _ _"], deepest: Float[Tensor, "B _ H W"]
-) -> Float[Tensor, "B C H W"]:
-    """A block's maps averaged onto the deepest block's grid, in float32 or better: made once for
-    both losses, since a global average is the average of these.
-    """
-    height, width = deepest.shape[-2:]
-    dtype = torch.promote_types(features.dtype, torch.float32)
-    if features.shape[-2:] == (height, width):  # the deepest block itself
-        return features.to(dtype)
-    return F.adaptive_avg_pool2d(features, (height, width)).to(dtype)
 
 
 def build(

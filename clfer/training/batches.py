@@ -9,6 +9,7 @@ from torch import Tensor
 
 from clfer.faces.views import DRAWS, augmented
 from clfer.model.method import Contrast
+from clfer.model.semantics import SEMANTICS
 from clfer.randomness import generator
 from clfer.training.examples import Examples, Faces, order
 from clfer.training.recipe import Recipe
@@ -24,6 +25,7 @@ class Batch:
     target: Float[Tensor, "B C"]
     start_fm: Float[Tensor, "B R_FM K_FM"]  # uniform draws of the K-means starts
     start_bs: Float[Tensor, "R_BS K_BS"]
+    start_semantics: Float[Tensor, "B 1 K"]
 
 
 class Batches(Sequence[Batch]):
@@ -64,6 +66,7 @@ class Batches(Sequence[Batch]):
         self.views = [batched(purpose, DRAWS) for purpose in purposes]
         self.start_fm = batched("clfm", *per_image)
         self.start_bs = draws("clbs", len(self.parts), *per_batch).to(there)
+        self.start_semantics = batched("semantics", 1, SEMANTICS)
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -78,4 +81,5 @@ class Batches(Sequence[Batch]):
             target=self.examples.target[index],
             start_fm=self.start_fm[step],
             start_bs=self.start_bs[step],
+            start_semantics=self.start_semantics[step],
         )

@@ -11,7 +11,7 @@ from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.scratch import held
 
-FORMAT = 2  # to be raised with every change of what a state holds or means
+FORMAT = 3  # to be raised with every change of what a state holds or means
 
 
 @runtime_checkable

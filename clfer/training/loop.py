@@ -3,24 +3,29 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from torch import nn
+from jaxtyping import Int
+from torch import Tensor, nn
 
 from clfer.errors import InputError
 from clfer.model.backbone import check_input
 from clfer.model.self_cure import relabelled
+from clfer.model.semantics import STRONGEST, semantic_groups
 from clfer.model.variant import Variant
 from clfer.progress import Track, silent
-from clfer.training.batches import Batches
+from clfer.training.batches import Batch, Batches
 from clfer.training.checkpoints import Checkpoint
 from clfer.training.examples import Examples, Faces
+from clfer.training.moments import record
 from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from clfer.training.schedule import learning_rate
 from clfer.training.state import Row, State, begin
-from clfer.training.step import forward, update
+from clfer.training.step import Outcome, forward, update
 from clfer.training.supervision import class_weights, supervised
 from clfer.training.tally import Tally
+
+GROUPED = 128  # images of an epoch, the first ones, whose gradients are recorded by semantic group
 
 
 def train(
@@ -51,6 +56,7 @@ def train(
         row = train_epoch(state, faces, training, recipe, variant, seed, epoch, track)
         for name, examples in watched.items():
             row |= look(state.network, faces, examples, recipe, name)
+        record(state.moments, state.network, faces, watched["val"], recipe, epoch + 1)
         select(state, row, f"{recipe.select}_accuracy", epoch)
         checkpoint.save(state)
         report(row)
@@ -79,7 +85,8 @@ def train_epoch(
         for group in state.optimizer.param_groups:
             group["lr"] = rate
         outcome = forward(state, batch, recipe, variant, balance)
-        tally.watch(outcome.features)
+        seen = step * recipe.batch_size
+        tally.watch(outcome.features, grouped(outcome, batch) if seen < GROUPED else ())
         update(state, outcome)
         tally.add(step, outcome.losses, outcome.logits, batch.label)
         if variant.scn and relabelling:
@@ -92,6 +99,11 @@ def train_epoch(
             f"expected a finite loss; lower train.lr (now {recipe.lr}) and start again"
         )
     return {"epoch": epoch + 1, "lr": rate, **tally.means()}
+
+
+def grouped(outcome: Outcome, batch: Batch) -> list[Int[Tensor, "B _"]]:
+    """The semantic groups of the shallow blocks' channels."""
+    return semantic_groups(outcome.features, batch.start_semantics, STRONGEST)[:-1]
 
 
 def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:

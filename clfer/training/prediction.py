@@ -1,5 +1,7 @@
 """What a network says about faces."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -11,7 +13,6 @@ from clfer.training.examples import Faces
 BATCH = 256  # no statistic of a batch enters a prediction, so the number matters for speed alone
 
 
-@torch.no_grad()
 def predict(
     network: nn.Module,
     faces: Faces,
@@ -21,12 +22,28 @@ def predict(
     track: Track,
 ) -> Float[Tensor, "N C"]:
     """Class probabilities of the faces at `index`, seen through the central window, in float32."""
+    return evaluated(network, network, faces, index, view, precision, track).softmax(dim=1)
+
+
+@torch.no_grad()
+def evaluated(
+    function: Callable[[Float[Tensor, "B 3 H W"]], Float[Tensor, "B D"]],
+    network: nn.Module,
+    faces: Faces,
+    index: Int[Tensor, " N"],
+    view: View,
+    precision: torch.autocast,
+    track: Track,
+) -> Float[Tensor, "N D"]:
+    """A function of the faces at `index`, in batches and float32, while `network` is in evaluation
+    mode.
+    """
     was_training = network.training
     network.eval()
     try:
         with precision:
             parts = track(index.split(BATCH), "predicting")
-            logits = [network(central(faces(part), view)).float() for part in parts]
+            found = [function(central(faces(part), view)).float() for part in parts]
     finally:
         network.train(was_training)
-    return torch.cat(logits).softmax(dim=1)
+    return torch.cat(found)

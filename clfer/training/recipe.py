@@ -23,6 +23,8 @@ class Recipe(View, Augmentation):
     label_smoothing: float = Field(ge=0, lt=1)  # share of a target that is spread over all classes
     labelled_fraction: float = Field(gt=0, le=1)  # of each class; the others' labels are withheld
     unlabelled: Literal["keep", "drop"]  # whether the losses without labels see images without
+    scarce_class: str | None  # the class of which few images are trained on (Table III)
+    scarce_kept: float = Field(ge=0, le=1)  # how many of its training images, as a share
     ema: float = Field(ge=0, lt=1)  # decay per step of the averaged weights; 0: none
     balance: Literal["none", "weights", "sampler"]
     select: Literal["val", "test"]

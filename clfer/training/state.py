@@ -13,6 +13,7 @@ from clfer.model.method import Contrast, build
 from clfer.model.network import Network
 from clfer.model.variant import Variant
 from clfer.training.examples import Examples
+from clfer.training.moments import Moments
 from clfer.training.recipe import Recipe
 
 Row = dict[str, int | float]  # an epoch in the history
@@ -30,6 +31,7 @@ class State:
     history: list[Row] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)  # weights of the selected epoch
     best_epoch: int = 0
+    moments: Moments = field(default_factory=dict)
 
     @property
     def network(self) -> Network:
@@ -46,6 +48,7 @@ class State:
             "history": self.history,
             "best": self.best,
             "best_epoch": self.best_epoch,
+            "moments": self.moments,
         }
 
     def restore(self, saved: Mapping[str, Any]) -> None:
@@ -56,7 +59,7 @@ class State:
         self.optimizer.load_state_dict(saved["optimizer"])
         self.label.copy_(saved["label"])
         self.history, self.best = saved["history"], saved["best"]
-        self.best_epoch = saved["best_epoch"]
+        self.best_epoch, self.moments = saved["best_epoch"], saved["moments"]
 
 
 def begin(

@@ -60,6 +60,19 @@ def supervised(examples: Examples, recipe: Recipe, variant: Variant, seed: int) 
     return examples
 
 
+def thinned(examples: Examples, label: int, kept: float, seed: int) -> Examples:
+    """The examples without all but a share `kept` of those with this label (Table III); 0: none.
+
+    Which ones stay depends on the seed; those of a smaller share are among those of a larger one.
+    """
+    random = torch.rand(len(examples), generator=generator(seed, "scarce"))
+    members = (examples.label == label).nonzero().squeeze(1)
+    gone = members[random[members].argsort()[round(kept * len(members)) :]]
+    stays = torch.ones(len(examples), dtype=torch.bool)
+    stays[gone] = False
+    return Examples(examples.face[stays], examples.label[stays], examples.target[stays])
+
+
 def withhold(examples: Examples, fraction: float, seed: int) -> Examples:
     """The same examples with labels on `fraction` of each class alone, at least one a class.
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clfer.model.semantics import SEMANTICS
 from clfer.training.examples import UNLABELLED
 
 
@@ -15,7 +16,9 @@ class Tally:
     """Losses by part, training accuracy, and the learning intensity of each block.
 
     The learning intensity of block j is the norm of the gradient with respect to its features f_ij,
-    of the loss of one image, averaged over images (Fig. 1a and 5).
+    of the loss of one image, averaged over images (Fig. 1a and 5a). That of a semantic group is the
+    norm with respect to one channel's map, averaged over the channels of the group in all images
+    whose groups are given (Fig. 5b).
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
@@ -24,13 +27,25 @@ class Tally:
         self.right = torch.zeros((), device=device)
         self.labelled = torch.zeros((), device=device)
         self.intensity: list[Tensor] = []
+        self.by_group: dict[int, Tensor] = {}  # per block: sums of norms, then numbers of channels
 
-    def watch(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> None:
-        """Call before the backward pass: adds each block's gradient norms when they come by."""
+    def watch(
+        self,
+        features: Sequence[Float[Tensor, "B _ _ _"]],
+        groups: Sequence[Int[Tensor, "B _"]] = (),
+    ) -> None:
+        """Call before the backward pass: adds each block's gradient norms when they come by.
+
+        `groups`: of the first blocks, the semantic group of each image's channels.
+        """
         if not self.intensity:
             self.intensity = [torch.zeros((), device=f.device) for f in features]
         for total, feature in zip(self.intensity, features, strict=True):
             feature.register_hook(_adder(total))
+        for block, (feature, group) in enumerate(zip(features, groups, strict=False), start=1):
+            if block not in self.by_group:
+                self.by_group[block] = torch.zeros(2, SEMANTICS, device=feature.device)
+            feature.register_hook(_group_adder(self.by_group[block], group))
 
     @torch.no_grad()
     def add(
@@ -59,6 +74,9 @@ class Tally:
             f"gradient_{j}": float(total) / self.steps
             for j, total in enumerate(self.intensity, start=1)
         }
+        for j, (norms, channels) in sorted(self.by_group.items()):
+            for k, mean in enumerate((norms / channels.clamp(min=1)).tolist(), start=1):
+                gradients[f"gradient_{j}_group_{k}"] = mean
         return {
             "loss": sum(parts.values()),
             **parts,
@@ -76,5 +94,19 @@ def _adder(total: Tensor):  # type: ignore[no-untyped-def]
     def add(gradient: Tensor) -> None:
         norms = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), dtype=torch.float32)
         total.add_(norms.sum())
+
+    return add
+
+
+def _group_adder(total: Tensor, group: Tensor):  # type: ignore[no-untyped-def]
+    """A hook that adds, per group, the norms of its channels' own gradients (see `_adder` for the
+    factor B) and how many they are.
+    """
+    member = (group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)).float()
+
+    def add(gradient: Tensor) -> None:
+        norms = torch.linalg.vector_norm(gradient, dim=(2, 3), dtype=torch.float32)  # [B, C]
+        total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member))
+        total[1].add_(member.sum((0, 1)))
 
     return add

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from variants import BASELINE, OURS, SCN_SETTINGS, SIMSIAM_SETTINGS, changed, small
 
-from clfer.model.method import pool
+from clfer.model.pooling import pool
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch
 from clfer.training.state import State
@@ -44,7 +44,8 @@ def one_step(variant, images=3, dtype=torch.float64, seed=0):
     label[-1] = -1 if images > 1 else 0
     target = F.one_hot(label.clamp(min=0), 8).float() * (label >= 0).unsqueeze(1)
     views = list(pictures) if variant.simsiam else [pictures[0]]
-    batch = Batch(torch.arange(images), views, label, target, *draws(contrast, images, dtype))
+    starts = *draws(contrast, images, dtype), torch.rand(images, 1, 4)
+    batch = Batch(torch.arange(images), views, label, target, *starts)
     weights = [*network.parameters(), *contrast.parameters()]
     state = State(network, None, contrast, torch.optim.SGD(weights, lr=1.0), label)
     return state, batch, forward(state, batch, RECIPE, variant, None)
