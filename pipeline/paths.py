@@ -12,7 +12,8 @@ METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")
-HISTORY = "history.csv"  # of a run; written before its model
+# of a run; the model is written last
+HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
 
 
 def existing(path: Path, stage: str) -> Path:
@@ -66,8 +67,7 @@ def transfer(on: str, dataset: str, variant: str, seed: int) -> Path:
 
 
 def figure(dataset: str, name: str) -> Path:
-    """A picture for print; beside it the same as .svg, and as .json its caption. No stage reads it.
-    """
+    """A picture for print; beside it the same as .svg, and its caption as .json."""
     return Path("figures") / dataset / f"{name}.png"
 
 

@@ -23,4 +23,5 @@ def examples(images: pl.DataFrame, count: int | None) -> pl.DataFrame:
 def seen(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B H W 3"]:
     """Pixels in [0, 1] of images as the network takes them, the normalisation undone."""
     mean, std = torch.tensor([MEAN, STD], device=images.device).view(2, 3, 1, 1)
-    return (images * std + mean).clamp(0, 1).permute(0, 2, 3, 1)
+    pixels: Tensor = (images * std + mean).clamp(0, 1).permute(0, 2, 3, 1)
+    return pixels

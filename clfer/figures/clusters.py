@@ -10,9 +10,9 @@ from matplotlib.lines import Line2D
 from clfer.figures.page import COLOURS, WIDTH, heading, page
 
 CAPTION = (
-    "Test accuracy against the number of clusters in CLFM (K_FM, latent semantics of a face) and in "
-    "CLBS (K_BS, groups of a batch), each varied alone: means over the seeds with 95 % intervals "
-    "where there are several; the square is the number that the paper found best."
+    "Test accuracy against the number of clusters in CLFM (K_FM, latent semantics of a face) and "
+    "in CLBS (K_BS, groups of a batch), each varied alone: means over the seeds, with 95 % "
+    "intervals where there are several; the square is the number that the paper found best."
 )
 NAMES = {"clfm": "$K_{FM}$", "clbs": "$K_{BS}$"}
 
@@ -28,6 +28,14 @@ class Point(TypedDict):
     paper_best: bool
 
 
+class Mark(TypedDict):
+    """How a point looks."""
+
+    marker: str
+    mfc: str
+    ms: float
+
+
 def draw(points: Sequence[Point], path: Path, title: str = "") -> None:
     """Draw the points of each module, in a panel each, on one axis of accuracy."""
     with page(path, WIDTH, 2.9) as figure:
@@ -37,11 +45,7 @@ def draw(points: Sequence[Point], path: Path, title: str = "") -> None:
             panel(axes, sorted((one for one in points if one["module"] == module), key=_k))
             axes.set_xlabel(name)
         grid[0].set_ylabel("test accuracy (%)")
-        mark = {"ls": "", "c": COLOURS[0], "mfc": "white", "ms": 5}
-        keys = [
-            Line2D([], [], marker="o", label="mean, 95 % interval", **mark),
-            Line2D([], [], marker="s", label="the paper's best K", **mark | {"mfc": COLOURS[0]}),
-        ]
+        keys = [key("mean, 95 % interval", False), key("the paper's best K", True)]
         figure.legend(handles=keys, loc="outside lower center", ncols=2)
 
 
@@ -53,12 +57,19 @@ def panel(axes: Axes, points: Sequence[Point]) -> None:
         if one["ci95"]:
             low, high = (100 * end for end in one["ci95"])
             axes.vlines(one["k"], low, high, color=COLOURS[0], lw=1.2)
-        face = COLOURS[0] if one["paper_best"] else "white"
-        mark = "s" if one["paper_best"] else "o"
-        axes.plot(one["k"], mean, mark, c=COLOURS[0], mfc=face, ms=6 if one["paper_best"] else 5)
+        axes.plot(one["k"], mean, c=COLOURS[0], ls="", **_mark(one["paper_best"]))
     axes.set_xticks([one["k"] for one in points])
     axes.margins(x=0.08)
     axes.grid(axis="y")
+
+
+def key(label: str, best: bool) -> Line2D:
+    """What a mark means."""
+    return Line2D([], [], c=COLOURS[0], ls="", label=label, **_mark(best))
+
+
+def _mark(best: bool) -> Mark:
+    return Mark(marker="s" if best else "o", mfc=COLOURS[0] if best else "white", ms=6)
 
 
 def _line(points: Sequence[Point]) -> tuple[list[int], list[float]]:

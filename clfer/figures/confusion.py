@@ -70,8 +70,8 @@ def write(
 
 def percent(counts: Int[np.ndarray, "C C"]) -> Float[np.ndarray, "C C"]:
     """Shares of each row, and 0 in an empty one."""
-    shares: Float[np.ndarray, "C C"] = 100 * counts / np.maximum(
-        counts.sum(axis=1, keepdims=True), 1
+    shares: Float[np.ndarray, "C C"] = (
+        100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     )
     return shares
 

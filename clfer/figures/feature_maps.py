@@ -37,9 +37,9 @@ def draw(
     with page(path, NAMES + cell * columns + BAR, AROUND + cell * len(faces)) as figure:
         heading(figure, title)
         axes = figure.subplots()
-        _, *places = montage(axes, parts, ["face", *maps])
+        places = montage(axes, parts, ["face", *maps])
         axes.set_yticks(range(len(labels)), labels, fontsize=8)
-        axes.set_xticks(sum(places, []), _words(list(levels.values())), fontsize=6.5)
+        axes.set_xticks(places[1:], _words(list(levels.values())), fontsize=6.5)
         scale(figure, axes, "response, within each map")
 
 

@@ -31,7 +31,7 @@ def draw(
     title: str,
     path: Path,
 ) -> None:
-    """Draw for each variant the faces in the plane by epoch; all variants have as many epochs.
+    """Draw for each variant the faces in the plane by epoch; a row each.
 
     alike: share of neighbours with the same label, by variant and epoch
     """
@@ -43,6 +43,8 @@ def draw(
         grid = figure.subplots(len(planes), columns, squeeze=False)
         for row, (name, epochs) in zip(grid, planes.items(), strict=True):
             row[0].set_ylabel(name, fontsize=9)
+            for axes in row[len(epochs) :]:
+                axes.set_axis_off()
             for axes, (epoch, plane) in zip(row, epochs.items(), strict=False):
                 scatter(axes, plane, label, len(classes), many)
                 share = 100 * alike[name][epoch]

@@ -1,5 +1,4 @@
-"""How strongly the loss teaches each block, and each semantic group of a shallow one (Fig. 1a, 5).
-"""
+"""How strongly the loss teaches each block, and each semantic group of one (Fig. 1a, 5)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,9 @@ CAPTION = (
     "thin lines are seeds, bold ones their mean."
 )
 GROUPS = (
-    " Right, the same for the channels of block {block} by the semantic group of the deep channels "
-    "that they resemble most, ordered by where on the face the group responds."
+    " Right, the same with respect to a single channel of block {block}, averaged over the "
+    "channels of a semantic group: those that resemble the same deep channels, ordered by where on "
+    "the face these respond."
 )
 IN_A_ROW = 2
 
@@ -54,10 +54,10 @@ def draw(histories: Histories, block: int | None, title: str, path: Path) -> Non
     with page(path, WIDTH, 1.0 + 1.4 * rows) as figure:
         heading(figure, title)
         halves = figure.subfigures(1, 2 if right else 1, squeeze=False, wspace=0.03)[0]
-        panels(halves[0], "gradient norm by block", histories, left, looks)
+        panels(halves[0], "gradient norm of a block", histories, left, looks)
         if right:
-            what = f"by semantic group of block {block}"
-            panels(halves[1], f"gradient norm {what}", histories, right, looks)
+            what = f"gradient norm of a channel of block {block}"
+            panels(halves[1], what, histories, right, looks)
         legend(figure, looks)
 
 

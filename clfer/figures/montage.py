@@ -16,11 +16,11 @@ COLOURS = "magma"  # its lightness rises steadily: it reads in grey and to the c
 
 def montage(
     axes: Axes, parts: Sequence[Float[np.ndarray, "R _ S S 3"]], names: Sequence[str]
-) -> list[list[float]]:
+) -> list[float]:
     """Show `parts` from left to right under their names, values in [0, 1], on white.
 
-    Row r is at y = r, and a picture is as high as it is wide. Returns for each part the places of
-    its columns on the x axis.
+    Row r is at y = r, and a picture is as high as it is wide. Returns the places of all
+    columns on the x axis.
     """
     rows, _, side = parts[0].shape[:3]
     gap, wide = max(round(GAP * side), 1), round(WIDE * side)
@@ -28,16 +28,16 @@ def montage(
     columns = sum(part.shape[1] for part in parts)
     width = columns * step + (len(parts) - 1) * (wide - gap) - gap
     sheet = np.ones((rows * step - gap, width, 3))
-    places, x = [], 0
+    places: list[float] = []
+    x = 0
     for part, name in zip(parts, names, strict=True):
-        places.append([])
-        for column in range(part.shape[1]):
+        own = range(x, x + part.shape[1] * step, step)
+        for column, left in enumerate(own):
             for row in range(rows):
-                sheet[row * step : row * step + side, x : x + side] = part[row, column]
-            places[-1].append(x / step)
-            x += step
-        x += wide - gap
-        axes.text(sum(places[-1]) / part.shape[1], -0.6, name, ha="center", va="bottom", fontsize=9)
+                sheet[row * step : row * step + side, left : left + side] = part[row, column]
+            places.append(left / step)
+        x = own.stop + wide - gap
+        axes.text((own[0] + own[-1]) / step / 2, -0.6, name, ha="center", va="bottom", fontsize=9)
     half = side / step / 2
     axes.imshow(sheet, extent=(-half, width / step - half, rows - gap / step - half, -half))
     axes.spines[:].set_visible(False)

@@ -17,6 +17,7 @@ CAPTION = (
 )
 NAMES, BAR, AROUND = 0.9, 0.55, 1.0
 LARGEST = 0.9
+CHANNELS = 4  # of each group, as in the paper
 
 
 def draw(
@@ -42,10 +43,10 @@ def draw(
     with page(path, NAMES + cell * columns + BAR, AROUND + cell * groups) as figure:
         heading(figure, title)
         axes = figure.subplots()
-        _, *places = montage(axes, parts, ["face", *names])
+        places = montage(axes, parts, ["face", *names])
         axes.set_yticks(range(groups), _rows(groups), fontsize=8)
-        ranks = [f"{rank}." for one in places for rank in range(1, len(one) + 1)]
-        axes.set_xticks(sum(places, []), ranks, fontsize=8)
+        ranks = [f"{rank}." for one in maps.values() for rank in range(1, one.shape[1] + 1)]
+        axes.set_xticks(places[1:], ranks, fontsize=8)
         axes.set_xlabel("strongest channels of the group", fontsize=8)
         scale(figure, axes, "response, within each map")
 

@@ -30,7 +30,7 @@ class Drawing(NamedTuple):
     draw: Callable[[str, Path], None]
     variants: list[str]
     seeds: list[int]
-    notes: list[str] = []
+    notes: list[str]
 
 
 def trained(request: Request, usual: Sequence[str]) -> tuple[Cells, list[str]]:
@@ -45,7 +45,7 @@ def trained(request: Request, usual: Sequence[str]) -> tuple[Cells, list[str]]:
         for name in missing:
             block("variants", name)
             number = request.seed or 0
-            path = paths.run(request.dataset, name, number) / paths.HISTORY
+            path = paths.run(request.dataset, name, number) / paths.MODEL
             paths.existing(path, f"train {request.dataset} {name} {number}")
     notes = [
         f"without {name}, which is not trained: `clfer train {request.dataset} {name} "
@@ -55,13 +55,15 @@ def trained(request: Request, usual: Sequence[str]) -> tuple[Cells, list[str]]:
     return {name: seeds for name, seeds in cells.items() if seeds}, notes
 
 
-def alike(cells: Cells) -> int:
+def shared(cells: Cells) -> int:
     """The first seed that all variants were trained with."""
-    shared = set.intersection(*(set(seeds) for seeds in cells.values()))
-    if not shared:
+    common = set.intersection(*(set(seeds) for seeds in cells.values()))
+    if not common:
         found = "; ".join(f"{name} {', '.join(map(str, seeds))}" for name, seeds in cells.items())
-        raise InputError(f"runs: expected a seed that all variants were trained with; found {found}")
-    return min(shared)
+        raise InputError(
+            f"runs: expected a seed that all variants were trained with; found {found}"
+        )
+    return min(common)
 
 
 def every(cells: Cells) -> list[int]:
@@ -72,6 +74,6 @@ def every(cells: Cells) -> list[int]:
 def _seeds(request: Request, variant: str) -> list[int]:
     """The seeds with which a variant was trained; the one asked for, if it was."""
     folder = paths.run(request.dataset, variant, 0).parent
-    done = folder.glob(f"*/{paths.HISTORY}")
+    done = folder.glob(f"*/{paths.MODEL}")
     seeds = sorted(int(path.parent.name) for path in done if path.parent.name.isdigit())
     return [seed for seed in seeds if request.seed in (None, seed)]

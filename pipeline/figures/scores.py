@@ -30,11 +30,12 @@ def confusion(request: Request) -> Drawing:
     counts = {
         name: np.sum([one["confusion"] for one in scores], axis=0) for name, scores in found.items()
     }
+    names = list(classes.pop())
     numbers = {name: len(seeds) for name, seeds in cells.items()}
     return Drawing(
         title="Confusion matrices",
         caption=confusions.CAPTION,
-        draw=lambda title, path: confusions.draw(counts, numbers, classes.pop(), title, path),
+        draw=lambda title, path: confusions.draw(counts, numbers, names, title, path),
         variants=list(cells),
         seeds=every(cells),
         notes=notes,
@@ -55,6 +56,7 @@ def k(request: Request) -> Drawing:
         draw=lambda title, path: clusters.draw(points, path, title),
         variants=table.get("variants", []),
         seeds=table.get("seeds", []),
+        notes=[],
     )
 
 
