@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import json
+from textwrap import wrap
 from typing import Annotated
 
 import typer
@@ -14,6 +15,7 @@ from clfer.files import replacing
 from pipeline import paths
 from pipeline.console import say
 from pipeline.figures.request import Drawing, Request
+from pipeline.params import block as block_of
 
 # The module of each, and which options it minds beside --dataset, --variant and --seed.
 FIGURES = {
@@ -28,24 +30,32 @@ FIGURES = {
 
 
 def figure(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=", ".join(FIGURES))],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the list above.")],
     dataset: Annotated[str, typer.Option(metavar="DATASET", help="Whose runs are drawn.")],
     variant: Annotated[
         list[str] | None,
-        typer.Option(metavar="VARIANT", help="Once for each; default: those of the paper."),
+        typer.Option(metavar="VARIANT", help="Once for each; default: the paper's."),
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="One seed; default: all, or the first that all have.")
+        int | None, typer.Option(min=0, help="Default: all, or one that all have.")
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="How many faces.")] = None,
     block: Annotated[int | None, typer.Option(min=1, help="A block, the shallowest is 1.")] = None,
     row: Annotated[int | None, typer.Option(min=0, help="A validation face by its row.")] = None,
 ) -> None:
-    """Draw a figure of the paper from models trained here, as PNG and SVG.
+    """Draw a figure of the paper from models trained here.
 
-    learning_intensity: Fig. 1a, 5. loss: Fig. 12. confusion: Fig. 6. k: Fig. 8, of `clfer
-    experiment figure8`. feature_maps: Fig. 7, 11. semantic_groups: Fig. 10. tsne: Fig. 9.
-    Writes figures/DATASET/NAME.png, .svg and .json, which holds the caption.
+    \b
+    learning_intensity  gradients by block and semantic group (1a, 5; --block)
+    loss                training and validation loss (12)
+    confusion           confusion matrices on the test images (6)
+    k                   accuracy against the number of clusters (8)
+    feature_maps        where blocks respond on some faces (7, 11; --images)
+    semantic_groups     channels by group on a face (10; --block, --row)
+    tsne                features of the faces over training (9)
+
+    Numbers in brackets are the paper's figures. Writes figures/DATASET/NAME.png, the same as .svg,
+    and its caption as .json.
     """
     if name not in FIGURES:
         close = difflib.get_close_matches(name, FIGURES, n=1)
@@ -56,19 +66,22 @@ def figure(
     for option, value in given.items():
         if value is not None and option not in minded:
             raise InputError(f"--{option}: expected for another figure only; found with '{name}'")
-    evidence = json.loads(
-        labels.about(paths.existing(paths.split(dataset), f"split {dataset}"))["evidence"]
-    )
+    block_of("datasets", dataset)
+    split = paths.existing(paths.split(dataset), f"split {dataset}")
+    evidence = json.loads(labels.about(split)["evidence"])
     request = Request(dataset, variant or [], seed, images, block, row)
     drawing: Drawing = getattr(importlib.import_module(f"pipeline.figures.{module}"), name)(request)
     title = f"{drawing.title}: {dataset}"
     marked = title if evidence else f"{title} ({NOT_EVIDENCE})"
+    caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
+    if not evidence:
+        caption += f" {NOT_EVIDENCE.capitalize()}."
     target = paths.figure(dataset, name)
     written = both(lambda path: drawing.draw(marked, path), target)
     about = {
         "name": name,
         "title": title,
-        "caption": drawing.caption if evidence else f"{drawing.caption} ({NOT_EVIDENCE}.)",
+        "caption": caption,
         "dataset": dataset,
         "variants": drawing.variants,
         "seeds": drawing.seeds,
@@ -76,16 +89,11 @@ def figure(
     }
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
-    say(
-        [
-            *([", ".join(drawing.variants) + _seeds(drawing.seeds)] if drawing.variants else []),
-            *drawing.notes,
-            about["caption"],
-        ],
-        f"figure {name}: {written[0]}, .svg, .json",
-    )
+    shown = f"{', '.join(drawing.variants)}{_numbers('; seed', drawing.seeds)}"
+    lines = [*filter(None, [shown]), *drawing.notes, *wrap(caption, 78)]
+    say(lines, f"figure {name}: {written[0]}, .svg, .json")
 
 
-def _seeds(seeds: list[int]) -> str:
-    numbers = ", ".join(map(str, seeds))
-    return f"; seed {numbers}" if len(seeds) == 1 else f"; seeds {numbers}"
+def _numbers(word: str, seeds: list[int]) -> str:
+    """'; seed 0' or '; seeds 0, 1'; nothing of none."""
+    return f"{word}{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" if seeds else ""

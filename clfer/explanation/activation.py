@@ -24,5 +24,6 @@ def enlarged(maps: Float[Tensor, "*batch H W"], side: int) -> Float[Tensor, "*ba
 
 def stretched(maps: Float[Tensor, "*batch H W"]) -> Float[Tensor, "*batch H W"]:
     """Each map from 0 at its lowest to 1 at its highest response; a constant one is 0."""
-    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    return torch.where(high > low, (maps - low) / (high - low).clamp(min=1e-30), 0.0)
+    above = maps - maps.amin((-2, -1), keepdim=True)
+    high = above.amax((-2, -1), keepdim=True)
+    return above / torch.where(high == 0, 1.0, high)

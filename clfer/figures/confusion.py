@@ -33,7 +33,7 @@ def draw(counts: Int[np.ndarray, "C C"], classes: Sequence[str], title: str, pat
         figure.colorbar(image, ax=axes, fraction=0.04, label=SHARE)
         axes.set_title(fill(title, int(side * LETTERS_PER_INCH)))
         axes.set_ylabel("actual (images)")
-        write(axes, counts, lambda share, images: f"{whole(share)}%\n{images}", size=8)
+        write(axes, counts, lambda share, images: f"{whole(share)}%\n{images}", size=8.0)
 
 
 def matrix(

@@ -44,7 +44,7 @@ def draw(
             number = "1 seed" if seeds[name] == 1 else f"{seeds[name]} seeds"
             axes.set_title(f"{name}: {100 * accuracy(one):.1f} % right\n{number}", fontsize=9)
             axes.tick_params(labelsize=8)
-            write(axes, one, lambda share, _: whole(share), size=7)
+            write(axes, one, lambda share, _: whole(share), size=7.0)
         for axes in grid[:, 0]:
             axes.set_ylabel("actual")
         figure.colorbar(image, ax=grid, fraction=0.04, aspect=30, label=SHARE)

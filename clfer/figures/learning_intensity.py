@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator
 
 from clfer.figures.curves import BASELINE, curves, legend
 from clfer.figures.page import WIDTH, Stroke, heading, page, strokes
@@ -89,7 +89,7 @@ def _frame(axes: Axes, name: str) -> None:
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.minorticks_off()
     axes.tick_params(labelsize=8)
 
 

@@ -44,12 +44,14 @@ def confusion(request: Request) -> Drawing:
 
 def k(request: Request) -> Drawing:
     """Accuracy against the number of clusters."""
-    command = f"experiment {TABLE} --dataset {request.dataset}"
-    path = paths.existing(paths.table(request.dataset, TABLE), command)
+    command = f"`clfer experiment {TABLE} --dataset {request.dataset}`"
+    path = paths.table(request.dataset, TABLE)
+    if not path.exists():
+        raise InputError(f"{path} is missing; {command} writes it")
     table = json.loads(path.read_text())
     points = table.get("cells") if isinstance(table, dict) else None
     if not points:
-        raise InputError(f"{path}: expected a list of cells, found none; `clfer {command}` again")
+        raise InputError(f"{path}: expected a list of cells, found none; {command} writes them")
     return Drawing(
         title="Number of clusters",
         caption=clusters.CAPTION,
