@@ -14,6 +14,7 @@ from clfer import labels
 from clfer.figures import confusion
 from clfer.files import replacing
 from clfer.model.bundle import Card, load
+from clfer.scoring.marks import OPTIMISTIC, TEST
 from clfer.scoring.scores import scores
 from clfer.training.examples import Faces
 from clfer.training.precision import precision
@@ -77,6 +78,8 @@ def evaluate(
         lines = _told(found["transfer"], on)
     out = paths.transfer(on, name, variant, seed) if on else paths.results(name, variant, seed)
     title = f"{name} {variant}, seed {seed}" + (f", on {on}" if on else "")
+    if recipe.select == TEST and not on:
+        title += f" ({OPTIMISTIC})"
     classes = tuple(found["classes"])
     _write(predictions, found, title, out)
     columns = [c[:4] for c in classes]  # eight of them fit a terminal of 80 columns
@@ -93,6 +96,7 @@ def evaluate(
         [
             f"accuracy {found['accuracy']:.4f} [{low:.4f}, {high:.4f}], {found['images']:,} images",
             f"UAR {found['uar']:.4f}, macro-F1 {found['macro_f1']:.4f}, ECE {found['ece']:.4f}",
+            *_votes(found),
             *lines,
         ],
         f"evaluate {title}: {out}",
@@ -106,6 +110,16 @@ def _own(images: pl.DataFrame, probability: Float[np.ndarray, "N C"], card: Card
         pl.Series("probability", probability, pl.Array(pl.Float32, len(card.classes))),
         pl.Series("predicted", best).cast(pl.Enum(card.classes)),
     )
+
+
+def _votes(found: dict[str, Any]) -> list[str]:
+    """Agreement with the raters' votes, where there are any."""
+    if found["top2"] is None:
+        return []
+    return [
+        f"raters' first or second choice {found['top2']:.4f}, "
+        f"KL divergence from their votes {found['kl']:.3f}"
+    ]
 
 
 def _told(transfer: dict[str, Any], on: str) -> list[str]:

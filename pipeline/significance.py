@@ -8,10 +8,13 @@ from typing import Any
 
 import polars as pl
 
-from clfer.figures import accuracy, history
+from clfer.figures import accuracy, history, reliability
 from clfer.files import replacing
 from clfer.scoring.grid import Run
+from clfer.scoring.marks import marked
+from clfer.scoring.predictions import confidence
 from clfer.scoring.report import markdown
+from clfer.scoring.selection import peeked
 from clfer.scoring.summary import Significance, summarise
 from pipeline import paths
 from pipeline.console import page, say
@@ -25,8 +28,14 @@ def significance() -> None:
     chosen = settings(Significance, "significance")
     cells = list(product(grid.datasets, grid.variants, grid.seeds))
     found = {cell: _scores(paths.results(*cell)) for cell in cells}
+    histories = {cell: pl.read_csv(paths.run(*cell) / "history.csv") for cell in cells}
     runs = [
-        Run(*cell, pl.read_parquet(paths.results(*cell) / "predictions.parquet")) for cell in cells
+        Run(
+            *cell,
+            pl.read_parquet(paths.results(*cell) / "predictions.parquet"),
+            peeked(histories[cell]),
+        )
+        for cell in cells
     ]
     summary = summarise(
         runs,
@@ -35,7 +44,7 @@ def significance() -> None:
         settings=chosen,
     )
     text = markdown(summary)
-    _plot(summary, runs)
+    _plot(summary, runs, list(histories.values()))
     with replacing(paths.TABLE) as temporary:
         temporary.write_text(text)
     with replacing(paths.METRICS) as temporary:
@@ -57,14 +66,11 @@ def _headline(summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _plot(summary: dict[str, Any], runs: Sequence[Run]) -> None:
+def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.DataFrame]) -> None:
     """Pictures for people, and the tables that `dvc plots` draws its own from."""
     with replacing(paths.PLOTS / "accuracy.png") as temporary:
         accuracy.draw(summary, temporary)
-    curves: dict[str, dict[str, list[pl.DataFrame]]] = {}
-    for run in runs:
-        rows = pl.read_csv(paths.run(run.dataset, run.variant, run.seed) / "history.csv")
-        curves.setdefault(run.dataset, {}).setdefault(run.variant, []).append(rows)
+    for run, rows in zip(runs, histories, strict=True):
         cell = f"{run.dataset}-{run.variant}-{run.seed}.csv"
         with replacing(paths.PLOTS / "history" / cell) as temporary:
             rows.write_csv(temporary)
@@ -72,9 +78,18 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run]) -> None:
             run.predictions.select(pl.col("label").alias("actual"), "predicted").write_csv(
                 temporary
             )
-    for dataset, variants in curves.items():
-        with replacing(paths.PLOTS / f"history-{dataset}.png") as temporary:
-            history.draw(variants, temporary)
+    for name, dataset in summary["datasets"].items():
+        curves: dict[str, list[pl.DataFrame]] = {}
+        sure: dict[str, list[Any]] = {}
+        for run, rows in zip(runs, histories, strict=True):
+            if run.dataset == name:
+                curves.setdefault(run.variant, []).append(rows)
+                sure.setdefault(run.variant, []).append(confidence(run.predictions))
+        with replacing(paths.PLOTS / f"history-{name}.png") as temporary:
+            history.draw(curves, temporary)
+        title = marked(name, dataset["evidence"], dataset["selected_on"])
+        with replacing(paths.PLOTS / f"reliability-{name}.png") as temporary:
+            reliability.draw(sure, title, temporary)
 
 
 def _scores(folder: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from clfer.figures.page import BLACK, FAINT, GREY, NOT_EVIDENCE, page, strokes
+from clfer.figures.page import BLACK, FAINT, GREY, page, strokes
+from clfer.scoring.marks import marked
 
 ROW = 0.36
 FRAME = 1.1
@@ -30,8 +31,8 @@ def draw(summary: Mapping[str, Any], path: Path) -> None:
             len(datasets), 2, squeeze=False, width_ratios=(3, 2), height_ratios=heights
         )
         for (left, right), (name, dataset) in zip(panels, datasets.items(), strict=True):
-            mark = "" if dataset["evidence"] else f" ({NOT_EVIDENCE})"
-            left.set_title(f"{name}{mark}", fontweight="bold")
+            title = marked(name, dataset["evidence"], dataset["selected_on"])
+            left.set_title(title, fontweight="bold")
             looks = strokes(list(dataset["variants"]), summary["baseline"])
             colour = {variant: look.colour for variant, look in looks.items()}
             accuracies(left, dataset["variants"], colour)

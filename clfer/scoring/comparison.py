@@ -72,17 +72,25 @@ def interval(values: Seeds, image_variance: float | None, groups: int) -> Interv
     of certainty.
     """
     mean, std = mean_std(values)
-    seeds = None if std is None else std**2 / len(values)
-    known = {"seeds": (seeds, len(values) - 1), "images": (image_variance, groups - 1)}
-    parts = {name: (part, df) for name, (part, df) in known.items() if part is not None}
-    total = sum(part for part, _ in parts.values())
-    if total <= NO_SPREAD**2:
+    seeds = None if std is None else (std**2 / len(values), len(values) - 1)
+    images = None if image_variance is None else (image_variance, groups - 1)
+    known = {name: part for name, part in (("seeds", seeds), ("images", images)) if part}
+    if sum(part for part, _ in known.values()) <= NO_SPREAD**2:
         return None
-    freedom = total**2 / sum(part**2 / df for part, df in parts.values())
+    half = half_width(seeds, [images] if images else [])
+    return Interval(mean - half, mean + half, " and ".join(known))
+
+
+def half_width(seeds: tuple[float, int] | None, others: Sequence[tuple[float, int]]) -> float:
+    """Half of a 95 % interval around a sum of independent parts, each (variance, degrees).
+
+    `seeds` is the part of few degrees; the interval is never narrower than with it alone.
+    """
+    parts = [*([seeds] if seeds else []), *others]
+    total = sum(part for part, _ in parts)
+    freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
     half = quantile(freedom) * math.sqrt(total)
-    if seeds:
-        half = max(half, quantile(len(values) - 1.0) * math.sqrt(seeds))
-    return Interval(mean - half, mean + half, " and ".join(parts))
+    return max(half, quantile(float(seeds[1])) * math.sqrt(seeds[0])) if seeds else half
 
 
 def varies(a: Seeds, b: Seeds) -> bool:

@@ -77,14 +77,19 @@ def kappa(counts: Int[np.ndarray, "C C"]) -> float:
     return 0.0 if chance == 1 else float((accuracy(counts) - chance) / (1 - chance))
 
 
-def wilson(right: int, total: int, confidence: float) -> tuple[float, float]:
+def wilson(right: int | float, total: int | float, confidence: float) -> tuple[float, float]:
     """Wilson's score interval of a share, within [0, 1]; (0, 1) when the total is 0.
 
     E. B. Wilson, 1927. It takes the images as independent and stays sound at shares of 0 and 1.
+    Fractions of images are allowed: a mean over several models of the same images has some.
     """
+    return score_interval(right, total, float(stats.norm.ppf((1 + confidence) / 2)))
+
+
+def score_interval(right: int | float, total: int | float, z: float) -> tuple[float, float]:
+    """The shares whose distance from right / total is at most z of their own standard errors."""
     if total == 0:
         return 0.0, 1.0
-    z = float(stats.norm.ppf((1 + confidence) / 2))
     rate = right / total
     centre = rate + z**2 / (2 * total)
     half = z * math.sqrt(rate * (1 - rate) / total + z**2 / (4 * total**2))

@@ -19,13 +19,19 @@ PRIMARY = "accuracy"
 
 
 def comparisons(
-    images: Images, variants: Sequence[Variant], baseline: str, alpha: float, evidence: bool
+    images: Images,
+    variants: Sequence[Variant],
+    baseline: str,
+    alpha: float,
+    evidence: bool,
+    selected_on: str,
 ) -> list[dict[str, Any]]:
     """The entries of `comparisons` in the summary; empty when no variant is the baseline.
 
     Differences are a - b with b the baseline, over the seeds that both have. `ci95` belongs to the
     paired t and covers other seeds on the same test images; `ci95_images` covers other test images
-    as well (with one seed, nothing but those). Values that cannot be had are None.
+    as well (with one seed, nothing but those). Values that cannot be had are None. `evidence` and
+    `selected_on` ("val" or "test") are what the verdicts have to say first.
     """
     reference = {one.name: one for one in variants}.get(baseline)
     if reference is None:
@@ -33,7 +39,7 @@ def comparisons(
     others = [one for one in variants if one.name != baseline]
     entries = [entry for other in others for entry in against(images, other, reference, alpha)]
     correct([entry for entry in entries if entry["primary"]])
-    return [{**entry, "verdict": verdict(entry, alpha, evidence)} for entry in entries]
+    return [{**entry, "verdict": verdict(entry, alpha, evidence, selected_on)} for entry in entries]
 
 
 def against(images: Images, a: Variant, b: Variant, alpha: float) -> list[dict[str, Any]]:

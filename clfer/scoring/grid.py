@@ -4,31 +4,33 @@ Notation: N test images, S seeds of a variant.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from clfer.errors import InputError
-from clfer.scoring import counts, sampling, scores
+from clfer.scoring import counts, predictions, sampling
+from clfer.scoring.scores import scores
+from clfer.scoring.selection import Peeked
 
 FACTS = ("row", "group", "unique", "label")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One model's predictions on the test images, as `clfer.scoring.scores` wants them.
+    """One model's predictions on the test images, as `clfer.scoring.scores.scores` wants them.
 
-    `test_best` is the accuracy of the optimistic protocol, whose checkpoint was chosen on the test
-    images themselves; None where that was not recorded.
+    `peeked` is given where the model's epoch was chosen on the test images themselves.
     """
 
     dataset: str
     variant: str
     seed: int
     predictions: pl.DataFrame
-    test_best: float | None = None
+    peeked: Peeked | None = None
 
     def __str__(self) -> str:
         return f"{self.dataset}/{self.variant}/{self.seed}"
@@ -50,12 +52,17 @@ class Images:
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant's predicted class codes, a row per seed, seeds ascending."""
+    """One variant's predicted class codes, a row per seed, seeds ascending.
+
+    `scored` holds each seed's scores and `peeked` the choice of epoch of the seeds that made it on
+    the test images.
+    """
 
     name: str
     seeds: list[int]
     predicted: Int[np.ndarray, "S N"]
-    test_best: dict[int, float]
+    scored: list[dict[str, Any]]
+    peeked: dict[int, Peeked]
 
     def of(self, seeds: Sequence[int]) -> Int[np.ndarray, "T N"]:
         """The predictions of T of the seeds, in the order asked for."""
@@ -83,8 +90,8 @@ def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
             )
     first = tables[0]
     images = Images(
-        scores.class_names(first),
-        scores.codes(first, "label"),
+        predictions.class_names(first),
+        predictions.codes(first, "label"),
         first["group"].to_numpy(),
         first["unique"].to_numpy(),
     )
@@ -95,7 +102,7 @@ def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
 def sound(run: Run) -> pl.DataFrame:
     """The run's predictions in order of `row`; InputError, naming the run, when they are broken."""
     try:
-        scores.check(run.predictions)
+        predictions.check(run.predictions)
     except InputError as error:
         raise InputError(f"{run}: {error}") from None
     return run.predictions.sort("row")
@@ -103,25 +110,28 @@ def sound(run: Run) -> pl.DataFrame:
 
 def variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> Variant:
     """The runs of one variant, by seed."""
-    cells: dict[int, Int[np.ndarray, " N"]] = {}
+    cells: dict[int, pl.DataFrame] = {}
     for run, table in zip(runs, tables, strict=True):
         if run.variant != name:
             continue
         if run.seed in cells:
             raise InputError(f"{run}: given twice; every cell of the grid must have its own folder")
-        cells[run.seed] = scores.codes(table, "predicted")
+        cells[run.seed] = table
     seeds = sorted(cells)
-    best = {
-        run.seed: run.test_best for run in runs if run.variant == name and run.test_best is not None
-    }
-    return Variant(name, seeds, np.stack([cells[seed] for seed in seeds]), best)
+    return Variant(
+        name,
+        seeds,
+        np.stack([predictions.codes(cells[seed], "predicted") for seed in seeds]),
+        [scores(cells[seed]) for seed in seeds],
+        {run.seed: run.peeked for run in runs if run.variant == name and run.peeked},
+    )
 
 
 def duplicate_free(images: Images, variant: Variant) -> tuple[Images, Variant]:
     """The same without the images that have an identical one in another split."""
     keep = images.unique
     kept = Images(images.classes, images.label[keep], images.group[keep], keep[keep])
-    return kept, Variant(variant.name, variant.seeds, variant.predicted[:, keep], variant.test_best)
+    return kept, replace(variant, predicted=variant.predicted[:, keep])
 
 
 def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> Measured:

@@ -7,7 +7,9 @@ import numpy as np
 from pydantic import Field
 
 from clfer.errors import InputError
-from clfer.scoring import counts, sampling
+from clfer.scoring import counts, sampling, selection
+from clfer.scoring.beside import beside, paper_rule
+from clfer.scoring.classes import per_class
 from clfer.scoring.comparison import CONFIDENCE, Interval, interval, mean_std
 from clfer.scoring.family import comparisons, unpaired
 from clfer.scoring.grid import Images, Measured, Run, Variant, duplicate_free, gather, measure
@@ -15,6 +17,9 @@ from clfer.scoring.grid import Images, Measured, Run, Variant, duplicate_free, g
 # A stage that summarises also prints: both halves are had from here.
 from clfer.scoring.report import markdown as markdown
 from clfer.settings import Settings
+
+# Scores of one run that are summarised without an interval.
+DESCRIPTIVE = ("kappa", "ece", "nll", "kl", "top2")
 
 
 class Significance(Settings):
@@ -49,35 +54,62 @@ def summarise(
             name: {
                 "evidence": evidence[name],
                 "protocol": protocol[name],
-                **dataset([run for run in runs if run.dataset == name], evidence[name], settings),
+                **dataset(name, runs, evidence[name], protocol[name], settings),
             }
             for name in names
         },
     }
 
 
-def dataset(runs: Sequence[Run], evidence: bool, settings: Significance) -> dict[str, Any]:
+def dataset(
+    name: str, runs: Sequence[Run], evidence: bool, protocol: Any, settings: Significance
+) -> dict[str, Any]:
     """The variants of one dataset and their comparisons; `note` is None or says what is missing."""
-    images, variants = gather(runs)
-    notes = unpaired(variants, settings.baseline)
-    found = comparisons(images, variants, settings.baseline, settings.alpha, evidence)
+    images, variants = gather([run for run in runs if run.dataset == name])
+    chosen = selection.selected_on(protocol, any(one.peeked for one in variants))
+    compared = comparisons(images, variants, settings.baseline, settings.alpha, evidence, chosen)
     return {
+        "selected_on": chosen,
         "classes": images.classes,
         "test_images": len(images.label),
         "variants": {one.name: described(images, one) for one in variants},
-        "comparisons": found,
-        "note": " ".join(notes) or None,
+        "comparisons": compared,
+        "published": beside(name, images, variants, protocol, chosen),
+        "paper_rule": paper_rule(name, variants),
+        "note": " ".join(unpaired(variants, settings.baseline)) or None,
     }
 
 
 def described(images: Images, variant: Variant) -> dict[str, Any]:
-    """One variant's scores over its seeds, on all test images and on those without a copy."""
+    """One variant's scores over its seeds, on all test images and on those without a copy.
+
+    `confusion` is summed over the seeds: every image counts once for each.
+    """
     kept, same = duplicate_free(images, variant)
+    tables = [scored["confusion"] for scored in variant.scored]
     return {
         "seeds": variant.seeds,
         **over_seeds(images, variant),
-        "duplicate_free": {"test_images": len(kept.label), **over_seeds(kept, same)},
-        "optimistic": optimistic(images, variant),
+        **descriptive(variant.scored),
+        "per_class": per_class(images, variant),
+        "confusion": np.sum(tables, axis=0).tolist(),
+        "duplicate_free": {
+            "test_images": len(kept.label),
+            **over_seeds(kept, same),
+            **descriptive([scored["duplicate_free"] for scored in variant.scored]),
+        },
+        "optimistic": selection.optimistic(variant.peeked),
+    }
+
+
+def descriptive(scored: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Mean, standard deviation and values of the other scores; None where a run lacks one."""
+    found = [one for one in scored if one is not None]
+    return {
+        metric: selection.spread([one[metric] for one in found])
+        if found and found[0][metric] is not None
+        else None
+        for metric in DESCRIPTIVE
     }
 
 
@@ -111,19 +143,3 @@ def spread(images: Images, measured: Measured, metric: str) -> dict[str, Any]:
         "covers": None if found is None else found.covers,
         "per_seed": measured.values.tolist(),
     }
-
-
-def optimistic(images: Images, variant: Variant) -> dict[str, Any] | None:
-    """The accuracy when the checkpoint is chosen on the test images; None where not recorded.
-
-    `gap` is how much that flatters: its mean minus the honest mean of the same seeds. It has no
-    interval, because a maximum over epochs is no sample of anything.
-    """
-    seeds = sorted(variant.test_best)
-    if not seeds:
-        return None
-    best = [variant.test_best[seed] for seed in seeds]
-    honest = measure(images, variant.of(seeds), "accuracy").values
-    mean, std = mean_std(np.array(best))
-    accuracy = {"mean": mean, "std": std, "ci95": None, "per_seed": best}
-    return {"seeds": seeds, "accuracy": accuracy, "gap": mean - float(honest.mean())}

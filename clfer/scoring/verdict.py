@@ -4,19 +4,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
+from clfer.scoring.marks import TEST
 
 NAMES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1"}
 DRAWN = "Drawn faces, not evidence for the method. "
+FLATTERED = "Optimistic, checkpoints chosen on the test images. "
 NUMBERS = ("No", "One", "Two", "Three")
 
 
-def verdict(entry: Mapping[str, Any], alpha: float, evidence: bool) -> str:
+def verdict(entry: Mapping[str, Any], alpha: float, evidence: bool, selected_on: str) -> str:
     """What one entry of `comparisons` allows to say, and what not.
 
-    `alpha` is the level below which Holm's p makes a claim; without `evidence` (the demo's drawn
-    faces) the sentence says so first.
+    `alpha` is the level below which Holm's p makes a claim. Without `evidence` (the demo's drawn
+    faces) and with checkpoints chosen on the test images the sentence says so first.
     """
-    return ("" if evidence else DRAWN) + judged(entry, alpha)
+    marks = ("" if evidence else DRAWN) + (FLATTERED if selected_on == TEST else "")
+    return marks + judged(entry, alpha)
 
 
 def judged(entry: Mapping[str, Any], alpha: float) -> str:
@@ -72,17 +75,16 @@ def claim(entry: Mapping[str, Any]) -> str:
 
 def open_question(entry: Mapping[str, Any], alpha: float) -> str:
     """No claim, why not, and what difference this number of seeds would have shown."""
-    alone = (
-        " Taken alone it would pass, among all comparisons of this dataset it does not."
-        if entry["p"] < alpha
-        else ""
-    )
+    by_chance, alone = ", but other seeds alone could make as much", ""
+    if entry["p"] < alpha:
+        by_chance = ""
+        alone = " Taken alone it would pass, among all comparisons of this dataset it does not."
     count, least = len(entry["seeds"]), 100 * entry["smallest_detectable"]
     return (
-        f"No difference between {pair(entry)} can be claimed: {found(entry)}{within(entry)}, "
-        f"{probability(entry['p_holm'])} after Holm's correction.{alone} With {count} seeds and "
-        f"this spread, only a difference of {least:.2f} points or more would be found reliably "
-        f"(four times in five)."
+        f"No difference between {pair(entry)} can be claimed: {found(entry)}{by_chance}"
+        f"{within(entry)}; {probability(entry['p_holm'])} after Holm's correction.{alone} That "
+        f"does not show that both are equally good: with {count} seeds and this spread, only a "
+        f"difference of {least:.2f} points or more would be found reliably (four times in five)."
     )
 
 
@@ -96,11 +98,16 @@ def one_model(entry: Mapping[str, Any], result: Mapping[str, Any], alpha: float)
     """One pair of models of one seed."""
     a, b = result["only_a_right"], result["only_b_right"]
     winner = entry["a"] if a > b else entry["b"]
-    outcome = f"{winner}'s model is better" if result["p"] < alpha else "no difference"
+    outcome = f"{winner} is better" if result["p"] < alpha else "no clear difference"
     return (
-        f"seed {result['seed']}: {outcome} (only {entry['a']} right on {a}, "
-        f"only {entry['b']} on {b}; {probability(result['p'])})"
+        f"seed {result['seed']}: {outcome} ({images(a)} only {entry['a']} gets right, {b} only "
+        f"{entry['b']}; {probability(result['p'])})"
     )
+
+
+def images(count: int) -> str:
+    """'1 image' or '12 images'."""
+    return f"{count} image{'s' * (count != 1)}"
 
 
 def found(entry: Mapping[str, Any]) -> str:

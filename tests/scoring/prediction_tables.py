@@ -14,12 +14,13 @@ def table(
     group: Sequence[int] | None = None,
     unique: Sequence[bool] | None = None,
     classes: Sequence[str] = CLASSES,
+    target: Sequence[Sequence[float]] | None = None,
 ) -> pl.DataFrame:
-    """Predictions with probability 0.8 for the predicted class and one-hot targets."""
+    """Predictions with probability 0.8 for the predicted class; one-hot targets unless given."""
     images, width = len(label), len(classes)
     probability = np.full((images, width), 0.2 / (width - 1), dtype=np.float32)
     probability[np.arange(images), predicted] = 0.8
-    target = np.eye(width, dtype=np.float32)[list(label)]
+    shares = np.eye(width)[list(label)] if target is None else np.array(target)
     kind = pl.Enum(classes)
     return pl.DataFrame(
         {
@@ -29,6 +30,6 @@ def table(
             "label": pl.Series([classes[one] for one in label], dtype=kind),
             "predicted": pl.Series([classes[one] for one in predicted], dtype=kind),
             "probability": pl.Series(probability, dtype=pl.Array(pl.Float32, width)),
-            "target": pl.Series(target, dtype=pl.Array(pl.Float32, width)),
+            "target": pl.Series(shares.astype(np.float32), dtype=pl.Array(pl.Float32, width)),
         }
     )

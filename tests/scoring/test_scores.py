@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from prediction_tables import CLASSES, table
+from sklearn import metrics
 
 from clfer.errors import InputError
 from clfer.scoring.scores import scores
@@ -26,17 +27,93 @@ def test_numbers_by_hand() -> None:
     assert found["kappa"] == pytest.approx((0.75 - 0.375) / 0.625)
     assert found["ece"] == pytest.approx(0.05, abs=1e-6)
     assert found["nll"] == pytest.approx(-(6 * np.log(0.8) + 2 * np.log(0.1)) / 8, rel=1e-5)
-    assert found["kl"] == pytest.approx(found["nll"], rel=1e-5)
+    # No votes are known: nothing to compare with.
+    assert found["kl"] is found["top2"] is None
     # Groups: one of two right images (0.5), four right (0.25 each), two wrong (-0.75 each).
     assert found["accuracy_se"] == pytest.approx(
         np.sqrt((0.5**2 + 4 * 0.25**2 + 2 * 0.75**2) / 64 * 7 / 6)
     )
     assert found["classes"] == list(CLASSES)
     assert found["confusion"] == [[3, 1, 0], [0, 2, 0], [1, 0, 1]]
-    assert found["per_class"]["anger"]["support"] == 2
-    assert found["per_class"]["anger"]["recall"] == 0.5
-    assert found["duplicate_free"]["images"] == 6
-    assert found["duplicate_free"]["accuracy"] == pytest.approx(5 / 6)
+    anger = found["per_class"]["anger"]
+    assert (anger["support"], anger["recall"], anger["precision"]) == (2, 0.5, 1)
+    assert anger["f1"] == pytest.approx(2 / 3)
+    # Wilson's interval of 1 of 2 and of 1 of 1, in closed form.
+    z2 = 1.959963984540054**2
+    half = np.sqrt(z2 * 2 / 4 + z2**2 / 4) / (2 + z2)
+    assert anger["recall_ci95"] == pytest.approx([0.5 - half, 0.5 + half])
+    assert anger["precision_ci95"] == pytest.approx([1 / (1 + z2), 1])
+    unique = found["duplicate_free"]
+    assert unique["images"] == 6
+    assert unique["accuracy"] == pytest.approx(5 / 6)
+    assert unique["confusion"] == [[2, 0, 0], [0, 2, 0], [1, 0, 1]]
+    assert set(unique) == set(found) - {"classes", "duplicate_free"}
+
+
+def test_bins_of_reliability() -> None:
+    bins = scores(table(LABEL, PREDICTED))["reliability"]
+    assert set(bins) == {"images", "confidence", "accuracy"}
+    # All are 80 % sure, in float32 a hair more: the thirteenth of fifteen bins, (12/15, 13/15].
+    assert bins["images"] == [0] * 12 + [8] + [0] * 2
+    assert bins["confidence"][12] == pytest.approx(0.8)
+    assert bins["accuracy"][12] == 0.75
+
+
+def test_scores_against_votes() -> None:
+    target = [[0.6, 0.4, 0], [0.5, 0.3, 0.2], [0, 1, 0], [0.2, 0.4, 0.4]]
+    found = scores(
+        table([0, 0, 1, 1], [1, 2, 0, 2], target=target, unique=[True, True, False, False])
+    )
+    # Second; third; no vote at all; shares the first place.
+    assert found["top2"] == 0.5
+    assert found["duplicate_free"]["top2"] == 0.5
+    rows = np.full((4, 3), 0.1)
+    rows[range(4), [1, 2, 0, 2]] = 0.8
+    shares = np.array(target)
+    by_hand = sum(
+        p * np.log(p / q)
+        for votes, given in zip(shares, rows, strict=True)
+        for p, q in zip(votes, given, strict=True)
+        if p
+    )
+    assert found["kl"] == pytest.approx(by_hand / 4, rel=1e-5)
+    # Votes are known of the whole, so also where the rest happens to be of one mind.
+    one = scores(table([0, 1], [0, 1], target=[[0.5, 0.5, 0], [0, 1, 0]], unique=[False, True]))
+    assert one["duplicate_free"]["top2"] == 1
+
+
+def test_scores_agree_with_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(300, 5))
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    label, names = rng.integers(0, 5, 300), list("abcde")
+    shares = rng.dirichlet(np.ones(5), 300)
+    kind, row = pl.Enum(names), pl.Array(pl.Float32, 5)
+    predicted = probability.argmax(axis=1)
+    found = scores(
+        pl.DataFrame(
+            {
+                "row": np.arange(300),
+                "group": np.arange(300),
+                "unique": np.arange(300) % 2 == 0,
+                "label": pl.Series([names[one] for one in label], dtype=kind),
+                "predicted": pl.Series([names[one] for one in predicted], dtype=kind),
+                "probability": pl.Series(probability.astype(np.float32), dtype=row),
+                "target": pl.Series(shares.astype(np.float32), dtype=row),
+            }
+        )
+    )
+    for part, keep in ((found, slice(None)), (found["duplicate_free"], slice(None, None, 2))):
+        actual, said = label[keep], predicted[keep]
+        assert part["accuracy"] == pytest.approx(metrics.accuracy_score(actual, said))
+        assert part["uar"] == pytest.approx(metrics.balanced_accuracy_score(actual, said))
+        assert part["macro_f1"] == pytest.approx(metrics.f1_score(actual, said, average="macro"))
+        assert part["kappa"] == pytest.approx(metrics.cohen_kappa_score(actual, said))
+        loss = metrics.log_loss(actual, probability[keep], labels=range(5))
+        assert part["nll"] == pytest.approx(loss, rel=1e-5)
+        # The raters' shares are the scores and the prediction is the truth: without ties, as here.
+        best = metrics.top_k_accuracy_score(said, shares[keep], k=2, labels=range(5))
+        assert part["top2"] == pytest.approx(best)
 
 
 def test_one_image_one_class_and_no_unique_image() -> None:

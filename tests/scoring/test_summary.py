@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from scipy.stats import t
 
 from clfer.errors import InputError
+from clfer.scoring.selection import Peeked
 from clfer.scoring.summary import Run, Significance, markdown, summarise
 
 SETTINGS = Significance(alpha=0.05, baseline="baseline")
@@ -20,7 +22,7 @@ UNIQUE = [True] * 10 + [False] * 2
 KEYS = {"mean", "std", "ci95", "covers", "per_seed"}
 
 
-def run(variant: str, seed: int, wrong: list[int], dataset: str = "toy", **more: float) -> Run:
+def run(variant: str, seed: int, wrong: list[int], dataset: str = "toy", **more: Peeked) -> Run:
     """A run that takes the images `wrong` for the class after their own."""
     predicted = [(one + (place in wrong)) % 3 for place, one in enumerate(LABEL)]
     return Run(dataset, variant, seed, table(LABEL, predicted, GROUP, UNIQUE), **more)
@@ -31,10 +33,16 @@ def toy() -> list[Run]:
         run("baseline", 0, [0, 4, 8, 10]),
         run("baseline", 1, [0, 4, 5, 8]),
         run("baseline", 2, [0, 1, 4, 8, 9]),
-        run("ours", 2, [4, 8], test_best=11 / 12),
-        run("ours", 0, [8], test_best=1.0),
+        run("ours", 2, [4, 8]),
+        run("ours", 0, [8]),
         run("ours", 1, [4, 5, 11]),
     ]
+
+
+def flattered() -> list[Run]:
+    """The same with epochs chosen on the test images, recorded for two seeds of ours."""
+    found = {0: Peeked(4, 10 / 12, 2, 11 / 12), 2: Peeked(3, 7 / 12, 5, 10 / 12)}
+    return [*toy()[:3], *(replace(one, peeked=found.get(one.seed)) for one in toy()[3:])]
 
 
 def summary(runs: list[Run], evidence: bool = True) -> dict:
@@ -109,12 +117,64 @@ def test_comparisons_by_hand() -> None:
 
 
 def test_optimistic_protocol_and_its_gap() -> None:
-    variants = summary(toy())["datasets"]["toy"]["variants"]
-    assert variants["baseline"]["optimistic"] is None
-    best = variants["ours"]["optimistic"]
+    honest = summary(toy())["datasets"]["toy"]
+    assert honest["selected_on"] == "val"
+    assert honest["variants"]["ours"]["optimistic"] is None
+    found = summary(flattered())
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    toys = found["datasets"]["toy"]
+    assert toys["selected_on"] == "test"
+    assert toys["variants"]["baseline"]["optimistic"] is None
+    best = toys["variants"]["ours"]["optimistic"]
     assert best["seeds"] == [0, 2]
-    assert best["accuracy"]["per_seed"] == pytest.approx([1, 11 / 12])
-    assert best["gap"] == pytest.approx(1 / 12)
+    assert (best["val_epochs"], best["test_epochs"]) == ([4, 3], [2, 5])
+    assert best["accuracy"]["per_seed"] == [11 / 12, 10 / 12]
+    assert best["accuracy"]["ci95"] is None
+    assert best["honest"]["per_seed"] == [10 / 12, 7 / 12]
+    assert best["honest"]["std"] == pytest.approx(3 / 12 / math.sqrt(2))
+    assert best["gap"] == pytest.approx((1 / 12 + 3 / 12) / 2)
+
+
+def test_what_was_chosen_on_the_test_images_is_called_optimistic_everywhere() -> None:
+    protocol = {"labels": "by hand", "duplicates": "drop", "selected_on": "test"}
+    found = summarise(toy(), {"toy": True}, {"toy": protocol}, SETTINGS)
+    toys = found["datasets"]["toy"]
+    assert toys["selected_on"] == "test"
+    assert all(one["verdict"].startswith("Optimistic, ") for one in toys["comparisons"])
+    assert "## toy (optimistic: checkpoint chosen on the test images)" in markdown(found)
+    text = markdown(summary(flattered()))
+    assert "\nOptimistic: the epoch of every model was chosen on the very images" in text
+    assert "by ours 16.67 points (87.50 instead of 70.83 %). The lower number is the" in text
+    assert "ptimistic" not in markdown(summary(toy()))
+
+
+def test_scores_beside_the_three_metrics_by_hand() -> None:
+    ours = summary(toy())["datasets"]["toy"]["variants"]["ours"]
+    # Wrong: image 8 with seed 0; 4, 5, 11 with seed 1; 4, 8 with seed 2, each for the next class.
+    assert ours["confusion"] == [[12, 0, 0], [0, 9, 3], [3, 0, 9]]
+    assert ours["kl"] is ours["top2"] is None
+    # Chance by (4 x 5 + 4 x 4 + 4 x 3) / 144 = 1/3 with seed 0.
+    assert ours["kappa"]["per_seed"][0] == pytest.approx((11 / 12 - 1 / 3) / (2 / 3))
+    assert ours["nll"]["per_seed"][0] == pytest.approx(-(11 * np.log(0.8) + np.log(0.1)) / 12)
+    assert ours["ece"]["per_seed"] == pytest.approx([7 / 60, 3 / 60, 2 / 60], abs=1e-6)
+    assert ours["ece"]["mean"] == pytest.approx(12 / 180, abs=1e-6)
+    assert ours["ece"]["std"] == pytest.approx(np.std([7 / 60, 3 / 60, 2 / 60], ddof=1))
+    assert set(ours["kappa"]) == {"mean", "std", "per_seed"}
+    # Ten images without a copy: nine right, and eight right twice.
+    unique = ours["duplicate_free"]
+    assert unique["ece"]["per_seed"] == pytest.approx([0.1, 0, 0], abs=1e-6)
+
+
+def test_votes_are_summarised_where_there_are_any() -> None:
+    target = [[0.6, 0.4, 0], [0.5, 0.3, 0.2], [0, 1, 0]]
+    runs = [
+        Run("toy", "ours", seed, table([0, 0, 1], said, target=target))
+        for seed, said in enumerate(([0, 0, 1], [1, 2, 1]))
+    ]
+    ours = summary(runs)["datasets"]["toy"]["variants"]["ours"]
+    assert ours["top2"]["per_seed"] == pytest.approx([1, 2 / 3])
+    assert ours["kl"]["mean"] == pytest.approx(np.mean(ours["kl"]["per_seed"]))
+    assert ours["kl"]["per_seed"][0] < ours["kl"]["per_seed"][1]
 
 
 def test_holm_runs_over_the_accuracies_of_one_dataset() -> None:
@@ -129,7 +189,7 @@ def test_holm_runs_over_the_accuracies_of_one_dataset() -> None:
 
 def test_order_of_runs_and_rows_changes_no_number() -> None:
     mixed = [
-        Run(one.dataset, one.variant, one.seed, one.predictions.reverse(), one.test_best)
+        Run(one.dataset, one.variant, one.seed, one.predictions.reverse(), one.peeked)
         for one in [*toy()[2::-1], *toy()[:2:-1]]
     ]
     assert summary(mixed) == summary(toy())
@@ -179,9 +239,8 @@ def test_no_unique_image() -> None:
     found = summary(lone)
     assert found["datasets"]["toy"]["variants"]["baseline"]["duplicate_free"] == {
         "test_images": 0,
-        "accuracy": None,
-        "uar": None,
-        "macro_f1": None,
+        **dict.fromkeys(("accuracy", "uar", "macro_f1")),
+        **dict.fromkeys(("kappa", "ece", "nll", "kl", "top2")),
     }
     assert "| – | – | – |" in markdown(found)
 
@@ -212,7 +271,6 @@ def test_markdown() -> None:
     row = next(line for line in text.splitlines() if line.startswith("| ours"))
     assert "| 83.33 ± 8.33 [" in row
     assert "| +19.44 (-4.46 to +43.35) | p = 0.073 |" in row
-    assert "ours 95.83 (+8.33)" in text
     assert "\n- Drawn faces, not evidence for the method. No difference between" in text
     assert text.endswith(".\n")
     table = {"toy": {"select": "val", "duplicates": "drop"}}

@@ -1,0 +1,23 @@
+"""Table VIII's rule, on the paper's own numbers and on ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from clfer.experiments.plan import DATASETS
+from clfer.scoring import beside, published
+
+
+def said(dataset: str, accuracy: Mapping[str, Any]) -> list[str]:
+    """A sentence for each dataset of the paper, and one for ours where the paper names a
+    competitor; `accuracy` is the spread of our seeds.
+    """
+    own = [
+        f"On {DATASETS[one['dataset']]}: {one['verdict']}"
+        for name in DATASETS
+        for one in ({"dataset": name, **found} for found in beside.paper_rule(name, []))
+    ]
+    competitor = published.ruled(dataset)
+    if competitor is None or accuracy["std"] is None:
+        return own
+    ours = beside.applied(published.OURS, accuracy["mean"], accuracy["std"], competitor)
+    return [*own, f"On {DATASETS[dataset]}: {ours['verdict']}"]

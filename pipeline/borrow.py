@@ -1,0 +1,127 @@
+"""params.yaml changed for the time of an experiment, and DVC run on it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from clfer.errors import InputError
+from clfer.files import replacing
+from clfer.scratch import held
+from pipeline import paths
+from pipeline.params import PARAMS, everything
+
+MARK = "# `clfer experiment` wrote this for the time of its run and puts the original back\n"
+PATIENCE = 60  # seconds that an interrupted stage gets to end by itself
+
+Write = Callable[[Mapping[str, Any]], None]
+
+
+@contextmanager
+def borrowed(overrides: Sequence[str]) -> Iterator[Write]:
+    """A function that replaces blocks of params.yaml, which comes back as it was when the block
+    ends, however it does.
+
+    overrides: settings as `dvc exp run -S` takes them, applied first. The original waits in
+    .scratch; where a run was killed before it could put it back, this does. Raises InputError where
+    another experiment is running here, or an override is none.
+    """
+    folder = paths.BASE / ".scratch" / "experiment"
+    saved = folder / PARAMS.name
+    with held(folder, "running an experiment here"):
+        if saved.exists() and PARAMS.is_file() and PARAMS.read_text().startswith(MARK):
+            shutil.copy(saved, PARAMS)
+        everything.cache_clear()
+        everything()  # says what is wrong with the file before anything is written
+        with replacing(saved) as temporary:
+            shutil.copy(PARAMS, temporary)
+        previous = signal.signal(signal.SIGTERM, _terminated)
+        try:
+            _override(saved, overrides)
+            settings = dict(everything())
+            yield lambda blocks: _write({**settings, **blocks})
+        finally:
+            with replacing(PARAMS) as temporary:
+                shutil.copy(saved, temporary)
+            saved.unlink()
+            everything.cache_clear()
+            signal.signal(signal.SIGTERM, previous)
+
+
+def repro(targets: Sequence[str], *options: str) -> None:
+    """`dvc repro` of these stages. Interrupted, it takes the running stage down with it.
+
+    Raises InputError where a stage fails, which has said why itself.
+    """
+    here = Path(sys.executable).parent
+    found = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
+    command = [sys.executable, "-m", "dvc", "repro", *options, *targets]
+    running = subprocess.Popen(command, env=found, start_new_session=True)
+    try:
+        status = running.wait()
+    except BaseException:
+        _stop(running)
+        raise
+    if status:
+        raise InputError(
+            "dvc repro: expected every cell to be trained and scored, one was not (see above); "
+            "mend that and start the experiment again: what is done is kept"
+        )
+
+
+def _stop(running: subprocess.Popen[bytes]) -> None:
+    """End DVC and the stage that it runs, first as Ctrl-C would."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        try:
+            os.killpg(running.pid, sign)
+            running.wait(PATIENCE)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            return
+
+
+def _terminated(*_: object) -> None:
+    """TERM ends as Ctrl-C does, by an exception, so that what was borrowed goes back."""
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _override(original: Path, overrides: Sequence[str]) -> None:
+    """Apply overrides to a copy of params.yaml, and read that from now on."""
+    with replacing(PARAMS) as temporary:
+        shutil.copy(original, temporary)
+        if overrides:
+            _apply(temporary, overrides)
+        temporary.write_text(MARK + temporary.read_text())
+    everything.cache_clear()
+
+
+def _apply(path: Path, overrides: Sequence[str]) -> None:
+    """Change the file as `dvc exp run -S` would."""
+    from dvc.exceptions import InvalidArgumentError
+    from dvc.utils.hydra import apply_overrides
+
+    try:
+        apply_overrides(path, list(overrides))
+    except InvalidArgumentError as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise InputError(
+            f"-S: expected settings of {PARAMS} such as train.lr=0.002, "
+            f"found {' '.join(overrides)}: {reason}"
+        ) from error
+
+
+def _write(content: Mapping[str, Any]) -> None:
+    """Replace params.yaml."""
+    with replacing(PARAMS) as temporary, temporary.open("w") as file:
+        file.write(MARK)
+        YAML(typ="safe", pure=True).dump(content, file)
+    everything.cache_clear()

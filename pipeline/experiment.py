@@ -1,0 +1,230 @@
+"""Tool experiment: a table or figure of the paper by name, on any dataset, through DVC."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+from clfer import labels
+from clfer.errors import InputError
+from clfer.experiments import clusters, intensity, leakage, rule, scarcity, tables, text
+from clfer.experiments.differs import differs
+from clfer.experiments.plan import Plan
+from clfer.experiments.result import result
+from clfer.files import replacing
+from clfer.scoring.grid import Run
+from pipeline import cell, outputs, paths
+from pipeline.borrow import Write, borrowed, repro
+from pipeline.console import page, say
+from pipeline.console import table as show
+from pipeline.params import Run as Grid
+from pipeline.params import block, settings
+
+LEAKED = ("baseline", "ours")
+NAMES = (
+    "table2",
+    "table3",
+    "table4",
+    "table5",
+    "table6",
+    "table7",
+    "table8",
+    "figure5",
+    "figure8",
+    "leakage",
+)
+
+
+def experiment(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(NAMES)}.")],
+    dataset: Annotated[str, typer.Option(help="A dataset of params.yaml.")],
+    seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2 or 0-9.")] = None,
+    variants: Annotated[str | None, typer.Option(help="Only these rows, such as msr,ours.")] = None,
+    categories: Annotated[
+        str | None, typer.Option(help="table3: only these classes, such as anger,fear.")
+    ] = None,
+    kept: Annotated[str, typer.Option(help="table3: percent of the class kept.")] = "0,10,30",
+    set_param: Annotated[
+        list[str] | None,
+        typer.Option("--set-param", "-S", help="Settings for this run, as in dvc exp run."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be trained.")] = False,
+) -> None:
+    """Train the cells of a table or figure of the paper that are not there yet, and write it."""
+    if name not in NAMES:
+        raise InputError(f"experiment: expected one of {', '.join(NAMES)}; found '{name}'")
+    with borrowed(set_param or []) as write:
+        plan = _plan(name, dataset, categories, kept)
+        plan = plan.only(_words("--variants", variants, list(plan.variants))) if variants else plan
+        given = _numbers("--seeds", seeds) if seeds else None
+        chosen = given or list(plan.seeds or settings(Grid, "run").seeds)
+        _tell(plan, dataset, chosen)
+        if name == "leakage":
+            document = _leakage(write, plan, dataset, chosen, dry_run)
+        else:
+            found = _grid(write, plan.variants, dataset, chosen, dry_run)
+            document = None if found is None else _document(name, plan, dataset, found)
+    if document:
+        _write(document)
+        _draw(name, dataset, plan)
+
+
+def _plan(name: str, dataset: str, categories: str | None, kept: str) -> Plan:
+    """The plan of that name, for the classes of the dataset where it needs them."""
+    rows = block("variants")
+    block("datasets", dataset)
+    if name == "leakage":
+        return leakage.plan(LEAKED)
+    if name not in ("table3", "figure8"):
+        plan: Plan = getattr(tables, name)(rows)
+        return plan
+    if not paths.split(dataset).exists():
+        repro([f"split@{dataset}"])
+    classes = labels.classes(pl.read_parquet(paths.split(dataset)))
+    if name == "figure8":
+        return tables.figure8(rows, classes)
+    named = _words("--categories", categories, classes) if categories else classes
+    return scarcity.table3(rows, classes, named, _numbers("--kept", kept))
+
+
+def _words(option: str, given: str, known: Sequence[str]) -> list[str]:
+    """Names between commas, each of them a known one."""
+    names = [one.strip() for one in given.split(",") if one.strip()]
+    for one in names:
+        if one not in known:
+            raise InputError(f"{option}: expected some of {', '.join(known)}; found '{one}'")
+    if not names:
+        raise InputError(f"{option}: expected some of {', '.join(known)}; found none")
+    return list(dict.fromkeys(names))
+
+
+def _numbers(option: str, given: str) -> list[int]:
+    """Whole numbers between commas, and ranges such as 0-9."""
+    found: list[int] = []
+    for part in given.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not (first.isdecimal() and (last.isdecimal() or not dash)):
+            raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
+        found += range(int(first), int(last or first) + 1)
+    if not found:
+        raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
+    return list(dict.fromkeys(found))
+
+
+def _tell(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
+    """What is going to be trained, on standard output."""
+    rows = {row.variant: row.label for row in plan.rows if row.variant}
+    show(
+        f"{plan.title}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
+        f"({', '.join(map(str, seeds))})",
+        ["variant", *plan.columns],
+        [[variant, *label] for variant, label in rows.items()],
+    )
+
+
+def _grid(
+    write: Write,
+    variants: Mapping[str, Mapping[str, Any]],
+    dataset: str,
+    seeds: Sequence[int],
+    dry_run: bool,
+    duplicates: str | None = None,
+) -> list[Run] | None:
+    """Train and score what is not there yet; the runs, or None where it was only asked what would
+    be done.
+    """
+    grid = {"datasets": [dataset], "variants": list(variants), "seeds": list(seeds)}
+    split = block("split") | ({"duplicates": duplicates} if duplicates else {})
+    write({"run": grid, "variants": {**block("variants"), **variants}, "split": split})
+    for name in variants:
+        cell.variant(name)
+        cell.recipe(dataset, name)
+    cells = list(product(seeds, variants))  # one seed complete before the next
+    targets = [f"evaluate@{dataset}-{variant}-{seed}" for seed, variant in cells]
+    repro(targets, *(["--dry"] if dry_run else []))
+    return None if dry_run else [_run(dataset, variant, seed) for seed, variant in cells]
+
+
+def _run(dataset: str, variant: str, seed: int) -> Run:
+    table = pl.read_parquet(paths.results(dataset, variant, seed) / "predictions.parquet")
+    return Run(dataset, variant, seed, table)
+
+
+def _leakage(
+    write: Write, plan: Plan, dataset: str, seeds: Sequence[int], dry_run: bool
+) -> dict[str, Any] | None:
+    """Two grids in the same folders: that of params.yaml comes last and stays."""
+    variants = {name: block("variants", name) for name in LEAKED}
+    last = block("split", "duplicates")
+    found = {
+        setting: _grid(write, variants, dataset, seeds, dry_run, setting)
+        for setting in sorted(("drop", "keep"), key=lambda one: one == last)
+    }
+    kept, dropped = found["keep"], found["drop"]
+    if kept is None or dropped is None:
+        return None
+    entries = leakage.results(plan, kept, dropped, block("significance", "alpha"))
+    return text.document("leakage", plan, dataset, entries, _facts(dropped[-1]))
+
+
+def _document(name: str, plan: Plan, dataset: str, runs: Sequence[Run]) -> dict[str, Any]:
+    """The table from the results of its cells, with what some tables say beyond the accuracies."""
+    entries = result(plan, runs, block("significance", "alpha"))
+    more: dict[str, Any] = {}
+    match name:
+        case "table8":
+            more = {"more": rule.said(dataset, entries[0]["accuracy"])}
+        case "figure5":
+            histories = [(run.variant, _history(run)) for run in runs]
+            more = {"beside": intensity.columns(plan, histories)}
+        case "figure8":
+            entries = [entry | clusters.record(entry) for entry in entries]
+    return text.document(name, plan, dataset, entries, {**_facts(runs[-1]), **more})
+
+
+def _history(run: Run) -> pl.DataFrame:
+    return pl.read_csv(paths.run(run.dataset, run.variant, run.seed) / "history.csv")
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """What has to stand beside the numbers, from one of the cells."""
+    path = paths.results(run.dataset, run.variant, run.seed) / "scores.json"
+    found = json.loads(path.read_text())
+    recipe = cell.recipe(run.dataset, run.variant).model_dump()
+    return {
+        "evidence": found["evidence"],
+        "selected_on": recipe["select"],
+        "differs": differs(recipe, found["protocol"]),
+        "command": shlex.join(["clfer", *sys.argv[1:]]),
+    }
+
+
+def _draw(name: str, dataset: str, plan: Plan) -> None:
+    """The figure that belongs to the table, if one does."""
+    from pipeline.figure import figure
+
+    if name == "figure5":
+        figure("learning_intensity", dataset, list(plan.variants))
+    if name == "figure8":
+        figure("k", dataset)
+
+
+def _write(document: dict[str, Any]) -> None:
+    """The three files of a table, each whole or not at all, and the table on the terminal."""
+    path = outputs.table(document["dataset"], document["name"])
+    words = text.markdown(document)
+    files = {
+        ".md": words,
+        ".csv": text.as_csv(document),
+        ".json": json.dumps(document, indent=2) + "\n",
+    }
+    for suffix, content in files.items():
+        with replacing(path.with_suffix(suffix)) as temporary:
+            temporary.write_text(content)
+    page(words)
+    say([f"also as {path.with_suffix('.csv')} and {path}"], f"{path.with_suffix('.md')}")
