@@ -12,7 +12,7 @@ from clfer import labels
 from clfer.errors import InputError
 from clfer.figures.page import NOT_EVIDENCE, both
 from clfer.files import replacing
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.console import say
 from pipeline.figures.request import Drawing, Request
 from pipeline.params import block as block_of
@@ -76,7 +76,7 @@ def figure(
     caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
-    target = paths.figure(dataset, name)
+    target = outputs.figure(dataset, name)
     written = both(lambda path: drawing.draw(marked, path), target)
     about = {
         "name": name,

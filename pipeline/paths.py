@@ -66,16 +66,6 @@ def transfer(on: str, dataset: str, variant: str, seed: int) -> Path:
     return Path("transfer") / on / dataset / variant / str(seed)
 
 
-def figure(dataset: str, name: str) -> Path:
-    """A picture for print; beside it the same as .svg, and its caption as .json."""
-    return Path("figures") / dataset / f"{name}.png"
-
-
-def table(dataset: str, name: str) -> Path:
-    """The numbers of one of the paper's tables or figures as an experiment found them."""
-    return Path("tables") / dataset / f"{name}.json"
-
-
 def scratch(fingerprint: str) -> Path:
     """State of an interrupted run: outside DVC's outputs, which it deletes before a stage starts,
     and in the original checkout also when DVC runs the stage in a temporary copy.

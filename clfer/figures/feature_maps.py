@@ -6,17 +6,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from clfer.figures.montage import WIDE, coloured, montage, scale
-from clfer.figures.page import WIDTH, heading, page
+from clfer.figures import montage
 
 CAPTION = (
     "Validation faces (rows) and the mean absolute activation over the channels of each block of "
     "each variant: bright is where the block responds. Each map is scaled from its own lowest to "
     "its own highest response; the number below a column is the mean activation over these faces."
 )
-# Inches: names of the classes, the colour bar, above and below the faces.
-NAMES, BAR, AROUND = 0.75, 0.55, 0.85
-LARGEST = 0.9  # inches, of a face
 
 
 def draw(
@@ -31,18 +27,15 @@ def draw(
 
     levels: what stands below the column of each block
     """
-    parts = [faces[:, None], *(coloured(one) for one in maps.values())]
-    columns = sum(part.shape[1] for part in parts) + WIDE * len(maps)
-    cell = min((WIDTH - NAMES - BAR) / columns, LARGEST)
-    with page(path, NAMES + cell * columns + BAR, AROUND + cell * len(faces)) as figure:
-        heading(figure, title)
-        axes = figure.subplots()
-        places = montage(axes, parts, ["face", *maps])
-        axes.set_yticks(range(len(labels)), labels, fontsize=8)
-        axes.set_xticks(places[1:], _words(list(levels.values())), fontsize=6.5)
-        scale(figure, axes, "response, within each map")
+    parts = [faces[:, None], *(montage.coloured(one) for one in maps.values())]
+    columns = [
+        f"block {j}\n{_short(level)}"
+        for one in levels.values()
+        for j, level in enumerate(one, start=1)
+    ]
+    montage.draw(parts, ["face", *maps], labels, ["", *columns], title, path)
 
 
-def _words(levels: Sequence[Float[np.ndarray, " L"]]) -> list[str]:
-    """What stands below each map."""
-    return [f"block {j}\n{level:.2g}" for one in levels for j, level in enumerate(one, start=1)]
+def _short(level: float) -> str:
+    """Two decimals, of small numbers two digits, of large ones none."""
+    return f"{level:.2g}" if level < 0.1 else f"{level:.2f}" if level < 10 else f"{level:.0f}"

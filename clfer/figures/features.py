@@ -19,7 +19,8 @@ CAPTION = (
     "the faces."
 )
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
-AROUND, LEGEND = 0.35, 0.9
+SHARE = "percentages: nearest neighbours with the same label, before the projection"
+AROUND, LEGEND = 0.3, 1.0
 MANY = 4000  # marks of a figure from which on an SVG holds them as pixels: it would have megabytes
 
 
@@ -53,7 +54,14 @@ def draw(
             Line2D([], [], ls="", marker=mark, c=colour, markersize=5, label=name)
             for name, (mark, colour) in zip(classes, _looks(len(classes)), strict=True)
         ]
-        figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 4))
+        figure.legend(
+            handles=keys,
+            loc="outside lower center",
+            ncols=min(len(keys), 4),
+            title=SHARE,
+            title_fontsize=8,
+            fontsize=8,
+        )
 
 
 def scatter(

@@ -87,7 +87,7 @@ def panels(
 def _frame(axes: Axes, name: str) -> None:
     axes.set_title(name, fontsize=9)
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.tick_params(labelsize=8)

@@ -1,6 +1,7 @@
-"""Small square pictures in rows and columns, as one image on one set of axes."""
+"""Small square pictures in rows and columns: faces, and maps of responses beside them."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
@@ -10,39 +11,75 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from clfer.figures.page import WIDTH, heading, page
+
 GAP, WIDE = 0.06, 0.3  # of a picture's side: between two pictures, between two parts
 COLOURS = "magma"  # its lightness rises steadily: it reads in grey and to the colour-blind
+# Inches: names of rows, the colour bar with its label, title and names of parts, what is below.
+LEFT, RIGHT, ABOVE, BELOW = 1.0, 0.75, 0.75, 0.5
+LARGEST = 0.9  # of a picture
+LINE, BAR, LONGEST = 0.15, 0.12, 2.5  # a second line of names; the bar's breadth and length
+
+
+def draw(
+    parts: Sequence[Float[np.ndarray, "R _ S S 3"]],
+    names: Sequence[str],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
+    """Draw `parts` from left to right under their names, values in [0, 1].
+
+    rows, columns: names of the rows, and of the columns of all parts
+    """
+    places = spots(parts)
+    across, down = places[-1] + 1, len(rows) + GAP * (len(rows) - 1)
+    cell = min((WIDTH - LEFT - RIGHT) / across, LARGEST)
+    above = ABOVE + LINE * max(name.count("\n") for name in names)
+    width, height = LEFT + cell * across + RIGHT, above + cell * down + BELOW
+    with page(path, width, height) as figure:
+        figure.set_layout_engine("none")  # all sizes are known, and shall be kept
+        heading(figure, title)
+        box = (LEFT / width, BELOW / height, cell * across / width, cell * down / height)
+        axes = figure.add_axes(box)
+        montage(axes, parts, names)
+        axes.set_yticks([row * (1 + GAP) + 0.5 for row in range(len(rows))], rows, fontsize=8)
+        axes.set_xticks([place + 0.5 for place in places], columns, fontsize=6.5)
+        length = min(cell * down, LONGEST)
+        low = BELOW + (cell * down - length) / 2
+        left = LEFT + cell * across + BAR
+        scale(figure, (left / width, low / height, BAR / width, length / height))
+
+
+def spots(parts: Sequence[Float[np.ndarray, "R _ S S 3"]]) -> list[float]:
+    """The left edge of each column of all parts, in sides of a picture."""
+    places: list[float] = []
+    edge = 0.0
+    for part in parts:
+        places += [edge + column * (1 + GAP) for column in range(part.shape[1])]
+        edge = places[-1] + 1 + WIDE
+    return places
 
 
 def montage(
     axes: Axes, parts: Sequence[Float[np.ndarray, "R _ S S 3"]], names: Sequence[str]
-) -> list[float]:
-    """Show `parts` from left to right under their names, values in [0, 1], on white.
-
-    Row r is at y = r, and a picture is as high as it is wide. Returns the places of all
-    columns on the x axis.
-    """
-    rows, _, side = parts[0].shape[:3]
-    gap, wide = max(round(GAP * side), 1), round(WIDE * side)
-    step = side + gap
-    columns = sum(part.shape[1] for part in parts)
-    width = columns * step + (len(parts) - 1) * (wide - gap) - gap
-    sheet = np.ones((rows * step - gap, width, 3))
-    places: list[float] = []
-    x = 0
+) -> None:
+    """Put each picture on its place: a side is one unit long, the first row is the upper one."""
+    places = iter(spots(parts))
+    across = down = 0.0
     for part, name in zip(parts, names, strict=True):
-        own = range(x, x + part.shape[1] * step, step)
-        for column, left in enumerate(own):
-            for row in range(rows):
-                sheet[row * step : row * step + side, left : left + side] = part[row, column]
-            places.append(left / step)
-        x = own.stop + wide - gap
-        axes.text((own[0] + own[-1]) / step / 2, -0.6, name, ha="center", va="bottom", fontsize=9)
-    half = side / step / 2
-    axes.imshow(sheet, extent=(-half, width / step - half, rows - gap / step - half, -half))
+        edges = [next(places) for _ in range(part.shape[1])]
+        for edge, column in zip(edges, range(part.shape[1]), strict=True):
+            for row in range(len(part)):
+                top = row * (1 + GAP)
+                across, down = edge + 1, top + 1
+                axes.imshow(part[row, column], extent=(edge, edge + 1, top + 1, top))
+        middle = (edges[0] + edges[-1] + 1) / 2
+        axes.text(middle, -0.08, name, ha="center", va="bottom", fontsize=9)
+    axes.set(xlim=(0, across), ylim=(down, 0), aspect="auto")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    return places
 
 
 def coloured(maps: Float[np.ndarray, "*batch S S"]) -> Float[np.ndarray, "*batch S S 3"]:
@@ -52,8 +89,9 @@ def coloured(maps: Float[np.ndarray, "*batch S S"]) -> Float[np.ndarray, "*batch
     return found
 
 
-def scale(figure: Figure, axes: Axes, label: str) -> None:
-    """The colour bar of `coloured`, to the right of some axes."""
+def scale(figure: Figure, box: tuple[float, float, float, float]) -> None:
+    """The colour bar of `coloured`."""
     mapped = ScalarMappable(Normalize(0, 1), mpl.colormaps[COLOURS])
-    bar = figure.colorbar(mapped, ax=axes, fraction=0.02, aspect=25, ticks=[0, 0.5, 1], label=label)
+    bar = figure.colorbar(mapped, cax=figure.add_axes(box), ticks=[0, 0.5, 1])
+    bar.set_label("response, within each map", fontsize=8)
     bar.ax.tick_params(labelsize=8)

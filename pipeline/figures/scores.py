@@ -7,7 +7,7 @@ import numpy as np
 
 from clfer.errors import InputError
 from clfer.figures import clusters, confusions
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.figures.request import Drawing, Request, every, trained
 
 USUAL = ("baseline", "ours")
@@ -45,7 +45,7 @@ def confusion(request: Request) -> Drawing:
 def k(request: Request) -> Drawing:
     """Accuracy against the number of clusters."""
     command = f"`clfer experiment {TABLE} --dataset {request.dataset}`"
-    path = paths.table(request.dataset, TABLE)
+    path = outputs.table(request.dataset, TABLE)
     if not path.exists():
         raise InputError(f"{path} is missing; {command} writes it")
     table = json.loads(path.read_text())

@@ -17,7 +17,7 @@ from clfer.faces.views import View
 from clfer.model import bundle
 from clfer.model.network import Network
 from clfer.model.variant import MSR, Variant
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.figure import FIGURES, figure
 from pipeline.params import everything
 
@@ -45,7 +45,7 @@ def checkout(tmp_path, monkeypatch):
         for m, ks, best in (("clfm", (2, 4), 4), ("clbs", (7, 8), 7))
         for k in ks
     ]
-    paths.table("demo", "figure8").write_text(json.dumps({"cells": cells}))
+    outputs.table("demo", "figure8").write_text(json.dumps({"cells": cells}))
     yield tmp_path
     everything.cache_clear()
 
@@ -112,11 +112,13 @@ def test_each_by_its_name(checkout, name, capsys):
 def test_real_data_is_evidence_and_one_variant_with_one_seed_will_do(checkout):
     split("true")
     figure("confusion", "demo", variant=["ours"], seed=1)
-    said = json.loads(paths.figure("demo", "confusion").with_suffix(".json").read_text())
+    said = json.loads(outputs.figure("demo", "confusion").with_suffix(".json").read_text())
     assert said["evidence"] is True
     assert "not evidence" not in said["caption"]
     assert (said["variants"], said["seeds"]) == (["ours"], [1])
-    assert "ours: 76.9 % right" in paths.figure("demo", "confusion").with_suffix(".svg").read_text()
+    assert (
+        "ours: 76.9 % right" in outputs.figure("demo", "confusion").with_suffix(".svg").read_text()
+    )
 
 
 def test_faces_are_of_the_validation_split_and_in_row_order(checkout, capsys):
@@ -139,7 +141,7 @@ def test_what_cannot_be_drawn(checkout):
     assert "`clfer split ferplus`" in refusal("loss", "ferplus")
     assert "--block" in refusal("loss", "demo", block=1)
     assert "1 to 3; found 4" in refusal("learning_intensity", "demo", block=4)
-    paths.table("demo", "figure8").unlink()
+    outputs.table("demo", "figure8").unlink()
     assert "`clfer experiment figure8 --dataset demo`" in refusal("k", "demo")
     assert not (checkout / "figures").exists()
 
@@ -150,7 +152,7 @@ def test_runs_of_before_these_things_were_recorded(checkout, capsys):
     history.drop(GROUPS).write_csv(run / paths.HISTORY)
     figure("learning_intensity", "demo")
     assert "train again, such as `clfer train demo ours 1 --fresh`" in capsys.readouterr().out
-    picture = paths.figure("demo", "learning_intensity").with_suffix(".svg")
+    picture = outputs.figure("demo", "learning_intensity").with_suffix(".svg")
     assert "group 1" not in picture.read_text()
     (run / paths.FEATURES).unlink()
     line = refusal("tsne", "demo", variant=["ours"], seed=1)
