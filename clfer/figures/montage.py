@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib as mpl
 import numpy as np
@@ -15,8 +16,9 @@ from clfer.figures.page import WIDTH, heading, page
 
 GAP, WIDE = 0.06, 0.3  # of a picture's side: between two pictures, between two parts
 COLOURS = "magma"  # its lightness rises steadily: it reads in grey and to the colour-blind
-# Inches: names of rows, the colour bar with its label, title and names of parts, what is below.
-LEFT, RIGHT, ABOVE, BELOW = 1.0, 0.75, 0.75, 0.5
+# Inches: beside names of rows, the colour bar with its label, title and names of parts, below.
+LEFT, RIGHT, ABOVE, BELOW = 0.2, 0.75, 0.6, 0.45
+LETTER, LETTERS = 0.065, 20  # inches of a letter of those names, and letters of a line
 LARGEST = 0.9  # of a picture
 LINE, BAR, LONGEST = 0.15, 0.12, 2.5  # a second line of names; the bar's breadth and length
 
@@ -33,22 +35,24 @@ def draw(
 
     rows, columns: names of the rows, and of the columns of all parts
     """
+    rows = [fill(name, LETTERS) for name in rows]
+    beside = LEFT + LETTER * max(len(line) for name in rows for line in name.split("\n"))
     places = spots(parts)
     across, down = places[-1] + 1, len(rows) + GAP * (len(rows) - 1)
-    cell = min((WIDTH - LEFT - RIGHT) / across, LARGEST)
+    cell = min((WIDTH - beside - RIGHT) / across, LARGEST)
     above = ABOVE + LINE * max(name.count("\n") for name in names)
-    width, height = LEFT + cell * across + RIGHT, above + cell * down + BELOW
+    width, height = beside + cell * across + RIGHT, above + cell * down + BELOW
     with page(path, width, height) as figure:
         figure.set_layout_engine("none")  # all sizes are known, and shall be kept
         heading(figure, title)
-        box = (LEFT / width, BELOW / height, cell * across / width, cell * down / height)
+        box = (beside / width, BELOW / height, cell * across / width, cell * down / height)
         axes = figure.add_axes(box)
         montage(axes, parts, names)
         axes.set_yticks([row * (1 + GAP) + 0.5 for row in range(len(rows))], rows, fontsize=8)
         axes.set_xticks([place + 0.5 for place in places], columns, fontsize=6.5)
         length = min(cell * down, LONGEST)
         low = BELOW + (cell * down - length) / 2
-        left = LEFT + cell * across + BAR
+        left = beside + cell * across + BAR
         scale(figure, (left / width, low / height, BAR / width, length / height))
 
 
