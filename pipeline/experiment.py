@@ -206,11 +206,13 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def _draw(name: str, dataset: str, plan: Plan) -> None:
     """The figure that belongs to the table, if one does."""
+    if name not in ("figure5", "figure8"):
+        return
     from pipeline.figure import figure
 
     if name == "figure5":
         figure("learning_intensity", dataset, list(plan.variants))
-    if name == "figure8":
+    else:
         figure("k", dataset)
 
 

@@ -16,7 +16,7 @@ from clfer.scoring.comparison import holm
 from clfer.scoring.grid import Images, Run, Variant, gather, measure
 from clfer.scoring.summary import spread
 
-DIFFERENCE = ("difference", "ci95", "p", "p_holm", "seeds")
+DIFFERENCE = ("difference", "ci95", "ci95_images", "p", "p_holm", "seeds")
 
 
 def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]]:
@@ -24,7 +24,8 @@ def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]
 
     label, variant, paper {dataset: percent}; accuracy: a `spread` over the seeds; against: the
     variant it is compared with; difference (None without): mean over shared seeds, with the
-    interval and p of the paired t, and Holm's p where the plan's comparisons are one family;
+    interval and p of the paired t, the interval for other test images as well, and Holm's p where
+    the plan's comparisons are one family;
     class_recall: mean recall of the scarce class, where there is one. Raises InputError where a
     row has no run.
     """

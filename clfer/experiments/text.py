@@ -9,8 +9,8 @@ from clfer.experiments.plan import DATASETS, Plan
 from clfer.experiments.result import shown
 from clfer.scoring.markdown import table as grid
 from clfer.scoring.marks import marked
-from clfer.scoring.report import difference, percent
-from clfer.scoring.verdict import probability
+from clfer.scoring.report import percent
+from clfer.scoring.verdict import probability, span
 
 NONE = "–"
 DESCRIPTIVE = (
@@ -56,6 +56,15 @@ def rows(plan: Plan, dataset: str, entries: Sequence[Mapping[str, Any]]) -> list
             cells.append(NONE if recall is None else f"{100 * recall:.2f}")
         lines.append(cells)
     return lines
+
+
+def difference(entry: Mapping[str, Any]) -> str:
+    """'+1.20 (+0.80 to +1.60)'; with one seed the interval is for other test images and has a *."""
+    if entry["difference"] is None:
+        return NONE
+    bounds, mark = (entry["ci95"], "") if entry["ci95"] else (entry["ci95_images"], "*")
+    interval = f" ({span(*bounds)}){mark}" if bounds else ""
+    return f"{100 * entry['difference']:+.2f}{interval}"
 
 
 def notes(plan: Plan, entries: Sequence[Mapping[str, Any]]) -> list[str]:
