@@ -25,6 +25,7 @@ TOOLS = {
     "complexity": "Count parameters and multiply-accumulates of each variant.",
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
     "experiment": "Make a table or figure of the paper again, on any dataset.",
+    "figure": "Draw a figure of the paper from models trained here.",
 }
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -1,6 +1,6 @@
 """What all figures share: a page that is drawn the same everywhere, and its colours."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -12,6 +12,13 @@ from matplotlib.figure import Figure
 from clfer.files import replacing
 
 DPI = 150
+WIDTH = 7.2  # inches: both columns of a printed page
+FORMATS = (".png", ".svg")
+# What matplotlib would write of itself and of the hour.
+SILENT = {
+    ".png": {"Software": None},
+    ".svg": {"Creator": None, "Date": None},
+}
 # Okabe and Ito's palette: told apart in the common colour blindnesses; black for the reference.
 BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
@@ -27,22 +34,39 @@ LOOK = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "svg.fonttype": "none",  # letters stay letters: a quarter of the size, and can be searched
+    "svg.hashsalt": "clfer",  # names of parts within the file, random otherwise
 }
 
 
 @contextmanager
 def page(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of width x height inches, written to `path` as PNG when the block ends well.
+    """A figure of width x height inches, written to `path` when the block ends well: as SVG where
+    its suffix says so, else as PNG.
 
-    The same content gives the same bytes: the user's matplotlibrc and matplotlib's version line in
-    the file are left out, and no global state of pyplot is touched.
+    The same content gives the same bytes: the user's matplotlibrc and matplotlib's lines on its
+    version and the date are left out, and no global state of pyplot is touched.
     """
+    suffix = ".svg" if path.suffix == ".svg" else ".png"
     with style.context(["default", LOOK], after_reset=True):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
         with replacing(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=DPI, metadata={"Software": None})
+            figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=SILENT[suffix])
+
+
+def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
+    """Draw once for each of FORMATS, to `path` with that suffix; the paths."""
+    written = [path.with_suffix(suffix) for suffix in FORMATS]
+    for one in written:
+        draw(one)
+    return written
+
+
+def heading(figure: Figure, title: str) -> None:
+    """What the whole figure is about, above its panels."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
 
 
 class Stroke(NamedTuple):

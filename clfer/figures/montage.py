@@ -1,0 +1,101 @@
+"""Small square pictures in rows and columns: faces, and maps of responses beside them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+
+import matplotlib as mpl
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from clfer.figures.page import WIDTH, heading, page
+
+GAP, WIDE = 0.06, 0.3  # of a picture's side: between two pictures, between two parts
+COLOURS = "magma"  # its lightness rises steadily: it reads in grey and to the colour-blind
+# Inches: beside names of rows, the colour bar with its label, title and names of parts, below.
+LEFT, RIGHT, ABOVE, BELOW = 0.2, 0.75, 0.6, 0.45
+LETTER, LETTERS = 0.065, 20  # inches of a letter of those names, and letters of a line
+LARGEST = 0.9  # of a picture
+LINE, BAR, LONGEST = 0.15, 0.12, 2.5  # a second line of names; the bar's breadth and length
+
+
+def draw(
+    parts: Sequence[Float[np.ndarray, "R _ S S 3"]],
+    names: Sequence[str],
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    path: Path,
+) -> None:
+    """Draw `parts` from left to right under their names, values in [0, 1].
+
+    rows, columns: names of the rows, and of the columns of all parts
+    """
+    rows = [fill(name, LETTERS) for name in rows]
+    beside = LEFT + LETTER * max(len(line) for name in rows for line in name.split("\n"))
+    places = spots(parts)
+    across, down = places[-1] + 1, len(rows) + GAP * (len(rows) - 1)
+    cell = min((WIDTH - beside - RIGHT) / across, LARGEST)
+    above = ABOVE + LINE * max(name.count("\n") for name in names)
+    width, height = beside + cell * across + RIGHT, above + cell * down + BELOW
+    with page(path, width, height) as figure:
+        figure.set_layout_engine("none")  # all sizes are known, and shall be kept
+        heading(figure, title)
+        box = (beside / width, BELOW / height, cell * across / width, cell * down / height)
+        axes = figure.add_axes(box)
+        montage(axes, parts, names)
+        axes.set_yticks([row * (1 + GAP) + 0.5 for row in range(len(rows))], rows, fontsize=8)
+        axes.set_xticks([place + 0.5 for place in places], columns, fontsize=6.5)
+        length = min(cell * down, LONGEST)
+        low = BELOW + (cell * down - length) / 2
+        left = beside + cell * across + BAR
+        scale(figure, (left / width, low / height, BAR / width, length / height))
+
+
+def spots(parts: Sequence[Float[np.ndarray, "R _ S S 3"]]) -> list[float]:
+    """The left edge of each column of all parts, in sides of a picture."""
+    places: list[float] = []
+    edge = 0.0
+    for part in parts:
+        places += [edge + column * (1 + GAP) for column in range(part.shape[1])]
+        edge = places[-1] + 1 + WIDE
+    return places
+
+
+def montage(
+    axes: Axes, parts: Sequence[Float[np.ndarray, "R _ S S 3"]], names: Sequence[str]
+) -> None:
+    """Put each picture on its place: a side is one unit long, the first row is the upper one."""
+    places = iter(spots(parts))
+    across = down = 0.0
+    for part, name in zip(parts, names, strict=True):
+        edges = [next(places) for _ in range(part.shape[1])]
+        for edge, column in zip(edges, range(part.shape[1]), strict=True):
+            for row in range(len(part)):
+                top = row * (1 + GAP)
+                across, down = edge + 1, top + 1
+                axes.imshow(part[row, column], extent=(edge, edge + 1, top + 1, top))
+        middle = (edges[0] + edges[-1] + 1) / 2
+        axes.text(middle, -0.08, name, ha="center", va="bottom", fontsize=9)
+    axes.set(xlim=(0, across), ylim=(down, 0), aspect="auto")
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def coloured(maps: Float[np.ndarray, "*batch S S"]) -> Float[np.ndarray, "*batch S S 3"]:
+    """Values in [0, 1] as colours; white where they are NaN."""
+    colours = mpl.colormaps[COLOURS].with_extremes(bad="white")
+    found: Float[np.ndarray, "*batch S S 3"] = colours(np.ma.masked_invalid(maps))[..., :3]
+    return found
+
+
+def scale(figure: Figure, box: tuple[float, float, float, float]) -> None:
+    """The colour bar of `coloured`."""
+    mapped = ScalarMappable(Normalize(0, 1), mpl.colormaps[COLOURS])
+    bar = figure.colorbar(mapped, cax=figure.add_axes(box), ticks=[0, 0.5, 1])
+    bar.set_label("response, within each map", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
