@@ -24,6 +24,7 @@ TOOLS = {
     "benchmark": "Time training steps, the input pipeline and memory on this machine.",
     "complexity": "Count parameters and multiply-accumulates of each variant.",
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
+    "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
 
 app = typer.Typer(pretty_exceptions_enable=False)
