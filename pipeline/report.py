@@ -60,11 +60,7 @@ def _material() -> Material:
         code=_code(summary, params),
         audits={name: _json(path) for name, path in audits.items() if path.is_file()},
         cards=dict(_cards(datasets)),
-        recipes={
-            name: params.get("train", {}) | params["datasets"][name].get("recipe", {})
-            for name in datasets
-            if name in params.get("datasets", {})
-        },
+        recipes=dict(_recipes(datasets, params)),
         plots={path.stem: _picture(path) for path in sorted(paths.PLOTS.glob("*.png"))},
         tables=list(chain.from_iterable(_tables(name) for name in datasets)),
         figures=list(chain.from_iterable(_figures(name) for name in datasets)),
@@ -113,6 +109,18 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
             f"{path}: expected a model with its card, found none; `clfer train {cell}` writes it"
         ) from error
     return card
+
+
+def _recipes(
+    datasets: Mapping[str, Any], params: Mapping[str, Any]
+) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
+    """What params.yaml says now of the training of each variant that it still has."""
+    sets, rows = params.get("datasets", {}), params.get("variants", {})
+    for dataset, found in datasets.items():
+        for variant in found["variants"]:
+            if dataset in sets and variant in rows:
+                over = [(block or {}).get("recipe", {}) for block in (sets[dataset], rows[variant])]
+                yield (dataset, variant), params.get("train", {}) | over[0] | over[1]
 
 
 def _tables(dataset: str) -> Iterator[PaperTable]:

@@ -58,7 +58,7 @@ class Material:
     summary: of `clfer.scoring.summary.summarise`
     audits:  by dataset, of `clfer.audit.leakage.leakage`
     cards:   by cell, the card of its model as `clfer.model.bundle` writes it
-    recipes: by dataset, the settings of training that stand in params.yaml now
+    recipes: by dataset and variant, the settings of training that stand in params.yaml now
     plots:   by file name without its ending, what `clfer significance` drew
     """
 
@@ -66,7 +66,7 @@ class Material:
     code: Code
     audits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     cards: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
-    recipes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    recipes: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     plots: Mapping[str, Picture] = field(default_factory=dict)
     tables: Sequence[PaperTable] = ()
     figures: Sequence[Figure] = ()

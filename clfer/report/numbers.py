@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup, escape
+
 ABSENT = "–"
 
 
@@ -52,6 +54,15 @@ def change(interval: Sequence[float] | None) -> str:
 def listed(values: Sequence[Any]) -> str:
     """'0, 1, 2'."""
     return ", ".join(map(str, values))
+
+
+def prose(text: str) -> Markup:
+    """A sentence with what stands in backticks as code, and no line broken before a % sign."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # one of the backticks has no partner
+        parts = [escape(text)]
+    parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(parts).replace(" %", "\u00a0%")
 
 
 def numeric(text: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from clfer.report import numbers, study, trust
+from clfer.report import caution, numbers, study, trust
 from clfer.report.material import Material
 from clfer.scoring.verdict import DRAWN
 
@@ -29,6 +29,7 @@ FILTERS = (
     numbers.between,
     numbers.change,
     numbers.listed,
+    numbers.prose,
     study.modules,
     study.done,
 )
@@ -54,12 +55,13 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters.update({one.__name__: one for one in FILTERS})
-    found.filters["verdict"] = lambda said: said.removeprefix(DRAWN)
+    found.filters["verdict"] = lambda said: numbers.prose(said.removeprefix(DRAWN))
     found.tests["numeric"] = numbers.numeric
     found.globals.update(
-        warnings=trust.warnings,
+        warnings=caution.warnings,
         seen_to=trust.seen_to,
-        not_shown=trust.not_shown,
+        left_open=trust.left_open,
+        marks=caution.marks,
         outcome=outcome,
         further=further,
         heat=heat,

@@ -6,20 +6,15 @@ from typing import Any
 
 from clfer.report.material import Material
 
-# of a model that none of these has, nothing is there beside the backbone
-MODULES = {
-    "clfm": "contrast of feature maps across blocks (CLFM)",
-    "clbs": "contrast of samples across blocks (CLBS)",
-    "msr": "multi-scale representation (MSR)",
-    "simsiam": "SimSiam's contrast of two views",
-    "scn": "the Self-Cure Network",
-}
+# beside the backbone, as the glossary calls them
+MODULES = {"clfm": "CLFM", "clbs": "CLBS", "msr": "MSR", "simsiam": "SimSiam", "scn": "SCN"}
 
 
 @dataclass(frozen=True)
 class Study:
     """`found` is the dataset's part of the summary, `audit` counts its copies, `cards` are the
-    models' by variant and seed; `audit` is None and cards are missing where the files are.
+    models' by variant and seed, `recipes_now` what params.yaml says now, by variant; `audit` is
+    None and cards and recipes are missing where the files are.
     """
 
     name: str
@@ -28,7 +23,7 @@ class Study:
     alpha: float
     audit: Mapping[str, Any] | None
     cards: Mapping[tuple[str, int], Mapping[str, Any]]
-    recipe_now: Mapping[str, Any] | None
+    recipes_now: Mapping[str, Mapping[str, Any]]
 
     @property
     def primary(self) -> list[Mapping[str, Any]]:
@@ -79,6 +74,22 @@ class Study:
         given = self.found["protocol"]
         return given.get("duplicates") if isinstance(given, Mapping) else None
 
+    def of(self, variant: str) -> list[Mapping[str, Any]]:
+        """Where the models of one variant come from, those that have a card, by seed."""
+        return [one for one in self.provenance if one["variant"] == variant]
+
+    def card(self, variant: str) -> Mapping[str, Any] | None:
+        """The card of the first model of a variant that has one."""
+        cells = (cell for cell in self.cells if cell[0] == variant and cell in self.cards)
+        return next((self.cards[cell] for cell in cells), None)
+
+    def own(self, variant: str) -> dict[str, Any]:
+        """The settings of a variant's training that are not those of `recipe`."""
+        recipe, told = self.recipe, self.of(variant)
+        if recipe is None or not told:
+            return {}
+        return {key: value for key, value in told[0]["recipe"].items() if recipe.get(key) != value}
+
     def used(self, part: str) -> int | None:
         """Images of a part of the split."""
         return self.audit["images"][part]["used"] if self.audit else None
@@ -99,42 +110,47 @@ def studies(material: Material) -> list[Study]:
             summary["alpha"],
             material.audits.get(name),
             {cell[1:]: card for cell, card in material.cards.items() if cell[0] == name},
-            material.recipes.get(name),
+            {key[1]: recipe for key, recipe in material.recipes.items() if key[0] == name},
         )
         for name, found in summary["datasets"].items()
     ]
 
 
 def modules(card: Mapping[str, Any]) -> str:
-    """What a model has beside the backbone, in words."""
-    here = [words for name, words in MODULES.items() if card["variant"].get(name)]
-    return ", ".join(here) or "the plain backbone"
+    """What a model consists of, in the words of the glossary."""
+    here = [word for name, word in MODULES.items() if card["variant"].get(name)]
+    return f"backbone with {', '.join(here)}" if here else "plain backbone"
 
 
 def done(study: Study) -> str:
-    """What was done on a dataset, in a sentence or three."""
-    names = list(study.found["variants"])
+    """What was done on a dataset, in a few sentences."""
     seeds = sorted({seed for _, seed in study.cells})
-    text = f"{plural(len(names), 'variant')} ({', '.join(names)}) "
-    text += f"{'was' if len(names) == 1 else 'were'} trained with {plural(len(seeds), 'seed')}"
-    text += " each." if len(seeds) > 1 and len(names) > 1 else "."
+    variants = [described(study, name) for name in study.found["variants"]]
+    text = f"{plural(len(variants), 'variant')} with {plural(len(seeds), 'seed')}"
+    text += f" each: {'; '.join(variants)}. " if len(variants) > 1 else f": {variants[0]}. "
     recipe, images = study.recipe, study.used("train")
     if recipe:
         start = {"none": "from scratch", "imagenet": "from ImageNet weights"}
         text += (
-            f" The network is a {recipe['backbone']}, trained "
+            f"The network is a {recipe['backbone']}, trained "
             f"{start.get(recipe['weights'], 'from the weights in ' + recipe['weights'])} at "
             f"{recipe['crop']} px for {plural(recipe['epochs'], 'epoch')} in batches of "
             f"{recipe['batch_size']}"
         )
-        text += f" on {images:,} images." if images else "."
-    tested = f"{study.found['test_images']:,} images of {len(study.found['classes'])} classes"
-    return f"{text} It was tested on {tested}."
+        text += f" on {images:,} images. " if images else ". "
+    classes = plural(len(study.found["classes"]), "class", "es")
+    return f"{text}It was tested on {study.found['test_images']:,} images of {classes}."
 
 
-def plural(number: int, word: str) -> str:
+def described(study: Study, variant: str) -> str:
+    """A variant's name, and what it consists of where that is known."""
+    card = study.card(variant)
+    return f"{variant} ({modules(card)})" if card else variant
+
+
+def plural(number: int, word: str, ending: str = "s") -> str:
     """'1 seed', '3 seeds'."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+    return f"{number:,} {word}{'' if number == 1 else ending}"
 
 
 def differing(provenance: Sequence[Mapping[str, Any]], key: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether the results of a dataset can be trusted: what was seen to, and what is not shown.
+"""Whether the results of a dataset can be trusted: what was seen to, and what is left open.
 
 Every sentence is drawn from the files; where a file is missing, so is its sentence.
 """
@@ -10,61 +10,24 @@ FEW_IMAGES = 30  # of a class: Wilson's interval of a recall of one half is then
 DIGITS = 12  # of a SHA-256 that are shown
 
 
-def warnings(study: Study) -> list[str]:
-    """What a reader must know before any number of this dataset."""
-    found = []
-    if not study.found["evidence"]:
-        found.append(
-            "Not evidence. These faces are drawn by a program: the numbers show that the "
-            "pipeline runs, and nothing about the method."
-        )
-    if "test" in study.selected_on:
-        found.append(
-            "Optimistic numbers. The epoch of each model was chosen by its accuracy on the test "
-            "images themselves, so every accuracy here is higher than on images never seen. "
-            "`select: val` chooses on validation images."
-        )
-    copies = study.audit and study.audit["test_copied_in_train_or_val"]["images"]
-    if study.duplicates == "keep" and copies:
-        found.append(
-            f"Leakage. {plural(copies, 'test image')} also stood among the training or validation "
-            "images, and those were kept there. `split.duplicates: drop` sets them aside."
-        )
-    return found + unlike(study) + changed(study)
-
-
-def unlike(study: Study) -> list[str]:
-    """Models of one dataset that were not made alike."""
-    words = {
-        "recipe": "with the same settings",
-        "split_sha256": "on the same split",
-        "faces_sha256": "on the same faces",
-        "clfer": "by the same version of clfer",
-    }
-    apart = [said for key, said in words.items() if differing(study.provenance, key)]
-    if not apart:
-        return []
-    return [
-        f"The models were not all trained {', nor '.join(apart)}: differences may be due to it."
-    ]
-
-
-def changed(study: Study) -> list[str]:
-    """Settings of params.yaml that are no longer those of the models."""
-    then, now = study.recipe, study.recipe_now
-    if then is None or now is None:
-        return []
-    apart = [
-        f"{key} was {then[key]} and is now {now.get(key, 'gone')}"
-        for key in then
-        if now.get(key) != then[key]
-    ]
-    return [f"params.yaml has changed since the training: {'; '.join(apart)}."] if apart else []
-
-
 def seen_to(study: Study) -> list[str]:
     """What was done so that the numbers hold."""
     return [*selection(study), *seeds(study), *alike(study), *copies(study), *tests(study)]
+
+
+def left_open(study: Study) -> list[str]:
+    """What a reader might take from the numbers, and must not."""
+    return [
+        *too_few(study),
+        *reach(study),
+        *unfinished(study),
+        *rare(study),
+        *disagreeing(study),
+        "Near duplicates, such as two crops of one photograph, are not counted as copies here; "
+        f"`clfer audit {study.name}` looks for them.",
+        "How the models do on another dataset is not shown: `clfer evaluate "
+        f"{study.name} VARIANT SEED --on DATASET` tests that.",
+    ]
 
 
 def selection(study: Study) -> list[str]:
@@ -82,27 +45,29 @@ def selection(study: Study) -> list[str]:
 def seeds(study: Study) -> list[str]:
     """Which runs stand behind a mean."""
     sets = {tuple(one["seeds"]) for one in study.found["variants"].values()}
-    if len(sets) > 1:
-        return []
-    numbers = sets.pop()
-    if len(numbers) == 1:
+    numbers = max(sets, key=len)
+    if len(sets) > 1 or len(numbers) == 1:
         return []
     return [
         f"Every variant was trained with the same {plural(len(numbers), 'seed')} "
-        f"({', '.join(map(str, numbers))}); runs of equal seed start from the same weights and see "
+        f"({', '.join(map(str, numbers))}). Runs of equal seed start from the same weights and see "
         "the images in the same order, so differences are taken run by run."
     ]
 
 
 def alike(study: Study) -> list[str]:
-    """That the models differ in their modules alone, by what their cards say."""
+    """What the models have in common and what not, by what their cards say."""
     told = study.provenance
-    if len(told) < 2 or unlike(study):
+    if len(told) < 2 or differing(told, "split_sha256") or differing(told, "faces_sha256"):
         return []
+    own = {name: study.own(name) for name in study.found["variants"]}
+    apart = [f"{name} has {key} {value}" for name in own for key, value in own[name].items()]
+    same = "" if apart else "the same settings, "
     return [
-        f"All {len(told)} models record the same settings, the same split (SHA-256 "
+        f"All {len(told)} models record {same}the same split (SHA-256 "
         f"{told[0]['split_sha256'][:DIGITS]}…) and the same faces "
         f"({told[0]['faces_sha256'][:DIGITS]}…)."
+        + (f" Some settings are a variant's own: {'; '.join(apart)}." if apart else "")
     ]
 
 
@@ -113,46 +78,31 @@ def copies(study: Study) -> list[str]:
     test, unused = study.audit["test_copied_in_train_or_val"], study.audit["unused"]
     if not test["images"]:
         return ["No test image has an identical copy among the training or validation images."]
-    aside = [unused.get(f"copy of a {part} image", 0) for part in ("test", "val")]
     text = (
         f"{test['images']:,} of {plural(test['of'], 'test image')} "
         f"({100 * test['images'] / test['of']:.1f} %) as published also stand in train or val as "
-        f"identical copies."
+        "identical copies."
     )
+    aside = [unused.get(f"copy of a {part} image", 0) for part in ("test", "val")]
     if any(aside):
         text += (
-            f" Set aside for it: {plural(aside[0], 'training or validation image')} that are "
-            f"copies of test images, and {plural(aside[1], 'training image')} that are copies of "
-            "validation images."
+            f" Set aside for it: {aside[0]:,} in train or val that are copies of test images, and "
+            f"{aside[1]:,} in train that are copies of validation images."
         )
-    kept = {one["duplicate_free"]["test_images"] for one in study.found["variants"].values()}
-    return [f"{text} The numbers on the {max(kept):,} test images without a copy stand beside."]
+    kept = max(one["duplicate_free"]["test_images"] for one in study.found["variants"].values())
+    return [f"{text} The scores on the {kept:,} test images without a copy stand beside."]
 
 
 def tests(study: Study) -> list[str]:
     """How chance was kept from making claims."""
     if not study.primary:
         return []
+    one = len(study.primary) == 1
     return [
         f"{plural(len(study.primary), 'comparison')} with {study.baseline} "
-        f"{'was' if len(study.primary) == 1 else 'were'} decided on beforehand, and claims rest on "
-        f"{'it' if len(study.primary) == 1 else 'these'} alone: a paired t test over the seeds, "
-        f"corrected by Holm's method, at the level {study.alpha}. Everything else is descriptive."
-    ]
-
-
-def not_shown(study: Study) -> list[str]:
-    """What a reader might take from the numbers, and must not."""
-    return [
-        *too_few(study),
-        *reach(study),
-        *unfinished(study),
-        *rare(study),
-        *disagreeing(study),
-        "Near duplicates, such as two crops of one photograph, are not counted as copies here; "
-        f"`clfer audit {study.name}` looks for them.",
-        "How the models do on other photographs than this dataset's: `clfer evaluate "
-        f"{study.name} VARIANT SEED --on DATASET` tests that.",
+        f"{'was' if one else 'were'} decided on beforehand, and claims rest on "
+        f"{'it' if one else 'these'} alone: a paired t test over the seeds, corrected by Holm's "
+        f"method, at the level {study.alpha}. Everything else is descriptive."
     ]
 
 
@@ -162,8 +112,8 @@ def too_few(study: Study) -> list[str]:
     if few >= SEEDS_FOR_A_TEST:
         return []
     return [
-        f"Whether the method helps: with {plural(few, 'seed')} a difference may be due to the "
-        f"seed. A test needs {SEEDS_FOR_A_TEST} or more."
+        f"With {plural(few, 'seed')} nothing can be said about the method: a difference may be due "
+        f"to the seed. A test needs {SEEDS_FOR_A_TEST} or more."
     ]
 
 
@@ -173,18 +123,18 @@ def reach(study: Study) -> list[str]:
     found = []
     if "seeds and images" in covered:
         found.append(
-            "Anything beyond chance: the 95 % interval of an accuracy covers other seeds and other "
-            "test images of the same kind, and no other dataset, labels or settings."
+            "The 95 % interval of an accuracy covers other seeds and other test images of the same "
+            "kind. It covers no other dataset, labels or settings."
         )
     if "images" in covered:
         found.append(
-            "How far other seeds would differ: the interval of a single run covers other test "
-            "images alone."
+            "The 95 % interval of a single run covers other test images alone. How far other seeds "
+            "would lead is not known."
         )
     if any(one["ci95"] for one in study.primary):
         found.append(
-            "Other test images, in a difference: its p and its 95 % interval are for other seeds "
-            "on these same images."
+            "The p and the 95 % interval of a difference are for other seeds on these same test "
+            "images."
         )
     return found
 
@@ -195,8 +145,8 @@ def unfinished(study: Study) -> list[str]:
     if not last:
         return []
     return [
-        f"Where training would end: in {last} of {plural(len(study.provenance), 'run')} the last "
-        "epoch was the best, so a longer training could change the numbers."
+        f"In {last} of {plural(len(study.provenance), 'run')} the last epoch was the best: a "
+        "longer training could change the numbers."
     ]
 
 
@@ -208,7 +158,7 @@ def rare(study: Study) -> list[str]:
     few = [f"{name} ({one['used']})" for name, one in classes.items() if one["used"] < FEW_IMAGES]
     if not few:
         return []
-    return [f"Much about classes with few test images: {', '.join(few)}."]
+    return [f"UAR and macro-F1 hang on classes with few test images: {', '.join(few)}."]
 
 
 def disagreeing(study: Study) -> list[str]:
@@ -217,6 +167,6 @@ def disagreeing(study: Study) -> list[str]:
     if not groups or not groups["conflicting_labels"]:
         return []
     return [
-        f"That the labels are right: {groups['conflicting_labels']:,} of "
+        f"Labels are not always right: {groups['conflicting_labels']:,} of "
         f"{plural(groups['groups'], 'group')} of identical images carry different ones."
     ]
