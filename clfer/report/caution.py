@@ -2,6 +2,9 @@
 
 from clfer.report.study import Study, differing, plural
 
+DRAWN = "drawn faces: not evidence"
+CHOSEN_ON_TEST = "optimistic: chosen on test"
+
 
 def warnings(study: Study) -> list[str]:
     """In sentences, for boxes that cannot be missed."""
@@ -10,8 +13,8 @@ def warnings(study: Study) -> list[str]:
 
 def marks(study: Study) -> list[str]:
     """What belongs beside every heading over numbers, in a few words."""
-    drawn = [] if study.found["evidence"] else ["drawn faces: not evidence"]
-    return drawn + (["optimistic: chosen on test"] if "test" in study.selected_on else [])
+    drawn = [] if study.found["evidence"] else [DRAWN]
+    return drawn + ([CHOSEN_ON_TEST] if "test" in study.selected_on else [])
 
 
 def drawn(study: Study) -> list[str]:

@@ -62,6 +62,7 @@ def environment() -> Environment:
         seen_to=trust.seen_to,
         left_open=trust.left_open,
         marks=caution.marks,
+        drawn=caution.DRAWN,
         outcome=outcome,
         further=further,
         heat=heat,
