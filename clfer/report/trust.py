@@ -99,7 +99,8 @@ def tests(study: Study) -> list[str]:
         return []
     one = len(study.primary) == 1
     return [
-        f"{plural(len(study.primary), 'comparison')} with {study.baseline} "
+        f"{'One comparison' if one else plural(len(study.primary), 'comparison')} with "
+        f"{study.baseline} "
         f"{'was' if one else 'were'} decided on beforehand, and claims rest on "
         f"{'it' if one else 'these'} alone: a paired t test over the seeds, corrected by Holm's "
         f"method, at the level {study.alpha}. Everything else is descriptive."
