@@ -18,10 +18,10 @@ def summary(found: Any, path: Path) -> Mapping[str, Any]:
     """The summary; InputError unless it, its datasets and their variants have their keys."""
     again = "run `dvc repro`"
     whole = keyed(found, SUMMARY, str(path), again)
-    for name, dataset in keyed(whole["datasets"], (), f"{path}, datasets", again).items():
+    for name, dataset in filled(whole["datasets"], f"{path}, datasets", again).items():
         where = f"{path}, datasets.{name}"
         variants = keyed(dataset, DATASET, where, again)["variants"]
-        for one, variant in keyed(variants, (), f"{where}.variants", again).items():
+        for one, variant in filled(variants, f"{where}.variants", again).items():
             keyed(variant, VARIANT, f"{where}.variants.{one}", again)
     return whole
 
@@ -63,3 +63,11 @@ def keyed(found: Any, keys: Collection[str], where: str, again: str) -> Mapping[
     if missing:
         raise InputError(f"{where}: expected '{missing[0]}', found no such key; {again}")
     return found
+
+
+def filled(found: Any, where: str, again: str) -> Mapping[str, Any]:
+    """`found`, a mapping with at least one entry."""
+    if not keyed(found, (), where, again):
+        raise InputError(f"{where}: expected at least one, found none; {again}")
+    entries: Mapping[str, Any] = found
+    return entries

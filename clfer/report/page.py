@@ -1,6 +1,7 @@
 """The report: one page of HTML that needs no other file and no network."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def page(material: Material) -> str:
     )
 
 
+@cache
 def environment() -> Environment:
     """Templates that escape all they are given, and fail on a name that does not exist."""
     found = Environment(

@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-PLAIN = re.compile(r"[A-Za-z_][\w./-]*")
+PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 WORDS = (
     "null",
     "true",
@@ -17,28 +17,27 @@ WORDS = (
 
 def options(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """One `-S key=value` for each setting that differs, quoted for a shell; `+` adds, `~` drops."""
-    old, new = dict(leaves(before)), dict(leaves(after))
-    dropped = [f"~{key}" for key in old if key not in new and not filled(key, new)]
-    given = [
-        f"{'' if key in old else '+'}{key}={written(value)}"
-        for key, value in new.items()
-        if (key not in old or old[key] != value) and not filled(key, old)
-    ]
-    return [f"-S {shlex.quote(one)}" for one in [*dropped, *given]]
+    return [f"-S {shlex.quote(one)}" for one in changes(before, after, "")]
 
 
-def leaves(block: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Each setting with its dotted key; a list is one setting, and so is an empty block."""
-    for key, value in block.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value
-
-
-def filled(key: str, settings: Mapping[str, Any]) -> bool:
-    """Whether the key is a block there that holds settings: it is neither added nor dropped."""
-    return any(one.startswith(f"{key}.") for one in settings)
+def changes(before: Mapping[str, Any], after: Mapping[str, Any], above: str) -> Iterator[str]:
+    """The changes to a block whose keys begin with `above`, in the grammar of the options."""
+    for key in before:
+        if key not in after:
+            if before[key] is None:
+                yield f"{above}{key}=0"  # null cannot be dropped
+            yield f"~{above}{key}"
+    for key, value in after.items():
+        place, old = f"{above}{key}", before.get(key)
+        if key not in before:
+            yield f"+{place}={written(value)}"
+        elif isinstance(old, Mapping) and isinstance(value, Mapping):
+            yield from changes(old, value, f"{place}.")
+        elif old is not None and (isinstance(old, Mapping) or isinstance(value, Mapping)):
+            # given alone, a block would be merged into what is there
+            yield from (f"~{place}", f"+{place}={written(value)}")
+        elif old != value:
+            yield f"{place}={written(value)}"
 
 
 def written(value: Any) -> str:
@@ -49,12 +48,19 @@ def written(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            plain = PLAIN.fullmatch(value) and value.lower() not in WORDS
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return value if plain else f"'{escaped}'"
+            return text(value)
         case Mapping():
             return "{" + ",".join(f"{key}:{written(one)}" for key, one in value.items()) + "}"
         case list() | tuple():
-            return "[" + ",".join(written(one) for one in value) + "]"
+            return "[" + ",".join(map(written, value)) + "]"
         case _:
             return str(value)
+
+
+def text(value: str) -> str:
+    """Text, in quotes unless it is a plain word or path."""
+    if PLAIN.fullmatch(value) and value.lower() not in WORDS:
+        return value
+    # a backslash escapes nothing but a quote, and itself before one
+    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + ("\\'" if m[2] else ""), value)
+    return f"'{escaped}'"
