@@ -14,6 +14,7 @@ from clfer.files import replacing
 from clfer.report import checks
 from clfer.report.material import Cell, Code, Figure, Material, PaperTable, Picture
 from clfer.report.page import page
+from clfer.report.params import as_run, recipe
 from clfer.report.rerun import options
 from pipeline import checkout, paths
 from pipeline.console import say
@@ -55,38 +56,26 @@ def _material() -> Material:
     params = everything()
     datasets = summary["datasets"]
     audits = {name: paths.split(name).with_suffix(".json") for name in datasets}
+    cards = dict(_cards(datasets))
+    asked = {
+        (dataset, variant): recipe(params, dataset, variant)
+        for dataset, found in datasets.items()
+        for variant in found["variants"]
+    }
+    before = checkout.committed() or params
     return Material(
         summary=summary,
-        code=_code(summary, params),
+        code=Code(
+            commit=checkout.commit(),
+            changed=checkout.changed(),
+            options=options(before, as_run(params, summary, cards)),
+        ),
         audits={name: _json(path) for name, path in audits.items() if path.is_file()},
-        cards=dict(_cards(datasets)),
-        recipes=dict(_recipes(datasets, params)),
+        cards=cards,
+        recipes={key: found for key, found in asked.items() if found},
         plots={path.stem: _picture(path) for path in sorted(paths.PLOTS.glob("*.png"))},
         tables=list(chain.from_iterable(_tables(name) for name in datasets)),
         figures=list(chain.from_iterable(_figures(name) for name in datasets)),
-    )
-
-
-def _code(summary: Mapping[str, Any], params: Mapping[str, Any]) -> Code:
-    """The commit, and the settings that lead from it to the grid of the summary."""
-    datasets = summary["datasets"]
-    variants = [one["variants"] for one in datasets.values()]
-    grid = {
-        "datasets": list(datasets),
-        "variants": list(dict.fromkeys(chain.from_iterable(variants))),
-        "seeds": sorted({seed for v in variants for one in v.values() for seed in one["seeds"]}),
-    }
-    run = params.get("run", {})
-    # the same grid in another order is the same
-    kept = {
-        key: run[key] if sorted(run.get(key, [])) == sorted(wanted) else wanted
-        for key, wanted in grid.items()
-    }
-    before = checkout.committed() or params
-    return Code(
-        commit=checkout.commit(),
-        changed=checkout.changed(),
-        options=options(before, {**params, "run": kept}),
     )
 
 
@@ -109,18 +98,6 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
             f"{path}: expected a model with its card, found none; `clfer train {cell}` writes it"
         ) from error
     return card
-
-
-def _recipes(
-    datasets: Mapping[str, Any], params: Mapping[str, Any]
-) -> Iterator[tuple[tuple[str, str], Mapping[str, Any]]]:
-    """What params.yaml says now of the training of each variant that it still has."""
-    sets, rows = params.get("datasets", {}), params.get("variants", {})
-    for dataset, found in datasets.items():
-        for variant in found["variants"]:
-            if dataset in sets and variant in rows:
-                over = [(block or {}).get("recipe", {}) for block in (sets[dataset], rows[variant])]
-                yield (dataset, variant), params.get("train", {}) | over[0] | over[1]
 
 
 def _tables(dataset: str) -> Iterator[PaperTable]:

@@ -136,10 +136,13 @@ def test_how_to_run_it_again_from_the_commit(checkout):
 
 
 def test_the_card_is_where_models_keep_it():
-    from clfer.model.bundle import METADATA
-    from pipeline.report import CARD
-
-    assert CARD == METADATA
+    (line,) = [
+        one
+        for one in (ROOT / "pipeline/report.py").read_text().splitlines()
+        if one.startswith("CARD = ")
+    ]
+    kept = line.split("#")[0].strip().replace("CARD", "METADATA")
+    assert kept in (ROOT / "clfer/model/bundle.py").read_text()
 
 
 def test_the_templates_are_installed_with_the_package():
