@@ -12,9 +12,6 @@ METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")
-TABLES = Path("tables")
-FIGURES = Path("figures")
-REPORT = Path("report.html")
 
 
 def existing(path: Path, stage: str) -> Path:

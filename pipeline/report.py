@@ -20,12 +20,14 @@ from pipeline import checkout, paths
 from pipeline.console import say
 from pipeline.params import everything
 
+# here and not among the stages' paths: a change of those has every stage run again
+REPORT, TABLES, FIGURES = Path("report.html"), Path("tables"), Path("figures")
 CARD = "clfer"  # the entry of clfer.model.bundle; importing that would take torch's seconds
 VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = paths.REPORT,
+    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = REPORT,
 ) -> None:
     """Write one HTML page of what was run, what was found and whether it can be trusted.
 
@@ -101,14 +103,14 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
 
 
 def _tables(dataset: str) -> Iterator[PaperTable]:
-    for path in sorted((paths.TABLES / dataset).glob("*.json")):
+    for path in sorted((TABLES / dataset).glob("*.json")):
         about = checks.table(_json(path), path)
         picture = path.parent / about["figure"] if about.get("figure") else None
         yield PaperTable(about, _picture(picture) if picture and picture.is_file() else None)
 
 
 def _figures(dataset: str) -> Iterator[Figure]:
-    for path in sorted((paths.FIGURES / dataset).glob("*.json")):
+    for path in sorted((FIGURES / dataset).glob("*.json")):
         about = checks.figure(_json(path), path)
         vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
         small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES

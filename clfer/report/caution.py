@@ -1,5 +1,8 @@
 """What a reader must know of a dataset before any of its numbers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from clfer.report.study import Study, differing, plural
 
 DRAWN = "drawn faces: not evidence"
@@ -13,8 +16,13 @@ def warnings(study: Study) -> list[str]:
 
 def marks(study: Study) -> list[str]:
     """What belongs beside every heading over numbers, in a few words."""
-    drawn = [] if study.found["evidence"] else [DRAWN]
-    return drawn + ([CHOSEN_ON_TEST] if "test" in study.selected_on else [])
+    return marks_of({"evidence": study.found["evidence"], "selected_on": study.selected_on})
+
+
+def marks_of(about: Mapping[str, Any]) -> list[str]:
+    """The same by what a table or figure says of itself."""
+    drawn = [] if about["evidence"] else [DRAWN]
+    return drawn + ([CHOSEN_ON_TEST] if "test" in (about.get("selected_on") or ()) else [])
 
 
 def drawn(study: Study) -> list[str]:

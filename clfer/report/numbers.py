@@ -67,7 +67,7 @@ def prose(text: str) -> Markup:
 
 def numeric(text: str) -> bool:
     """Whether a cell of text begins like a number, and so stands to the right."""
-    return bool(re.match(r"[-+−±<]?\s*\.?\d", text)) or text in ("", ABSENT, "-")
+    return bool(re.match(r"(p *[=<] *)?[-+−±<]? *\.?\d", text)) or text in ("", ABSENT, "-")
 
 
 def _spread(spread: Mapping[str, Any] | None, scale: int, digits: int) -> str:

@@ -64,7 +64,7 @@ def environment() -> Environment:
         seen_to=trust.seen_to,
         left_open=trust.left_open,
         marks=caution.marks,
-        drawn=caution.DRAWN,
+        marks_of=caution.marks_of,
         outcome=outcome,
         further=further,
         heat=heat,

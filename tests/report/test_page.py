@@ -174,28 +174,37 @@ def test_scores_beside_the_headline_and_by_class() -> None:
 def test_published_numbers_and_the_papers_rule() -> None:
     found = summary()
     dataset = found["datasets"]["faces"]
-    dataset["published"] = [
-        {
-            "variant": "ours",
-            "name": "SCN",
-            "accuracy": 0.8801,
-            "protocol": "unknown",
-            "difference": -0.0612,
-            "ci95": [-0.1, 0.02],
-            "p": 0.0004,
-            "test": "Welch",
-            "covers": "seeds and images",
-            "verdict": "The protocols differ.",
-        }
-    ]
+    other = {
+        "variant": "ours",
+        "name": "SCN",
+        "year": 2020,
+        "network": "ResNet-18",
+        "pretrained": None,
+        "accuracy": 0.8801,
+        "protocol": "unknown",
+        "difference": -0.0612,
+        "ci95": [-0.1, 0.02],
+        "p": None,
+        "test": "descriptive",
+        "covers": "seeds and images",
+        "differs": ["8 classes, ours 3", "other images"],
+        "verdict": "Not shown, for there are many.",
+    }
+    own = {"name": "CL+MSR (the paper)", "p": 0.0004, "differs": [], "verdict": "Ours is lower."}
+    dataset["published"] = [{**other, **own}, other]
     rule = {"competitor": "RUL", "accuracy": 0.8875, "mean": 0.8933, "std": 0.0011}
     dataset["paper_rule"] = [
         {"whose": "the paper's", **rule, "threshold": 0.89, "holds": True},
         {"whose": "ours", **rule, "threshold": 0.8, "holds": False},
     ]
-    cells = tables(read(page(full(summary=found))).section("numbers"))
-    published = ["ours", "SCN", "88.01", "-6.12 -10.00 to +2.00", "< 0.001", "unknown"]
-    assert [*published, "The protocols differ."] in [row for table in cells for row in table]
+    numbers = read(page(full(summary=found))).section("numbers")
+    assert "Ours is lower." in numbers.text
+    assert "Not shown" not in numbers.text
+    cells = tables(numbers)
+    distance, alike = "-6.12 -10.00 to +2.00", "8 classes, ours 3; other images"
+    assert cells[-2][1][3:] == [distance, "< 0.001", "unknown", "–"]
+    scn = ["ours", "SCN 2020, ResNet-18", "88.01", distance, "–", "unknown", alike]
+    assert cells[-2][2] == scn
     assert ["the paper's", "RUL", "88.75", "89.33 ± 0.11", "89.00", "yes"] in cells[-1]
     assert cells[-1][-1][-1] == "no"
 
