@@ -26,6 +26,7 @@ TOOLS = {
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
     "experiment": "Make a table or figure of the paper again, on any dataset.",
     "figure": "Draw a figure of the paper from models trained here.",
+    "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
 
 app = typer.Typer(pretty_exceptions_enable=False)

@@ -12,8 +12,6 @@ METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")
-# of a run; the model is written last
-HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
 
 
 def existing(path: Path, stage: str) -> Path:

@@ -12,7 +12,7 @@ from clfer import labels
 from clfer.errors import InputError
 from clfer.explanation import embedding
 from clfer.figures import features as drawn
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.console import track
 from pipeline.figures.request import Drawing, Request, shared, trained
 
@@ -51,7 +51,7 @@ def tsne(request: Request) -> Drawing:
 
 
 def _recorded(dataset: str, variant: str, seed: int) -> Recorded:
-    path = paths.run(dataset, variant, seed) / paths.FEATURES
+    path = paths.run(dataset, variant, seed) / outputs.FEATURES
     again = f"`clfer train {dataset} {variant} {seed} --fresh`"
     if not path.exists():
         raise InputError(f"{path} is missing, the run is of before these were kept; {again} does")
@@ -82,7 +82,7 @@ def _labels(
     same = all(np.array_equal(one.face, faces) for one in found.values())
     if not same or joined["label"].null_count():
         raise InputError(
-            f"runs/{dataset}/*/{paths.FEATURES}: expected the same validation faces of "
+            f"runs/{dataset}/*/{outputs.FEATURES}: expected the same validation faces of "
             f"{paths.split(dataset)} in all of them, found others; train {', '.join(found)} again"
         )
     return joined["label"].to_numpy(), labels.classes(split)

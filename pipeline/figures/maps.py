@@ -15,7 +15,7 @@ from clfer.figures import feature_maps as by_block
 from clfer.figures import semantic_groups as by_group
 from clfer.model.bundle import load
 from clfer.model.network import Network
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.data import cached
 from pipeline.figures.request import Drawing, Request, shared, trained
 
@@ -73,7 +73,7 @@ def semantic_groups(request: Request) -> Drawing:
 
 
 def _network(dataset: str, variant: str, seed: int) -> Pair:
-    network, card = load(paths.run(dataset, variant, seed) / paths.MODEL)
+    network, card = load(paths.run(dataset, variant, seed) / outputs.MODEL)
     return network, card.view
 
 

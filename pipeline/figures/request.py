@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clfer.errors import InputError
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.params import block
 
 Cells = dict[str, list[int]]  # seeds by variant
@@ -45,7 +45,7 @@ def trained(request: Request, usual: Sequence[str]) -> tuple[Cells, list[str]]:
         for name in missing:
             block("variants", name)
             number = request.seed or 0
-            path = paths.run(request.dataset, name, number) / paths.MODEL
+            path = paths.run(request.dataset, name, number) / outputs.MODEL
             paths.existing(path, f"train {request.dataset} {name} {number}")
     notes = [
         f"without {name}, which is not trained: `clfer train {request.dataset} {name} "
@@ -74,6 +74,6 @@ def every(cells: Cells) -> list[int]:
 def _seeds(request: Request, variant: str) -> list[int]:
     """The seeds with which a variant was trained; the one asked for, if it was."""
     folder = paths.run(request.dataset, variant, 0).parent
-    done = folder.glob(f"*/{paths.MODEL}")
+    done = folder.glob(f"*/{outputs.MODEL}")
     seeds = sorted(int(path.parent.name) for path in done if path.parent.name.isdigit())
     return [seed for seed in seeds if request.seed in (None, seed)]

@@ -72,12 +72,12 @@ def trained(variant, seed):
     settings = Variant(msr=MSR(fd=8)) if variant == "ours" else Variant()
     network = Network("resnet10", "small", 3, settings)
     card = bundle.card(CLASSES, "resnet10", "small", settings, View(resize=64, crop=64), {})
-    bundle.save(network.state_dict(), card, run / paths.MODEL)
+    bundle.save(network.state_dict(), card, run / outputs.MODEL)
     columns = ["loss", "loss_cls", "val_loss", *(f"gradient_{j}" for j in range(1, 5)), *GROUPS]
     epochs = {"epoch": EPOCHS} | {name: [1.0, 0.5, 0.3 + seed] for name in columns}
-    pl.DataFrame(epochs).write_csv(run / paths.HISTORY)
+    pl.DataFrame(epochs).write_csv(run / outputs.HISTORY)
     kept = {f"epoch_{epoch:03}": torch.randn(IMAGES // 2, 8).half() for epoch in EPOCHS}
-    save_file(kept | {"face": torch.arange(IMAGES // 2)}, run / paths.FEATURES)
+    save_file(kept | {"face": torch.arange(IMAGES // 2)}, run / outputs.FEATURES)
     scores = {"classes": CLASSES, "confusion": [[3 + seed, 1, 0], [0, 4, 0], [1, 1, 2]]}
     (results / "scores.json").write_text(json.dumps(scores))
 
@@ -148,13 +148,13 @@ def test_what_cannot_be_drawn(checkout):
 
 def test_runs_of_before_these_things_were_recorded(checkout, capsys):
     run = paths.run("demo", "ours", 1)
-    history = pl.read_csv(run / paths.HISTORY)
-    history.drop(GROUPS).write_csv(run / paths.HISTORY)
+    history = pl.read_csv(run / outputs.HISTORY)
+    history.drop(GROUPS).write_csv(run / outputs.HISTORY)
     figure("learning_intensity", "demo")
     assert "train again, such as `clfer train demo ours 1 --fresh`" in capsys.readouterr().out
     picture = outputs.figure("demo", "learning_intensity").with_suffix(".svg")
     assert "group 1" not in picture.read_text()
-    (run / paths.FEATURES).unlink()
+    (run / outputs.FEATURES).unlink()
     line = refusal("tsne", "demo", variant=["ours"], seed=1)
     assert "`clfer train demo ours 1 --fresh`" in line
 
@@ -162,8 +162,8 @@ def test_runs_of_before_these_things_were_recorded(checkout, capsys):
 def test_features_of_another_split(checkout):
     run = paths.run("demo", "baseline", 0)
     kept = {"epoch_001": torch.randn(2, 8).half(), "face": torch.tensor([0, IMAGES - 1])}
-    save_file(kept, run / paths.FEATURES)
+    save_file(kept, run / outputs.FEATURES)
     assert "train baseline, ours again" in refusal("tsne", "demo")
     assert "train baseline again" in refusal("tsne", "demo", variant=["baseline"])
-    (run / paths.FEATURES).write_bytes(b"broken")
+    (run / outputs.FEATURES).write_bytes(b"broken")
     assert "expected features by epoch" in refusal("tsne", "demo")

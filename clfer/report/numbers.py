@@ -1,0 +1,77 @@
+"""Numbers as they stand in a report; what is absent is a dash."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup, escape
+
+ABSENT = "–"
+
+
+def count(number: int) -> str:
+    """'3,137'."""
+    return f"{number:,}"
+
+
+def percent(share: float | None, digits: int = 2) -> str:
+    """A share in percent, without the sign: '66.52'."""
+    return ABSENT if share is None else f"{100 * share:.{digits}f}"
+
+
+def points(difference: float | None) -> str:
+    """A difference of shares in points: '+1.20'."""
+    return ABSENT if difference is None else f"{100 * difference:+.2f}"
+
+
+def probability(p: float | None) -> str:
+    """A p-value with as many places as mean anything."""
+    if p is None:
+        return ABSENT
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def share(spread: Mapping[str, Any] | None) -> str:
+    """Mean and standard deviation over the seeds in percent: '66.52 ± 2.02'."""
+    return _spread(spread, 100, 2)
+
+
+def plain(spread: Mapping[str, Any] | None) -> str:
+    """Mean and standard deviation over the seeds as they are: '0.619 ± 0.024'."""
+    return _spread(spread, 1, 3)
+
+
+def between(interval: Sequence[float] | None) -> str:
+    """An interval of a share in percent: '61.49 to 71.54'."""
+    return "" if interval is None else " to ".join(percent(end) for end in interval)
+
+
+def change(interval: Sequence[float] | None) -> str:
+    """An interval of a difference in points: '-8.68 to +0.16'."""
+    return "" if interval is None else " to ".join(points(end) for end in interval)
+
+
+def listed(values: Sequence[Any]) -> str:
+    """'0, 1, 2'."""
+    return ", ".join(map(str, values))
+
+
+def prose(text: str) -> Markup:
+    """A sentence with what stands in backticks as code, and no line broken before a % sign."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # one of the backticks has no partner
+        parts = [escape(text)]
+    parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
+    return Markup("").join(parts).replace(" %", "\u00a0%")
+
+
+def numeric(text: str) -> bool:
+    """Whether a cell of text begins like a number, and so stands to the right."""
+    return bool(re.match(r"(p *[=<] *)?[-+−±<]? *\.?\d", text)) or text in ("", ABSENT, "-")
+
+
+def _spread(spread: Mapping[str, Any] | None, scale: int, digits: int) -> str:
+    if spread is None:
+        return ABSENT
+    std = "" if spread["std"] is None else f" ± {scale * spread['std']:.{digits}f}"
+    return f"{scale * spread['mean']:.{digits}f}{std}"

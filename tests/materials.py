@@ -1,0 +1,189 @@
+"""What a small study leaves behind, for the tests of the report."""
+
+import io
+from typing import Any
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from clfer.report.material import Cell, Code, Figure, Material, PaperTable, Picture
+from clfer.scoring.grid import Run
+from clfer.scoring.summary import Significance, summarise
+
+CLASSES = ("neutral", "happiness", "anger")
+IMAGES = 60
+
+
+def predictions(wrong: float, seed: int, classes: tuple[str, ...] = CLASSES) -> pl.DataFrame:
+    """The predictions of a model that is wrong on about this share of the images."""
+    chance = np.random.default_rng([seed, int(1000 * wrong)])
+    label = np.arange(IMAGES) % len(classes)
+    predicted = np.where(chance.random(IMAGES) < wrong, (label + 1) % len(classes), label)
+    probability = np.full((IMAGES, len(classes)), 0.1, np.float32)
+    probability[np.arange(IMAGES), predicted] = 1.1 - 0.1 * len(classes)
+    kind, width = pl.Enum(classes), len(classes)
+    return pl.DataFrame(
+        {
+            "row": pl.Series(range(IMAGES), dtype=pl.Int64),
+            "group": pl.Series(range(IMAGES), dtype=pl.Int64),
+            "unique": [place >= 5 for place in range(IMAGES)],
+            "label": pl.Series([classes[one] for one in label], dtype=kind),
+            "predicted": pl.Series([classes[one] for one in predicted], dtype=kind),
+            "probability": pl.Series(probability, dtype=pl.Array(pl.Float32, width)),
+            "target": pl.Series(
+                np.eye(width, dtype=np.float32)[label], dtype=pl.Array(pl.Float32, width)
+            ),
+        }
+    )
+
+
+def summary(
+    dataset: str = "faces",
+    seeds: int = 3,
+    evidence: bool = True,
+    selected_on: str = "val",
+    duplicates: str = "drop",
+    classes: tuple[str, ...] = CLASSES,
+    variants: tuple[str, ...] = ("baseline", "ours"),
+) -> dict[str, Any]:
+    """A summary as `clfer significance` writes it."""
+    runs = [
+        Run(dataset, name, seed, predictions(0.3 - 0.08 * place, seed, classes))
+        for place, name in enumerate(variants)
+        for seed in range(seeds)
+    ]
+    protocol = {"labels": "by hand", "duplicates": duplicates, "selected_on": selected_on}
+    return summarise(
+        runs,
+        {dataset: evidence},
+        {dataset: protocol},
+        Significance(alpha=0.05, baseline="baseline"),
+    )
+
+
+def with_classes(found: dict[str, Any]) -> dict[str, Any]:
+    """The summary with scores by class, and with all that stands beside the headline."""
+    for dataset in found["datasets"].values():
+        for place, variant in enumerate(dataset["variants"].values()):
+            names = dataset["classes"]
+            table = [
+                [(7 * (row == column) + 3 * place) for column in range(len(names))]
+                for row in range(len(names))
+            ]
+            table[-1] = [0] * len(names)  # a class without images
+            spread = {"mean": 0.625, "std": 0.025, "per_seed": [0.625] * 3}
+            shares = dict.fromkeys(("recall", "precision", "f1"), spread)
+            variant["confusion"] = table
+            variant["per_class"] = {
+                name: {"support": 20, **shares, "recall_ci95": [0.5125, 0.7375]} for name in names
+            }
+            variant |= dict.fromkeys(("kappa", "ece", "nll", "kl", "top2"), spread)
+    return found
+
+
+def audit(copied: int = 4, contempt: int = 12) -> dict[str, Any]:
+    """The audit of a split, as `clfer split` writes it."""
+    sizes = {"train": (90, 80), "val": (30, 27), "test": (IMAGES, IMAGES)}
+    by_class = dict(zip(CLASSES, (30, 40, contempt), strict=True))
+    return {
+        "images": {
+            part: {
+                "published": published,
+                "used": used,
+                "classes": {name: {"published": n, "used": n} for name, n in by_class.items()},
+            }
+            for part, (published, used) in sizes.items()
+        },
+        "test_copied_in_train_or_val": {
+            "images": copied,
+            "of": IMAGES,
+            "classes": {name: {"images": 1, "of": 20} for name in CLASSES},
+        },
+        "groups": {"groups": 9, "images": 18, "conflicting_labels": 2},
+        "unused": {"copy of a test image": 10, "copy of a val image": 3, "no label": 7},
+    }
+
+
+RECIPE = {"backbone": "resnet10", "weights": "none", "crop": 64, "epochs": 9, "batch_size": 16}
+
+
+def card(variant: str, seed: int, epoch: int = 7, **recipe: Any) -> dict[str, Any]:
+    """The card of a model; `recipe` has the settings that are not as in RECIPE."""
+    modules = {} if variant == "baseline" else {"msr": {"fd": 128}, "clfm": {"k": 4}}
+    return {
+        "variant": {"msr": None, "clfm": None, "clbs": None, **modules},
+        "provenance": {
+            "variant": variant,
+            "seed": seed,
+            "epoch": epoch,
+            "selected_on": "val",
+            "accuracy": {"train": 0.7125, "val": 0.6875},
+            "recipe": {**RECIPE, **recipe},
+            "split_sha256": "ab" * 32,
+            "faces_sha256": "cd" * 32,
+            "clfer": "0.1.0",
+        },
+    }
+
+
+def cards(dataset: str = "faces", seeds: int = 3) -> dict[Cell, dict[str, Any]]:
+    return {
+        (dataset, name, seed): card(name, seed)
+        for name in ("baseline", "ours")
+        for seed in range(seeds)
+    }
+
+
+def picture(width: int = 8, height: int = 4) -> Picture:
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), "white").save(file, "PNG")
+    return Picture(file.getvalue(), "png")
+
+
+def paper_table(**more: Any) -> PaperTable:
+    about = {
+        "name": "table4",
+        "title": "Table IV: the modules",
+        "dataset": "faces",
+        "evidence": True,
+        "columns": ["variant", "the paper", "here"],
+        "rows": [["baseline", "87.63", "82.40"], ["ours", "89.50", "80.91"]],
+        "notes": ["One seed."],
+        "differs": ["From scratch."],
+        "command": "clfer experiment table4 --dataset faces",
+        "figure": None,
+    }
+    return PaperTable({**about, **more}, None)
+
+
+def figure(**more: Any) -> Figure:
+    about = {
+        "name": "figure9",
+        "title": "Features",
+        "caption": "By class.",
+        "dataset": "faces",
+        "variants": ["baseline", "ours"],
+        "seeds": [0],
+        "evidence": True,
+    }
+    return Figure({**about, **more}, picture())
+
+
+def full(**more: Any) -> Material:
+    """Everything that a report can show."""
+    given = {
+        "summary": with_classes(summary()),
+        "code": Code("abc1234", [], []),
+        "audits": {"faces": audit()},
+        "cards": cards(),
+        "recipes": {("faces", "baseline"): RECIPE, ("faces", "ours"): RECIPE},
+        "plots": {
+            "accuracy": picture(),
+            "history-faces": picture(),
+            "reliability-faces": picture(),
+        },
+        "tables": [paper_table()],
+        "figures": [figure()],
+    }
+    return Material(**{**given, **more})
