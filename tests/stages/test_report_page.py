@@ -67,7 +67,8 @@ def test_from_the_summary_alone_and_a_small_or_large_vector_figure(checkout):
     write(checkout / "metrics/summary.json", summary("demo"))
     root, said = made(checkout)
     assert "0 models, 0 plots, 0 tables, 0 figures" in said
-    assert len(root.classed("missing")) == 6
+    missing = {one.attributes["id"] for one in root.every("section") if one.classed("missing")}
+    assert missing >= {"runs", "data", "curves", "tables", "figures"}
     folder = checkout / "figures/demo"
     for name, size in (("small", 100), ("large", 400_000)):
         write(folder / f"{name}.json", figure().about)
