@@ -144,7 +144,7 @@ def _grid(
     for name in variants:
         cell.variant(name)
         cell.recipe(dataset, name)
-    cells = list(product(seeds, variants))  # one seed complete before the next
+    cells = list(product(seeds, variants))
     targets = [f"evaluate@{dataset}-{variant}-{seed}" for seed, variant in cells]
     repro(targets, *(["--dry"] if dry_run else []))
     return None if dry_run else [_run(dataset, variant, seed) for seed, variant in cells]
