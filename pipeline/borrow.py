@@ -55,14 +55,14 @@ def borrowed(overrides: Sequence[str]) -> Iterator[Write]:
             signal.signal(signal.SIGTERM, previous)
 
 
-def repro(targets: Sequence[str], *options: str) -> None:
+def repro(targets: Sequence[str]) -> None:
     """`dvc repro` of these stages. Interrupted, it takes the running stage down with it.
 
     Raises InputError where a stage fails, which has said why itself.
     """
     here = Path(sys.executable).parent
     found = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
-    command = [sys.executable, "-m", "dvc", "repro", *options, *targets]
+    command = [sys.executable, "-m", "dvc", "repro", *targets]
     running = subprocess.Popen(command, env=found, start_new_session=True)
     try:
         status = running.wait()

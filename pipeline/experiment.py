@@ -145,9 +145,25 @@ def _grid(
         cell.variant(name)
         cell.recipe(dataset, name)
     cells = list(product(seeds, variants))
-    targets = [f"evaluate@{dataset}-{variant}-{seed}" for seed, variant in cells]
-    repro(targets, *(["--dry"] if dry_run else []))
-    return None if dry_run else [_run(dataset, variant, seed) for seed, variant in cells]
+    if dry_run:
+        _missing(dataset, cells)
+        return None
+    repro([f"evaluate@{dataset}-{variant}-{seed}" for seed, variant in cells])
+    return [_run(dataset, variant, seed) for seed, variant in cells]
+
+
+def _missing(dataset: str, cells: Sequence[tuple[int, str]]) -> None:
+    """Which cells have no results in the checkout; what DVC's cache holds, it alone knows."""
+    gone = [
+        f"{variant}-{seed}"
+        for seed, variant in cells
+        if not (paths.results(dataset, variant, seed) / "scores.json").exists()
+    ]
+    lines = [", ".join(gone)] if gone else []
+    say(
+        [*lines, "cells whose settings, code or data have changed are trained again as well"],
+        f"{len(gone)} of {len(cells)} cells have no results here",
+    )
 
 
 def _run(dataset: str, variant: str, seed: int) -> Run:

@@ -128,7 +128,9 @@ def experiment(project, *options):
 
 def test_an_experiment_trains_what_is_missing_and_leaves_the_parameters_as_they_were(project):
     before = (project / "params.yaml").read_bytes()
-    assert "train@demo-class_center-0" in experiment(project, "--dry-run")
+    told = experiment(project, "--dry-run")
+    assert "1 of 3 cells have no results here" in told
+    assert "class_center-0" in told
     assert not (project / "runs/demo/class_center").exists()
     assert ran(experiment(project)) == [
         "train@demo-class_center-0",
@@ -153,7 +155,7 @@ def test_an_interrupted_experiment_goes_on_where_it_was(project):
         command, cwd=project, env=os.environ | {"PATH": path}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as running:  # fmt: skip
-        while not (project / "results/demo/clbs/0/scores.json").exists():
+        while not list(project.glob("runs/demo/cl*/0/model.safetensors")):
             assert running.poll() is None
             time.sleep(0.1)
         time.sleep(3)
@@ -162,9 +164,9 @@ def test_an_interrupted_experiment_goes_on_where_it_was(project):
     assert (project / "params.yaml").read_bytes() == before
     done = subprocess.run(["pgrep", "-f", f"{project}.*pipeline train"], capture_output=True)
     assert done.stdout == b""
-    again = ran(run(project, *command))
-    assert "train@demo-clbs-0" not in again
-    assert "train@demo-cl-0" in again
+    again = [stage for stage in ran(run(project, *command)) if stage.startswith("train")]
+    assert 1 <= len(again) <= 2
+    assert ran(run(project, *command)) == []
 
 
 def test_metrics_and_plots_are_shown(project):
