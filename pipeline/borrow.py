@@ -5,11 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from ruamel.yaml import YAML
 
 from clfer.errors import InputError
@@ -19,7 +21,8 @@ from pipeline import paths
 from pipeline.params import PARAMS, everything
 
 MARK = "# `clfer experiment` wrote this for the time of its run and puts the original back\n"
-PATIENCE = 60  # seconds that an interrupted stage gets to end by itself
+PATIENCE = 60  # seconds that DVC and an interrupted stage get to end by themselves
+PAUSE = 2  # seconds between two interrupts
 
 Write = Callable[[Mapping[str, Any]], None]
 
@@ -77,16 +80,20 @@ def repro(targets: Sequence[str]) -> None:
 
 
 def _stop(running: subprocess.Popen[bytes]) -> None:
-    """End DVC and the stage that it runs, first as Ctrl-C would."""
-    for sign in (signal.SIGINT, signal.SIGKILL):
-        try:
-            os.killpg(running.pid, sign)
-            running.wait(PATIENCE)
-            return
-        except subprocess.TimeoutExpired:
-            continue
-        except ProcessLookupError:
-            return
+    """Interrupt the stages of DVC until it ends by itself, as it does when one fails.
+
+    DVC is not interrupted: it writes dvc.lock in place, and would leave half of it.
+    """
+    until = time.monotonic() + PATIENCE
+    while running.poll() is None and time.monotonic() < until:
+        for stage in psutil.Process(running.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                stage.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            running.wait(PAUSE)
+    if running.poll() is None:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
 
 
 def _terminated(*_: object) -> None:

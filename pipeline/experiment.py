@@ -22,6 +22,7 @@ from pipeline import cell, outputs, paths
 from pipeline.borrow import Write, borrowed, repro
 from pipeline.console import page, say
 from pipeline.console import table as show
+from pipeline.listed import numbers, words
 from pipeline.params import Run as Grid
 from pipeline.params import block, settings
 
@@ -60,8 +61,8 @@ def experiment(
         raise InputError(f"experiment: expected one of {', '.join(NAMES)}; found '{name}'")
     with borrowed(set_param or []) as write:
         plan = _plan(name, dataset, categories, kept)
-        plan = plan.only(_words("--variants", variants, list(plan.variants))) if variants else plan
-        given = _numbers("--seeds", seeds) if seeds else None
+        plan = plan.only(words("--variants", variants, list(plan.variants))) if variants else plan
+        given = numbers("--seeds", seeds) if seeds else None
         chosen = given or list(plan.seeds or settings(Grid, "run").seeds)
         _tell(plan, dataset, chosen)
         if name == "leakage":
@@ -88,32 +89,8 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str) -> Plan:
     classes = labels.classes(pl.read_parquet(paths.split(dataset)))
     if name == "figure8":
         return tables.figure8(rows, classes)
-    named = _words("--categories", categories, classes) if categories else classes
-    return scarcity.table3(rows, classes, named, _numbers("--kept", kept))
-
-
-def _words(option: str, given: str, known: Sequence[str]) -> list[str]:
-    """Names between commas, each of them a known one."""
-    names = [one.strip() for one in given.split(",") if one.strip()]
-    for one in names:
-        if one not in known:
-            raise InputError(f"{option}: expected some of {', '.join(known)}; found '{one}'")
-    if not names:
-        raise InputError(f"{option}: expected some of {', '.join(known)}; found none")
-    return list(dict.fromkeys(names))
-
-
-def _numbers(option: str, given: str) -> list[int]:
-    """Whole numbers between commas, and ranges such as 0-9."""
-    found: list[int] = []
-    for part in given.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash)):
-            raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
-        found += range(int(first), int(last or first) + 1)
-    if not found:
-        raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
-    return list(dict.fromkeys(found))
+    named = words("--categories", categories, classes) if categories else classes
+    return scarcity.table3(rows, classes, named, numbers("--kept", kept))
 
 
 def _tell(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
@@ -235,14 +212,14 @@ def _draw(name: str, dataset: str, plan: Plan) -> None:
 def _write(document: dict[str, Any]) -> None:
     """The three files of a table, each whole or not at all, and the table on the terminal."""
     path = outputs.table(document["dataset"], document["name"])
-    words = text.markdown(document)
+    shown = text.markdown(document)
     files = {
-        ".md": words,
+        ".md": shown,
         ".csv": text.as_csv(document),
         ".json": json.dumps(document, indent=2) + "\n",
     }
     for suffix, content in files.items():
         with replacing(path.with_suffix(suffix)) as temporary:
             temporary.write_text(content)
-    page(words)
+    page(shown)
     say([f"also as {path.with_suffix('.csv')} and {path}"], f"{path.with_suffix('.md')}")

@@ -11,13 +11,13 @@ def said(dataset: str, accuracy: Mapping[str, Any]) -> list[str]:
     """A sentence for each dataset of the paper, and one for ours where the paper names a
     competitor; `accuracy` is the spread of our seeds.
     """
-    own = [
-        f"On {DATASETS[one['dataset']]}: {one['verdict']}"
+    told = [
+        f"On {DATASETS[name]}: {found['verdict']}"
         for name in DATASETS
-        for one in ({"dataset": name, **found} for found in beside.paper_rule(name, []))
+        for found in beside.paper_rule(name, [])
     ]
     competitor = published.ruled(dataset)
     if competitor is None or accuracy["std"] is None:
-        return own
+        return told
     ours = beside.applied(published.OURS, accuracy["mean"], accuracy["std"], competitor)
-    return [*own, f"On {DATASETS[dataset]}: {ours['verdict']}"]
+    return [*told, f"On {DATASETS[dataset]}: {ours['verdict']}"]

@@ -29,7 +29,8 @@ LEGEND = (
 
 def columns(plan: Plan, dataset: str, entries: Sequence[Mapping[str, Any]]) -> list[str]:
     """The headings; columns that would be empty are left out."""
-    heads = [*plan.columns, *(f"paper, {DATASETS[one]} (%)" for one in shown(plan, dataset))]
+    source = "published" if any(one["variant"] is None for one in entries) else "paper"
+    heads = [*plan.columns, *(f"{source}, {DATASETS[one]} (%)" for one in shown(plan, dataset))]
     heads.append(f"here, {DATASETS.get(dataset, dataset)} (%)")
     if any(one["against"] for one in entries):
         heads.append("difference (points)")
