@@ -176,7 +176,7 @@ def _document(name: str, plan: Plan, dataset: str, runs: Sequence[Run]) -> dict[
             histories = [(run.variant, _history(run)) for run in runs]
             more = {"beside": intensity.columns(plan, histories)}
         case "figure8":
-            entries = [entry | clusters.record(entry) for entry in entries]
+            more = {"points": clusters.points(entries)}
     return text.document(name, plan, dataset, entries, {**_facts(runs[-1]), **more})
 
 

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.report import checks
-from clfer.report.material import Cell, Code, Figure, Material, PaperTable, Picture
+from clfer.report.material import Cell, Code, Figure, Material, Picture
 from clfer.report.page import page
 from clfer.report.params import as_run, recipe
 from clfer.report.rerun import options
@@ -100,11 +100,9 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
     return card
 
 
-def _tables(dataset: str) -> Iterator[PaperTable]:
+def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
     for path in sorted((outputs.TABLES / dataset).glob("*.json")):
-        about = checks.table(_json(path), path)
-        picture = path.parent / about["figure"] if about.get("figure") else None
-        yield PaperTable(about, _picture(picture) if picture and picture.is_file() else None)
+        yield checks.table(_json(path), path)
 
 
 def _figures(dataset: str) -> Iterator[Figure]:

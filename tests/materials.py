@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from clfer.report.material import Cell, Code, Figure, Material, PaperTable, Picture
+from clfer.report.material import Cell, Code, Figure, Material, Picture
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance, summarise
 
@@ -141,7 +141,7 @@ def picture(width: int = 8, height: int = 4) -> Picture:
     return Picture(file.getvalue(), "png")
 
 
-def paper_table(**more: Any) -> PaperTable:
+def paper_table(**more: Any) -> dict[str, Any]:
     about = {
         "name": "table4",
         "title": "Table IV: the modules",
@@ -152,9 +152,8 @@ def paper_table(**more: Any) -> PaperTable:
         "notes": ["One seed."],
         "differs": ["From scratch."],
         "command": "clfer experiment table4 --dataset faces",
-        "figure": None,
     }
-    return PaperTable({**about, **more}, None)
+    return {**about, **more}
 
 
 def figure(**more: Any) -> Figure:

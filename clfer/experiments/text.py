@@ -83,9 +83,9 @@ def document(
 ) -> dict[str, Any]:
     """The table as JSON: what is shown, and the numbers behind it under `cells`.
 
-    facts: evidence, selected_on, differs (lines), command, and optionally `figure`, `more` (notes)
-    and `beside` (further columns, a cell for each entry under each heading). A published method
-    without a number that is shown is left out.
+    facts: evidence, selected_on, differs (lines), command, and optionally `more` (notes), `points`
+    of a figure, and `beside` (further columns, a cell for each entry under each heading). A
+    published method without a number that is shown is left out.
     """
     heads = [*columns(plan, dataset, entries), *facts.get("beside", {})]
     cells = zip(rows(plan, dataset, entries), *facts.get("beside", {}).values(), strict=True)
@@ -104,7 +104,9 @@ def document(
         "notes": [*notes(plan, entries), *facts.get("more", ())],
         "differs": list(facts["differs"]),
         "command": facts["command"],
-        "figure": facts.get("figure"),
+        "variants": list(plan.variants),
+        "seeds": sorted({seed for one in entries for seed in one.get("trained", ())}),
+        "points": facts.get("points"),
         "cells": [one for one, tell in zip(entries, told, strict=True) if tell],
     }
 

@@ -22,14 +22,6 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class PaperTable:
-    """A table as `clfer experiment` writes it, see `checks.TABLE`, and its figure if it has one."""
-
-    about: Mapping[str, Any]
-    picture: Picture | None
-
-
-@dataclass(frozen=True)
 class Figure:
     """A figure as `clfer figure` draws it, with what its sidecar says, see `checks.FIGURE`."""
 
@@ -68,5 +60,5 @@ class Material:
     cards: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     recipes: Mapping[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
     plots: Mapping[str, Picture] = field(default_factory=dict)
-    tables: Sequence[PaperTable] = ()
+    tables: Sequence[Mapping[str, Any]] = ()  # of `clfer experiment`, see `checks.TABLE`
     figures: Sequence[Figure] = ()

@@ -49,9 +49,9 @@ def k(request: Request) -> Drawing:
     if not path.exists():
         raise InputError(f"{path} is missing; {command} writes it")
     table = json.loads(path.read_text())
-    points = table.get("cells") if isinstance(table, dict) else None
+    points = table.get("points") if isinstance(table, dict) else None
     if not points:
-        raise InputError(f"{path}: expected a list of cells, found none; {command} writes them")
+        raise InputError(f"{path}: expected its points, found none; {command} writes them")
     return Drawing(
         title="Number of clusters",
         caption=clusters.CAPTION,

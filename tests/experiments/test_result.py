@@ -11,7 +11,7 @@ from prediction_tables import CLASSES, table
 
 from clfer.errors import InputError
 from clfer.experiments import leakage, rule, text
-from clfer.experiments.clusters import record
+from clfer.experiments.clusters import points
 from clfer.experiments.differs import PAPER, differs
 from clfer.experiments.intensity import columns
 from clfer.experiments.plan import Plan, Row
@@ -162,15 +162,24 @@ def test_the_paper_s_rule_on_its_own_numbers_and_on_ours():
     assert len(rule.said("demo", {"mean": 0.85, "std": 0.01})) == 4
 
 
-def test_figure_8_takes_its_points_from_the_table():
-    entry = {"label": ["K_BS (CLBS)", "7"], "accuracy": {"mean": 0.5, "std": None, "ci95": [0, 1]}}
-    found = record(entry)
-    assert (found["module"], found["k"], found["mean"], found["paper_best"]) == (
-        "clbs",
-        7,
-        0.5,
-        True,
+def test_figure_8_takes_its_points_from_the_table_and_leaves_it_as_it_is():
+    rows = (
+        Row(("K_FM (CLFM)", "4"), "baseline", {}),
+        Row(("K_BS (CLBS)", "7"), "ours", {}, against="baseline"),
     )
+    asked = Plan("Figure 8", "What?", ("clusters", "K"), rows)
+    entries = result(asked, RUNS, 0.05)
+    plain = text.document("figure8", asked, "demo", entries, FACTS)
+    drawn = text.document("figure8", asked, "demo", entries, FACTS | {"points": points(entries)})
+    assert drawn["rows"] == plain["rows"]
+    assert drawn["cells"] == plain["cells"]
+    assert (drawn["seeds"], drawn["variants"]) == ([0, 1, 2], ["baseline", "ours"])
+    first, second = drawn["points"]
+    assert (first["module"], first["k"], first["paper_best"]) == ("clfm", 4, True)
+    assert (second["module"], second["k"], second["paper_best"]) == ("clbs", 7, True)
+    assert second["mean"] == pytest.approx(22 / 30)
+    low, high = second["ci95"]
+    assert low < second["mean"] < high
 
 
 def test_what_differs_is_told_and_what_does_not_is_not():

@@ -15,7 +15,7 @@ PATH = Path("metrics/summary.json")
 def test_what_the_stages_write_passes() -> None:
     found = summary()
     assert checks.summary(found, PATH) is found
-    assert checks.table(paper_table().about, PATH) == paper_table().about
+    assert checks.table(paper_table(), PATH) == paper_table()
     assert checks.figure(figure().about, PATH) == figure().about
     assert checks.picture(picture().content, Path("a.png")) == picture().content
     assert checks.picture(b"<?xml", Path("a.svg")) == b"<?xml"
@@ -59,7 +59,7 @@ def test_a_summary_without_a_dataset_or_variant() -> None:
 
 
 def test_a_table_with_a_short_row() -> None:
-    about = {**paper_table().about, "rows": [["a", "b", "c"], ["a", "b"]]}
+    about = {**paper_table(), "rows": [["a", "b", "c"], ["a", "b"]]}
     with pytest.raises(InputError, match="row 2: expected 3 cells, found 2"):
         checks.table(about, Path("tables/faces/table4.json"))
 

@@ -45,7 +45,7 @@ def checkout(tmp_path, monkeypatch):
         for m, ks, best in (("clfm", (2, 4), 4), ("clbs", (7, 8), 7))
         for k in ks
     ]
-    outputs.table("demo", "figure8").write_text(json.dumps({"cells": cells}))
+    outputs.table("demo", "figure8").write_text(json.dumps({"points": cells}))
     yield tmp_path
     everything.cache_clear()
 

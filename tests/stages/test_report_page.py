@@ -32,7 +32,7 @@ def place(folder):
         path.parent.mkdir(parents=True)
         metadata = {"clfer": json.dumps(card(variant, seed))}
         save_file({"w": np.zeros(2, np.float32)}, path, metadata=metadata)
-    write(folder / "tables/demo/table4.json", {**paper_table().about, "dataset": "demo"})
+    write(folder / "tables/demo/table4.json", {**paper_table(), "dataset": "demo"})
     write(folder / "figures/demo/figure9.json", {**figure().about, "dataset": "demo"})
     write(folder / "figures/demo/figure9.png", picture().content)
 
