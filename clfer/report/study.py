@@ -137,9 +137,21 @@ def done(study: Study) -> str:
             f"{recipe['crop']} px for {plural(recipe['epochs'], 'epoch')} in batches of "
             f"{recipe['batch_size']}"
         )
-        text += f" on {images:,} images. " if images else ". "
+        text += f" on {images:,} images{withheld(recipe)}. " if images else f"{withheld(recipe)}. "
     classes = plural(len(study.found["classes"]), "class", "es")
     return f"{text}It was tested on {study.found['test_images']:,} images of {classes}."
+
+
+def withheld(recipe: Mapping[str, Any]) -> str:
+    """What of the training part was not used, as the end of a sentence on how many it has."""
+    share, scarce = recipe.get("labelled_fraction", 1), recipe.get("scarce_class")
+    text = ""
+    if share < 1:
+        others = "left out" if recipe["unlabelled"] == "drop" else "seen without a label"
+        text += f", of which {100 * share:.3g} % with their label and the others {others}"
+    if scarce is not None:
+        text += f", {100 * recipe['scarce_kept']:.3g} % of those labelled {scarce} kept"
+    return text
 
 
 def described(study: Study, variant: str) -> str:

@@ -42,6 +42,19 @@ def test_what_was_done_in_a_few_sentences() -> None:
     )
 
 
+def test_what_was_not_trained_on_is_said() -> None:
+    few = {**RECIPE, "labelled_fraction": 0.102, "unlabelled": "drop"}
+    for recipe, words in (
+        (few, "on 80 images, of which 10.2 % with their label and the others left out. It was"),
+        ({**few, "unlabelled": "keep"}, "and the others seen without a label. It was"),
+        ({**RECIPE, "scarce_class": "fear", "scarce_kept": 0.1}, ", 10 % of those labelled fear"),
+    ):
+        given = cards()
+        for model in given.values():
+            model["provenance"]["recipe"] = recipe
+        assert words in done(study(cards=given))
+
+
 def test_the_choice_of_the_epoch() -> None:
     assert "accuracy on the 27 validation images" in one(trust.seen_to(study()), "epoch")
     assert "accuracy on the validation images" in one(trust.seen_to(bare()), "epoch")
