@@ -8,6 +8,7 @@ process the sample is trained on.
 Notation: B faces, S stored side, C stored channels (1 or 3), uniform numbers in [0, 1).
 """
 
+import math
 from functools import cache
 
 import torch
@@ -18,7 +19,8 @@ from torch.nn import functional as F
 
 from clfer.settings import Settings
 
-DRAWS = 8  # uniform numbers that one sample's augmentation takes
+PLACED, DISTORTED = 8, 4  # uniform numbers that placing and distorting one sample take
+DRAWS = PLACED + DISTORTED
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the encoder starts from
 STD = (0.229, 0.224, 0.225)
 SMALLEST_ERASED = 0.02  # share of the image's area, as in random erasing (Zhong et al. 2020)
@@ -33,11 +35,15 @@ class View(Settings):
 
 
 class Augmentation(Settings):
-    """Probabilities of mirroring and of erasing, and the largest share of the area erased."""
+    """How a face is changed at random while training; 0 leaves a thing as it is."""
 
-    flip: float = Field(ge=0, le=1)
-    erasing: float = Field(ge=0, le=1)
-    erasing_area: float = Field(ge=SMALLEST_ERASED, le=1)
+    flip: float = Field(ge=0, le=1)  # probability of mirroring
+    erasing: float = Field(ge=0, le=1)  # probability of erasing a rectangle
+    erasing_area: float = Field(ge=SMALLEST_ERASED, le=1)  # its largest share of the image
+    rotation: float = Field(ge=0, le=180)  # degrees at most, either way
+    zoom: float = Field(ge=0, le=1)  # enlarged or made smaller by a factor of at most 1 + zoom
+    brightness: float = Field(ge=0, le=1)  # added at most, as a share of the range of grey levels
+    contrast: float = Field(ge=0, le=1)  # largest relative change of the distance from the mean
 
 
 def central(
@@ -46,47 +52,77 @@ def central(
     """The window in the middle of each face, normalised."""
     middle = torch.full((len(faces), 2), 0.5, device=faces.device)
     mirrored = torch.zeros(len(faces), dtype=torch.bool, device=faces.device)
-    return _normalise(_window(faces, middle, mirrored, view))
+    return _normalise(_window(faces, middle, mirrored, None, view))
 
 
 def augmented(
     faces: UInt8[Tensor, "B S S C"],
-    uniform: Float[Tensor, "B 8"],
+    uniform: Float[Tensor, "B 12"],
     view: View,
     augmentation: Augmentation,
 ) -> Float[Tensor, "B 3 {view.crop} {view.crop}"]:
-    """A random window of each face, perhaps mirrored, perhaps with a rectangle erased (set to the
-    mean).
+    """A random window of each face, perhaps mirrored, turned, enlarged, lit otherwise, and with a
+    rectangle erased (set to the mean).
     """
+    placed, distorted = uniform.split([PLACED, DISTORTED], dim=1)
     # whole pixels of the enlarged face, each offset equally likely
     steps = view.resize - view.crop + 1
-    offset = (uniform[:, 0:2] * steps).floor() / max(steps - 1, 1)
-    images = _normalise(_window(faces, offset, uniform[:, 2] < augmentation.flip, view))
-    return images.masked_fill(_rectangle(uniform[:, 3:8], view.crop, augmentation), 0.0)
+    offset = (placed[:, 0:2] * steps).floor() / max(steps - 1, 1)
+    turn = _turn(distorted[:, 0:2], augmentation)
+    pixels = _window(faces, offset, placed[:, 2] < augmentation.flip, turn, view)
+    images = _normalise(_lit(pixels, distorted[:, 2:4], augmentation))
+    return images.masked_fill(_rectangle(placed[:, 3:8], view.crop, augmentation), 0.0)
 
 
 def _window(
     faces: UInt8[Tensor, "B S S C"],
     offset: Float[Tensor, "B 2"],
     mirrored: Bool[Tensor, " B"],
+    turn: Float[Tensor, "B 2 2"] | None,
     view: View,
 ) -> Float[Tensor, "B C crop crop"]:
     """Faces enlarged to `resize` and cut to `crop`, in one bilinear sampling; values 0..255.
 
-    `offset` is (down, right) as a share of the room there is: 0.5 is the middle.
+    `offset` is (down, right) as a share of the room there is: 0.5 is the middle. `turn` takes the
+    directions of the window to those of the face.
     """
     pixels = faces.permute(0, 3, 1, 2).float()
     if pixels.shape[-1] > view.resize:  # made smaller: average, or fine detail turns into noise
         pixels = F.interpolate(pixels, size=view.resize, mode="bilinear", antialias=True)
     scale = view.crop / view.resize
     shift = (offset * 2 - 1) * (1 - scale)  # [B, 2], in units of half a face
-    zero = torch.zeros_like(shift[:, 0])
     across = torch.where(mirrored, -scale, scale)
-    affine = torch.stack(
-        [across, zero, shift[:, 1], zero, torch.full_like(zero, scale), shift[:, 0]], dim=1
-    ).view(-1, 2, 3)
+    directions = torch.diag_embed(torch.stack([across, torch.full_like(across, scale)], dim=1))
+    if turn is not None:
+        directions = turn @ directions
+    affine = torch.cat([directions, shift.flip(1).unsqueeze(2)], dim=2)  # x before y
     grid = F.affine_grid(affine, [len(faces), 1, view.crop, view.crop], align_corners=False)
     return F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
+
+
+def _turn(
+    uniform: Float[Tensor, "B 2"], augmentation: Augmentation
+) -> Float[Tensor, "B 2 2"] | None:
+    """Rotation and change of size of each window about its middle; None where there is none."""
+    if not (augmentation.rotation or augmentation.zoom):
+        return None
+    signed = 2 * uniform - 1
+    angle = signed[:, 0] * math.radians(augmentation.rotation)
+    size = (signed[:, 1] * math.log1p(augmentation.zoom)).exp()
+    cosine, sine = size * angle.cos(), size * angle.sin()
+    return torch.stack([cosine, -sine, sine, cosine], dim=1).view(-1, 2, 2)
+
+
+def _lit(
+    pixels: Float[Tensor, "B C H W"], uniform: Float[Tensor, "B 2"], augmentation: Augmentation
+) -> Float[Tensor, "B C H W"]:
+    """Values 0..255 of other brightness and contrast, kept inside that range."""
+    if not (augmentation.brightness or augmentation.contrast):
+        return pixels
+    lighter, stronger = (2 * uniform - 1)[..., None, None, None].unbind(dim=1)
+    mean = pixels.mean((1, 2, 3), keepdim=True)
+    changed = (pixels - mean) * (1 + stronger * augmentation.contrast)
+    return (changed + mean + 255 * lighter * augmentation.brightness).clamp(0, 255)
 
 
 def _normalise(pixels: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 3 H W"]:

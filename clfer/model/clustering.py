@@ -11,9 +11,13 @@ centroids. All random numbers are handed in, so that a set's clusters depend on 
 draws alone.
 """
 
+from importlib.util import find_spec
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+TRITON = find_spec("triton") is not None  # comes with PyTorch for NVIDIA's GPUs on Linux
 
 
 @torch.no_grad()
@@ -28,7 +32,12 @@ def kmeans(
     """
     points = _precise(points)
     points = points - points.mean(dim=1, keepdim=True)  # far from zero the squares would drown them
-    clusters, inertia = lloyd(points, plus_plus(points, uniform), iterations)
+    if _on_gpu(points):
+        from clfer.model.lloyd_kernel import clustered
+
+        clusters, inertia = clustered(points, uniform, iterations)
+    else:
+        clusters, inertia = lloyd(points, plus_plus(points, uniform), iterations)
     best = inertia.argmin(dim=1)[:, None, None].expand(-1, 1, points.shape[1])
     return clusters.gather(1, best).squeeze(1)
 
@@ -93,6 +102,15 @@ def group_means(
     member = (group.unsqueeze(1) == groups).to(points.dtype)  # [B, K, N]
     size = member.sum(dim=2)
     return member @ points / size.clamp(min=1).unsqueeze(-1), size > 0
+
+
+def _on_gpu(points: Float[Tensor, "B N D"]) -> bool:
+    """Whether the sets are for the kernel that takes each of them in one go."""
+    if not (points.is_cuda and points.dtype == torch.float32 and TRITON):
+        return False
+    from clfer.model.lloyd_kernel import fits
+
+    return fits(points)
 
 
 def _precise(values: Tensor) -> Tensor:

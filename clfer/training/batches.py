@@ -7,12 +7,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from clfer.faces.views import DRAWS, augmented
+from clfer.faces.views import DISTORTED, PLACED, augmented
 from clfer.model.method import Contrast
 from clfer.model.semantics import SEMANTICS
 from clfer.randomness import generator
 from clfer.training.examples import Examples, Faces, order
 from clfer.training.recipe import Recipe
+
+
+def mixed(values: Float[Tensor, "B ..."], share: Float[Tensor, " B"]) -> Float[Tensor, "B ..."]:
+    """Each row with its `share` of another, that of the batch turned round (Zhang et al. 2018)."""
+    return torch.lerp(values, values.flip(0), share.view(-1, *[1] * (values.dim() - 1)))
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Batches(Sequence[Batch]):
         epoch: int,
     ) -> None:
         self.faces, self.examples, self.recipe = faces, examples, recipe
-        there, size = faces.device, recipe.batch_size
+        there, size, n = faces.device, recipe.batch_size, len(faces)
         visited = order(examples, len(faces), recipe.balance, seed, epoch)
         visited = visited[: len(visited) // size * size or len(visited)]
         face = examples.face[visited]
@@ -55,18 +60,24 @@ class Batches(Sequence[Batch]):
         def draws(purpose: str, *shape: int) -> Tensor:
             return torch.rand(*shape, generator=generator(seed, purpose, epoch))
 
-        def batched(purpose: str, *shape: int) -> tuple[Tensor, ...]:
-            every = draws(purpose, len(faces), *shape)
+        def batched(every: Tensor) -> tuple[Tensor, ...]:
             return torch.split(every[face].to(there), size)
 
+        def changes(view: str) -> tuple[Tensor, ...]:
+            placed, distorted = (
+                draws(f"augment{view}", n, PLACED),
+                draws(f"distort{view}", n, DISTORTED),
+            )
+            return batched(torch.cat([placed, distorted], dim=1))
+
         per_image, per_batch = contrast.draws
-        purposes = ("augment", "augment twin") if contrast.simsiam else ("augment",)
         self.parts = visited.to(there).split(size)
         self.face = faces.reach(face).split(size)
-        self.views = [batched(purpose, DRAWS) for purpose in purposes]
-        self.start_fm = batched("clfm", *per_image)
+        self.views = [changes(view) for view in (("", " twin") if contrast.simsiam else ("",))]
+        self.mixed = batched(draws("mixup", n))
+        self.start_fm = batched(draws("clfm", n, *per_image))
         self.start_bs = draws("clbs", len(self.parts), *per_batch).to(there)
-        self.start_semantics = batched("semantics", 1, SEMANTICS)
+        self.start_semantics = batched(draws("semantics", n, 1, SEMANTICS))
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -74,11 +85,16 @@ class Batches(Sequence[Batch]):
     def __getitem__(self, step: int) -> Batch:  # type: ignore[override]
         index = self.parts[step]
         stored = self.faces(self.face[step])
+        views = [augmented(stored, draw[step], self.recipe, self.recipe) for draw in self.views]
+        target = self.examples.target[index]
+        if self.recipe.mixup:
+            share = self.recipe.mixup * self.mixed[step]
+            views, target = [mixed(view, share) for view in views], mixed(target, share)
         return Batch(
             index=index,
-            views=[augmented(stored, draw[step], self.recipe, self.recipe) for draw in self.views],
+            views=views,
             label=self.examples.label[index],
-            target=self.examples.target[index],
+            target=target,
             start_fm=self.start_fm[step],
             start_bs=self.start_bs[step],
             start_semantics=self.start_semantics[step],

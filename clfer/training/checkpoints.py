@@ -11,13 +11,21 @@ from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.scratch import held
 
-FORMAT = 3  # to be raised with every change of what a state holds or means
+FORMAT = 4  # to be raised with every change of what a state holds or means
 
 
 @runtime_checkable
 class Resumable(Protocol):
     def saved(self) -> dict[str, Any]: ...
     def restore(self, saved: Mapping[str, Any]) -> None: ...
+
+
+@runtime_checkable
+class Keeper(Protocol):
+    """Where a run keeps its state, or does not."""
+
+    def save(self, state: Resumable) -> None: ...
+    def resume(self, state: Resumable) -> None: ...
 
 
 class Checkpoint:

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from jaxtyping import Int
-from torch import Tensor, nn
+from torch import nn
 
 from clfer.errors import InputError
 from clfer.model.backbone import check_input
 from clfer.model.self_cure import relabelled
-from clfer.model.semantics import STRONGEST, semantic_groups
 from clfer.model.variant import Variant
 from clfer.progress import Track, silent
-from clfer.training.batches import Batch, Batches
-from clfer.training.checkpoints import Checkpoint
+from clfer.training.batches import Batches
+from clfer.training.checkpoints import Keeper
+from clfer.training.descent import Descent
 from clfer.training.examples import Examples, Faces
 from clfer.training.moments import record
 from clfer.training.precision import precision
@@ -21,9 +20,7 @@ from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from clfer.training.schedule import learning_rate
 from clfer.training.state import Row, State, begin
-from clfer.training.step import Outcome, forward, update
-from clfer.training.supervision import class_weights, supervised
-from clfer.training.tally import Tally
+from clfer.training.supervision import supervised
 
 GROUPED = 128  # images of an epoch, the first ones, whose gradients are recorded by semantic group
 
@@ -34,7 +31,7 @@ def train(
     recipe: Recipe,
     variant: Variant,
     seed: int,
-    checkpoint: Checkpoint,
+    checkpoint: Keeper,
     track: Track,
     report: Callable[[Row], None],
 ) -> State:
@@ -52,8 +49,9 @@ def train(
     watched = {name: splits[name].to(faces.device) for name in splits.keys() - {"train"}}
     state = begin(recipe, variant, training, seed, faces.device)
     checkpoint.resume(state)
+    descent = Descent(state, recipe, variant, faces.device)
     for epoch in range(len(state.history), recipe.epochs):
-        row = train_epoch(state, faces, training, recipe, variant, seed, epoch, track)
+        row = train_epoch(descent, faces, training, seed, epoch, track)
         for name, examples in watched.items():
             row |= look(state.network, faces, examples, recipe, name)
         record(state.moments, state.network, faces, watched["val"], recipe, epoch + 1)
@@ -64,30 +62,18 @@ def train(
 
 
 def train_epoch(
-    state: State,
-    faces: Faces,
-    training: Examples,
-    recipe: Recipe,
-    variant: Variant,
-    seed: int,
-    epoch: int,
-    track: Track,
+    descent: Descent, faces: Faces, training: Examples, seed: int, epoch: int, track: Track
 ) -> Row:
     """One pass over the training faces; the epoch's row of the history."""
+    state, recipe, variant = descent.state, descent.recipe, descent.variant
     state.trained.train()
     training = replace(training, label=state.label)
     batches = Batches(faces, training, recipe, state.contrast, seed, epoch)
-    balance = class_weights(training) if recipe.balance == "weights" else None
     relabelling = variant.scn and epoch >= variant.scn.relabel_from * recipe.epochs
-    tally = Tally(len(batches), faces.device)
+    tally = descent.begin(training, len(batches))
     for step, batch in enumerate(track(batches, f"epoch {epoch + 1} of {recipe.epochs}")):
         rate = learning_rate(recipe, epoch, step, len(batches))
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        outcome = forward(state, batch, recipe, variant, balance)
-        seen = step * recipe.batch_size
-        tally.watch(outcome.features, grouped(outcome, batch) if seen < GROUPED else ())
-        update(state, outcome)
+        outcome = descent.take(batch, rate, grouping=step * recipe.batch_size < GROUPED)
         tally.add(step, outcome.losses, outcome.logits, batch.label)
         if variant.scn and relabelling:
             state.label[batch.index] = relabelled(
@@ -99,11 +85,6 @@ def train_epoch(
             f"expected a finite loss; lower train.lr (now {recipe.lr}) and start again"
         )
     return {"epoch": epoch + 1, "lr": rate, **tally.means()}
-
-
-def grouped(outcome: Outcome, batch: Batch) -> list[Int[Tensor, "B _"]]:
-    """The semantic groups of the shallow blocks' channels."""
-    return semantic_groups(outcome.features, batch.start_semantics, STRONGEST)[:-1]
 
 
 def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:

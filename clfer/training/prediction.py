@@ -10,7 +10,8 @@ from clfer.faces.views import View, central
 from clfer.progress import Track
 from clfer.training.examples import Faces
 
-BATCH = 256  # no statistic of a batch enters a prediction, so the number matters for speed alone
+# faces at once; no statistic of a batch enters a prediction, so the number matters for speed alone
+BATCH, BATCH_GPU = 256, 1024
 
 
 def predict(
@@ -41,8 +42,9 @@ def evaluated(
     was_training = network.training
     network.eval()
     try:
-        with precision:
-            parts = track(index.split(BATCH), "predicting")
+        with precision, torch.compiler.set_stance("force_eager"):
+            size = BATCH_GPU if faces.device.type == "cuda" else BATCH
+            parts = track(index.split(size), "predicting")
             found = [function(central(faces(part), view)).float() for part in parts]
     finally:
         network.train(was_training)

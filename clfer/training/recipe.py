@@ -15,11 +15,13 @@ class Recipe(View, Augmentation):
     stem: Literal["full", "small"]  # small: no max-pooling, for inputs up to 112 px
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=2)
-    lr: float = Field(gt=0)  # of Adam, at its highest
-    weight_decay: float = Field(ge=0)
+    optimizer: Literal["adam", "adamw", "sgd"]  # sgd: with Nesterov's momentum of 0.9
+    lr: float = Field(gt=0)  # at its highest
+    weight_decay: float = Field(ge=0)  # with adamw apart from the gradient (decoupled)
     schedule: Literal["exponential", "one_cycle", "cosine"]
     decay: float = Field(gt=0, le=1)  # per epoch, of the exponential schedule
     targets: Literal["majority", "votes"]
+    mixup: float = Field(ge=0, le=0.5)  # largest share of another image in one; needs votes
     label_smoothing: float = Field(ge=0, lt=1)  # share of a target that is spread over all classes
     labelled_fraction: float = Field(gt=0, le=1)  # of each class; the others' labels are withheld
     unlabelled: Literal["keep", "drop"]  # whether the losses without labels see images without
@@ -35,4 +37,6 @@ class Recipe(View, Augmentation):
     def _window_fits(self) -> "Recipe":
         if self.crop > self.resize:
             raise ValueError(f"crop: expected at most resize = {self.resize}, found {self.crop}")
+        if self.mixup and self.targets != "votes":
+            raise ValueError("mixup: mixes targets, expected train.targets votes, found majority")
         return self

@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from clfer.model.method import Contrast, build
 from clfer.model.network import Network
 from clfer.model.variant import Variant
+from clfer.training.averaging import Average
 from clfer.training.examples import Examples
 from clfer.training.moments import Moments
+from clfer.training.optimizers import optimizer
 from clfer.training.recipe import Recipe
+
+SHAPES = 64  # of one function that are compiled in a process that trains several networks
 
 Row = dict[str, int | float]  # an epoch in the history
 
@@ -24,7 +27,7 @@ class State:
     """A run, as it is `saved` and `restored`. Whoever looks at it from outside sees `network`."""
 
     trained: Network
-    averaged: AveragedModel | None  # with `recipe.ema`: the moving average of its weights
+    averaged: Average | None  # with `recipe.ema`: the moving average of its weights
     contrast: Contrast
     optimizer: torch.optim.Optimizer
     label: Int[Tensor, " N"]  # of the training images; SCN may change some
@@ -36,12 +39,12 @@ class State:
     @property
     def network(self) -> Network:
         """The network that is validated and kept."""
-        return self.trained if self.averaged is None else cast(Network, self.averaged.module)
+        return self.trained if self.averaged is None else self.averaged.network
 
     def saved(self) -> dict[str, Any]:
         return {
             "trained": self.trained.state_dict(),
-            "averaged": self.averaged and self.averaged.state_dict(),
+            "averaged": self.averaged and self.averaged.saved(),
             "contrast": self.contrast.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "label": self.label,
@@ -54,7 +57,7 @@ class State:
     def restore(self, saved: Mapping[str, Any]) -> None:
         self.trained.load_state_dict(saved["trained"])
         if self.averaged is not None:
-            self.averaged.load_state_dict(saved["averaged"])
+            self.averaged.restore(saved["averaged"])
         self.contrast.load_state_dict(saved["contrast"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.label.copy_(saved["label"])
@@ -75,11 +78,12 @@ def begin(
     network.to(device).to(memory_format=torch.channels_last)
     contrast.to(device)
     if recipe.compile:
-        contrast.compile(fullgraph=True)
+        torch._dynamo.config.recompile_limit = SHAPES
+        # block by block, as the gradients between them are watched
+        for part in (network.encoder.stem, *network.encoder.blocks):
+            part.compile(fullgraph=True, dynamic=False)
+        contrast.compile(fullgraph=True, dynamic=False)
     weights = [*network.parameters(), *contrast.parameters()]
-    adam = torch.optim.Adam(weights, recipe.lr, weight_decay=recipe.weight_decay, fused=True)
-    averaged = None
-    if recipe.ema:
-        average = get_ema_multi_avg_fn(recipe.ema)
-        averaged = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
-    return State(network, averaged, contrast, adam, training.label.clone().to(device))
+    averaged = Average(network, recipe.ema) if recipe.ema else None
+    labels = training.label.clone().to(device)
+    return State(network, averaged, contrast, optimizer(recipe, weights, device), labels)

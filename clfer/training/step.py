@@ -48,4 +48,4 @@ def update(state: State, outcome: Outcome) -> None:
     torch.stack(list(outcome.losses.values())).sum().backward()
     state.optimizer.step()
     if state.averaged is not None:
-        state.averaged.update_parameters(state.trained)
+        state.averaged.update(state.trained)

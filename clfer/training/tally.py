@@ -19,6 +19,9 @@ class Tally:
     of the loss of one image, averaged over images (Fig. 1a and 5a). That of a semantic group is the
     norm with respect to one channel's map, averaged over the channels of the group in all images
     whose groups are given (Fig. 5b).
+
+    It is kept from epoch to epoch and begun anew by `reset`: a recorded step adds to the same
+    numbers again and again.
     """
 
     def __init__(self, steps: int, device: torch.device) -> None:
@@ -28,6 +31,12 @@ class Tally:
         self.labelled = torch.zeros((), device=device)
         self.intensity: list[Tensor] = []
         self.by_group: dict[int, Tensor] = {}  # per block: sums of norms, then numbers of channels
+
+    def reset(self) -> None:
+        """Forget what has been added."""
+        kept = [*self.losses.values(), *self.intensity, *self.by_group.values()]
+        for total in (self.right, self.labelled, *kept):
+            total.zero_()
 
     def watch(
         self,

@@ -6,10 +6,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from clfer.faces.views import MEAN, STD, Augmentation, View, augmented, central
+from clfer.faces.views import DRAWS, MEAN, STD, Augmentation, View, augmented, central
 
 VIEW = View(resize=72, crop=64)
-PLAIN = Augmentation(flip=0.0, erasing=0.0, erasing_area=0.1)
+PLAIN = Augmentation(
+    flip=0.0,
+    erasing=0.0,
+    erasing_area=0.1,
+    rotation=0.0,
+    zoom=0.0,
+    brightness=0.0,
+    contrast=0.0,
+)
 
 
 def faces(count, channels=1, side=48, seed=0):
@@ -36,7 +44,7 @@ def test_the_central_view_is_resize_and_centre_crop(channels, side):
 @given(st.floats(0, 0.999), st.floats(0, 0.999), st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_an_augmented_view_is_one_of_the_crops_perhaps_mirrored(down, right, mirrored):
-    uniform = torch.full((1, 8), 0.5)
+    uniform = torch.full((1, DRAWS), 0.5)
     uniform[0, :2] = torch.tensor([down, right])
     flip = PLAIN.model_copy(update={"flip": float(mirrored)})
     view = augmented(faces(1), uniform, VIEW, flip)
@@ -47,14 +55,14 @@ def test_an_augmented_view_is_one_of_the_crops_perhaps_mirrored(down, right, mir
 
 
 def test_every_offset_is_reached():
-    uniform = torch.rand(400, 8, generator=torch.Generator().manual_seed(0))
+    uniform = torch.rand(400, DRAWS, generator=torch.Generator().manual_seed(0))
     views = augmented(faces(1).expand(400, -1, -1, -1), uniform, View(resize=66, crop=64), PLAIN)
     assert len({tuple(v.flatten()[:500].tolist()) for v in views}) == 9
 
 
 def test_erasing_covers_the_share_that_is_asked_for():
     stored = torch.full((600, 48, 48, 1), 255, dtype=torch.uint8)
-    uniform = torch.rand(600, 8, generator=torch.Generator().manual_seed(0))
+    uniform = torch.rand(600, DRAWS, generator=torch.Generator().manual_seed(0))
     half = PLAIN.model_copy(update={"erasing": 0.5})
     erased = (augmented(stored, uniform, VIEW, half)[:, 0] == 0).float().mean((1, 2))
     hit = erased[erased > 0]
@@ -65,8 +73,16 @@ def test_erasing_covers_the_share_that_is_asked_for():
 
 
 def test_a_sample_looks_the_same_in_any_batch():
-    stored, uniform = faces(6), torch.rand(6, 8)
-    busy = Augmentation(flip=0.5, erasing=0.5, erasing_area=0.3)
+    stored, uniform = faces(6), torch.rand(6, DRAWS)
+    busy = Augmentation(
+        flip=0.5,
+        erasing=0.5,
+        erasing_area=0.3,
+        rotation=20.0,
+        zoom=0.2,
+        brightness=0.2,
+        contrast=0.3,
+    )
     together = augmented(stored, uniform, VIEW, busy)
     alone = torch.cat(
         [augmented(stored[i : i + 1], uniform[i : i + 1], VIEW, busy) for i in range(6)]

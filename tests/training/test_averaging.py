@@ -82,6 +82,6 @@ def test_a_killed_run_goes_on_with_its_average(tmp_path):
     resumed = killed_and_resumed(tmp_path / "a", ema=EMA)
     through = run(tmp_path / "b", ema=EMA)
     assert digest(resumed.trained.state_dict()) == digest(through.trained.state_dict())
-    assert digest(resumed.averaged.state_dict()) == digest(through.averaged.state_dict())
+    assert digest(resumed.network.state_dict()) == digest(through.network.state_dict())
     assert digest(resumed.best) == digest(through.best)
     assert resumed.history == through.history
