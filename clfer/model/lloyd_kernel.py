@@ -5,6 +5,8 @@ twenty, for sets that are too small to keep a GPU busy. Distances are taken betw
 themselves, not by way of their squares, so that a near tie can fall to the other side.
 """
 
+# mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"
+
 import torch
 import triton
 import triton.language as tl
@@ -29,10 +31,8 @@ def clustered(
     restarts, k = uniform.shape[1:]
     clusters = torch.empty(sets, restarts, count, dtype=torch.int64, device=points.device)
     inertia = torch.empty(sets, restarts, dtype=torch.float32, device=points.device)
-    rows, columns = (
-        triton.next_power_of_2(count),
-        triton.next_power_of_2(size),
-    )  # as Triton wants it
+    # as Triton wants the sides of a block
+    rows, columns = triton.next_power_of_2(count), triton.next_power_of_2(size)
     _cluster[(sets, restarts)](
         points,
         uniform,

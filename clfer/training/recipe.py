@@ -31,7 +31,7 @@ class Recipe(View, Augmentation):
     balance: Literal["none", "weights", "sampler"]
     select: Literal["val", "test"]
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
-    compile: bool  # the contrastive losses, by torch.compile
+    compile: bool  # blocks and contrastive losses by torch.compile: a minute once, then faster
 
     @model_validator(mode="after")
     def _window_fits(self) -> "Recipe":
@@ -39,4 +39,6 @@ class Recipe(View, Augmentation):
             raise ValueError(f"crop: expected at most resize = {self.resize}, found {self.crop}")
         if self.mixup and self.targets != "votes":
             raise ValueError("mixup: mixes targets, expected train.targets votes, found majority")
+        if self.mixup and self.labelled_fraction < 1:
+            raise ValueError("mixup: mixes targets, expected a label on every image")
         return self
