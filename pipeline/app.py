@@ -26,7 +26,7 @@ TOOLS = {
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
     "experiment": "Make a table or figure of the paper again, on any dataset.",
     "figure": "Draw a figure of the paper from models trained here.",
-    "pack": "Put faces, splits and settings of a grid into a folder, to train it elsewhere.",
+    "grid": "Train and compare variants over seeds in one process, here or elsewhere.",
     "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
 

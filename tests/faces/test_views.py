@@ -5,8 +5,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
+from torchvision.transforms.functional import InterpolationMode, affine
 
-from clfer.faces.views import DRAWS, MEAN, STD, Augmentation, View, augmented, central
+from clfer.faces.views import DRAWS, MEAN, PLACED, STD, Augmentation, View, augmented, central
 
 VIEW = View(resize=72, crop=64)
 PLAIN = Augmentation(
@@ -18,6 +19,9 @@ PLAIN = Augmentation(
     brightness=0.0,
     contrast=0.0,
 )
+
+
+BILINEAR = InterpolationMode.BILINEAR
 
 
 def faces(count, channels=1, side=48, seed=0):
@@ -70,6 +74,45 @@ def test_erasing_covers_the_share_that_is_asked_for():
     assert hit.min() > 0.01
     assert hit.max() < 0.12
     assert 0.05 < hit.mean() < 0.07
+
+
+def test_a_face_is_turned_and_enlarged_about_the_middle_of_its_window():
+    """Against torchvision's affine map of the face that has been enlarged before."""
+    smooth = faces(2, side=12).permute(0, 3, 1, 2).float()
+    smooth = F.interpolate(smooth, size=48, mode="bicubic").clamp(0, 255)
+    stored = smooth.round().byte().permute(0, 2, 3, 1)
+    uniform = torch.full((2, DRAWS), 0.5)
+    uniform[:, PLACED] = torch.tensor([1.0, 0.25])  # all of the rotation, half of it backwards
+    uniform[:, PLACED + 1] = torch.tensor([0.0, 0.5])  # larger by 1 + zoom, unchanged
+    turning = PLAIN.model_copy(update={"rotation": 20.0, "zoom": 0.25})
+    found = augmented(stored, uniform, VIEW, turning)
+    for one, (angle, size) in enumerate(((20.0, 1.25), (-10.0, 1.0))):
+        # the window's middle; towards the edges torchvision fills with zeros
+        inner, before = found[one][:, 16:48, 16:48], enlarged(stored)[one]
+        apart = [
+            (inner - affine(before, turned, [0, 0], size, [0.0], BILINEAR)[:, 20:52, 20:52]).abs()
+            for turned in (-angle, angle)
+        ]
+        assert apart[0].mean() < 0.02
+        assert apart[1].mean() > 0.1
+
+
+def test_brightness_and_contrast_move_the_grey_levels_as_they_say():
+    stored = torch.randint(100, 140, (2, 48, 48, 1), dtype=torch.uint8)
+    uniform = torch.full((2, DRAWS), 0.5)
+    uniform[:, PLACED + 2] = torch.tensor([1.0, 0.25])
+    uniform[:, PLACED + 3] = torch.tensor([0.0, 1.0])
+    lit = PLAIN.model_copy(update={"brightness": 0.1, "contrast": 0.5})
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    before = 255 * (augmented(stored, uniform, VIEW, PLAIN) * std + mean)
+    after = 255 * (augmented(stored, uniform, VIEW, lit) * std + mean)
+    for old, new, lighter, stronger in zip(before, after, (25.5, -12.75), (0.5, 1.5), strict=True):
+        middle = old.mean()
+        torch.testing.assert_close(
+            new, (old - middle) * stronger + middle + lighter, atol=0.02, rtol=0
+        )
+    extreme = PLAIN.model_copy(update={"brightness": 1.0, "contrast": 0.0})
+    assert float((255 * (augmented(stored, uniform, VIEW, extreme) * std + mean)).max()) <= 255.01
 
 
 def test_a_sample_looks_the_same_in_any_batch():

@@ -161,3 +161,25 @@ def test_streamed_and_resident_faces_make_equal_batches():
         for name in ("index", "label", "target", "start_fm", "start_bs"):
             assert torch.equal(getattr(a, name), getattr(b, name))
         assert torch.equal(a.views[0], b.views[0])
+
+
+def test_mixup_adds_a_share_of_the_batch_turned_round_to_faces_and_targets():
+    plain = epoch_of(batch_size=8, targets="votes")
+    mixed = epoch_of(batch_size=8, targets="votes", mixup=0.4)
+    shares = torch.cat([0.4 * one for one in mixed.mixed])
+    assert 0 <= shares.min() < 0.05
+    assert 0.35 < shares.max() < 0.4
+    for step, (before, after) in enumerate(zip(plain, mixed, strict=True)):
+        assert torch.equal(before.label, after.label)
+        for i, share in enumerate(0.4 * mixed.mixed[step]):
+            other = len(before.label) - 1 - i
+            for was, now in ((before.views[0], after.views[0]), (before.target, after.target)):
+                expected = (1 - share) * was[i] + share * was[other]
+                torch.testing.assert_close(now[i], expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(after.target.sum(1), torch.ones(8))
+
+
+@pytest.mark.parametrize("wrong", [{"targets": "majority"}, {"labelled_fraction": 0.5}])
+def test_mixup_wants_a_target_that_can_be_mixed(wrong):
+    with pytest.raises(ValueError, match="mixup: mixes targets, expected"):
+        recipe(**{"targets": "votes", "mixup": 0.2, **wrong})

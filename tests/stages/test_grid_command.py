@@ -1,0 +1,157 @@
+"""`clfer grid`: cells trained, packed, trained elsewhere, and what is said about them."""
+
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from closure import ROOT
+from PIL import Image
+from ruamel.yaml import YAML
+from sklearn.metrics import accuracy_score, recall_score
+
+from clfer import cells
+from clfer.errors import InputError
+from clfer.expressions import FERPLUS
+from clfer.progress import silent
+from pipeline import paths
+from pipeline.grid import grid
+from pipeline.params import everything
+
+CLASSES = FERPLUS[:3]
+IMAGES = 60
+SMALL = {
+    "backbone": "resnet10",
+    "weights": "none",
+    "stem": "small",
+    "resize": 68,
+    "crop": 64,
+    "epochs": 2,
+    "batch_size": 12,
+}
+PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A split of faces whose class shows as a band; rows are not in order."""
+    monkeypatch.chdir(tmp_path)
+    everything.cache_clear()
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(ROOT / "params.yaml")
+    params["recipes"]["small"] = SMALL
+    yaml.dump(params, tmp_path / "params.yaml")
+    for folder in ("data/splits", "data/faces"):
+        (tmp_path / folder).mkdir(parents=True)
+    row = (np.arange(IMAGES) * 7) % IMAGES
+    faces = np.random.default_rng(0).integers(0, 80, (IMAGES, 48, 48, 1), dtype=np.uint8)
+    for place, one in enumerate(row):
+        faces[place, 16 * (one % 3) : 16 * (one % 3) + 16] += 150
+    np.save(paths.faces("demo"), faces)
+    label = [CLASSES[one % 3] for one in row]
+    table = pl.DataFrame(
+        {
+            "row": pl.Series(row, dtype=pl.Int64),
+            "face": pl.Series(range(IMAGES), dtype=pl.Int64),
+            "label": pl.Series(label, dtype=pl.Enum(CLASSES)),
+            "target": pl.Series(
+                np.eye(3, dtype=np.float32)[row % 3], dtype=pl.Array(pl.Float32, 3)
+            ),
+            "split": PARTS,
+            "group": pl.Series(row, dtype=pl.Int64),
+            "unique": [one % 4 > 0 for one in row],
+        }
+    )
+    table.write_parquet(paths.split("demo"), metadata={"protocol": "bands", "evidence": "false"})
+    yield tmp_path
+    everything.cache_clear()
+
+
+def run(**options):
+    given = {
+        "recipe": "small",
+        "variants": "baseline,msr",
+        "seeds": "0-1",
+        "where": None,
+        "to": None,
+        "pack": None,
+        "training": True,
+        "compiled": False,
+    }
+    grid("demo", **{**given, **options})
+
+
+def refusal(**options):
+    with pytest.raises(InputError) as error:
+        run(**options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(checkout, tmp_path):
+    run(pack=tmp_path / "pack")
+    pack = cells.read(tmp_path / "pack", torch.device("cpu"))
+    assert cells.train_cells(pack, tmp_path / "away", float("inf"), silent) == 0
+    shutil.rmtree(tmp_path / "pack")
+    run(where=tmp_path / "away", training=False)
+    found = json.loads((checkout / "tables/demo/grid.json").read_text())
+    truth = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
+    label = truth["label"].to_physical().to_numpy()
+    for variant in ("baseline", "msr"):
+        scores = found["variants"][variant]
+        for place, seed in enumerate((0, 1)):
+            there = tmp_path / "away" / variant / str(seed)
+            predicted = np.load(there / cells.PREDICTIONS)["test"].argmax(1)
+            assert scores["accuracy"]["per_seed"][place] == accuracy_score(label, predicted)
+            assert scores["uar"]["per_seed"][place] == pytest.approx(
+                recall_score(label, predicted, average="macro")
+            )
+            history = pl.read_csv(there / cells.HISTORY)
+            chosen = int(history["val_accuracy"].arg_max())
+            assert scores["optimistic"]["accuracy"]["per_seed"][place] == pytest.approx(
+                history["test_accuracy"].max()
+            )
+            assert scores["optimistic"]["honest"]["per_seed"][place] == pytest.approx(
+                history["test_accuracy"][chosen]
+            )
+    assert found["selected_on"] == "val"
+    assert found["missing"] == []
+    assert found["recipe"]["batch_size"] == 12
+    assert [one["a"] for one in found["comparisons"] if one["primary"]] == ["msr"]
+    page = (checkout / "tables/demo/grid.md").read_text()
+    assert "drawn faces: not evidence" in page
+    assert "grid-curves.png" in page
+    for name in ("curves", "confusions"):
+        with Image.open(checkout / f"tables/demo/grid-{name}.png") as picture:
+            assert picture.size[0] > 500
+
+
+def test_only_what_is_missing_is_trained(checkout):
+    run(seeds="0")
+    first = checkout / "cells/demo/small/msr/0/cell.json"
+    before = first.stat().st_mtime_ns
+    run()
+    assert first.stat().st_mtime_ns == before
+    assert (checkout / "cells/demo/small/msr/1/cell.json").exists()
+    run(seeds="0-2", training=False)
+    found = json.loads((checkout / "tables/demo/grid.json").read_text())
+    assert found["missing"] == ["baseline 2", "msr 2"]
+    assert "Not trained yet: baseline 2, msr 2." in (checkout / "tables/demo/grid.md").read_text()
+
+
+def test_what_it_refuses(checkout):
+    assert "expected cells of the grid, found none" in refusal(training=False)
+    assert "did you mean 'small'?" in refusal(recipe="smal")
+    assert "found 'mrs'" in refusal(variants="mrs")
+    run(seeds="0", variants="baseline")
+    params = checkout / "params.yaml"
+    params.write_text(
+        params.read_text().replace("epochs: 2,", "epochs: 3,").replace("epochs: 2\n", "epochs: 3\n")
+    )
+    everything.cache_clear()
+    assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
+    params.write_text(params.read_text().replace("select: val", "select: test"))
+    everything.cache_clear()
+    assert "train.select: expected val" in refusal()
