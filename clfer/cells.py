@@ -127,7 +127,7 @@ def missing(plan: Mapping[str, Any], out: Path) -> list[dict[str, Any]]:
 
 def place(out: Path, cell: Mapping[str, Any]) -> Path:
     """The folder of a cell."""
-    return out / cell["variant"] / str(cell["seed"])
+    return out / str(cell["variant"]) / str(cell["seed"])
 
 
 def train_cells(pack: Pack, out: Path, seconds: float, track: Track) -> int:
