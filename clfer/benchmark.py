@@ -1,7 +1,8 @@
 """How long a training step takes, what of it the method adds, how fast faces arrive, and how much
 memory it all wants.
 
-A step is what the training loop does with a batch that is there: forward, backward, update, tally.
+A step is what the training loop does with a batch that is there: forward, backward, update, tally;
+on a GPU it is recorded and replayed, as there, and so is torchvision's own.
 Subjects take their steps in turn, so that whatever slows the machine down slows all of them.
 """
 
@@ -24,17 +25,17 @@ from clfer.model.backbone import resnet
 from clfer.model.variant import Variant
 from clfer.progress import Track
 from clfer.training.batches import Batches
+from clfer.training.descent import Descent
 from clfer.training.examples import Examples, Faces
+from clfer.training.optimizers import optimizer
 from clfer.training.precision import precision
 from clfer.training.recipe import Recipe
 from clfer.training.state import begin
-from clfer.training.step import forward, update
-from clfer.training.tally import Tally
 
 CLASSES = 8
 STORED = 48  # side of the stored faces, as FERPlus has them
 FACES = 4096
-WARMUP = 3  # steps that are taken and not counted
+WARMUP = 5  # steps that are taken and not counted; a GPU records one of them
 MIB = 2**20
 PROCESS = Path("/proc/self/status")
 
@@ -60,12 +61,11 @@ def training_step(variant: Variant, recipe: Recipe, device: torch.device) -> Ste
     state = begin(recipe, variant, examples, 0, device)
     state.trained.train()
     batch = Batches(faces, examples, recipe, state.contrast, 0, 0)[0]
-    tally = Tally(1, device)
+    descent = Descent(state, recipe, variant, device)
+    tally = descent.begin(examples, 1)
 
     def step() -> None:
-        outcome = forward(state, batch, recipe, variant, None)
-        tally.watch(outcome.features)
-        update(state, outcome)
+        outcome = descent.take(batch, recipe.lr, grouping=False)
         tally.add(0, outcome.losses, outcome.logits, batch.label)
 
     return step
@@ -78,7 +78,7 @@ def bare_step(recipe: Recipe, device: torch.device) -> Step:
     if recipe.stem == "small":
         network.maxpool = nn.Identity()
     network.to(device).to(memory_format=torch.channels_last).train()
-    adam = torch.optim.Adam(network.parameters(), recipe.lr, fused=True)
+    adam = optimizer(recipe, network.parameters(), device)
     images = torch.randn(recipe.batch_size, 3, recipe.crop, recipe.crop, device=device)
     images = images.contiguous(memory_format=torch.channels_last)
     label = torch.randint(CLASSES, (recipe.batch_size,), device=device)
@@ -90,7 +90,7 @@ def bare_step(recipe: Recipe, device: torch.device) -> Step:
         F.cross_entropy(logits.float(), label).backward()
         adam.step()
 
-    return step
+    return step if device.type != "cuda" else _replayed(step)
 
 
 def input_times(
@@ -141,6 +141,18 @@ def _input_step(faces: Faces, examples: Examples, recipe: Recipe, device: torch.
         batches[next(number) % len(batches)]
 
     return step
+
+
+def _replayed(step: Step) -> Step:
+    """The step as a CUDA graph."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        step()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=stream):
+        step()
+    return graph.replay
 
 
 def _random_faces(images: int, device: torch.device) -> tuple[Faces, Examples]:

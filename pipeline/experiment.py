@@ -54,12 +54,15 @@ def experiment(
         list[str] | None,
         typer.Option("--set-param", "-S", help="Settings for this run, as in dvc exp run."),
     ] = None,
+    recipe: Annotated[str | None, typer.Option(help="A block of `recipes`.")] = None,
     dry_run: Annotated[bool, typer.Option(help="Say what would be trained.")] = False,
 ) -> None:
     """Train the cells of a table or figure of the paper that are not there yet, and write it."""
     if name not in NAMES:
         raise InputError(f"experiment: expected one of {', '.join(NAMES)}; found '{name}'")
     with borrowed(set_param or []) as write:
+        if recipe:
+            write({"datasets": _with_recipe(dataset, recipe)})
         plan = _plan(name, dataset, categories, kept)
         plan = plan.only(words("--variants", variants, list(plan.variants))) if variants else plan
         given = numbers("--seeds", seeds) if seeds else None
@@ -73,6 +76,13 @@ def experiment(
     if document:
         _write(document)
         _draw(name, dataset, plan)
+
+
+def _with_recipe(dataset: str, recipe: str) -> dict[str, Any]:
+    """The datasets' blocks, the named recipe over that dataset's own."""
+    own = block("datasets", dataset)
+    merged = {**own["recipe"], **block("recipes", recipe)}
+    return {**block("datasets"), dataset: {**own, "recipe": merged}}
 
 
 def _plan(name: str, dataset: str, categories: str | None, kept: str) -> Plan:
@@ -117,7 +127,8 @@ def _grid(
     """
     grid = {"datasets": [dataset], "variants": list(variants), "seeds": list(seeds)}
     split = block("split") | ({"duplicates": duplicates} if duplicates else {})
-    write({"run": grid, "variants": {**block("variants"), **variants}, "split": split})
+    changed = {"variants": {**block("variants"), **variants}, "datasets": block("datasets")}
+    write({"run": grid, "split": split, **changed})
     for name in variants:
         cell.variant(name)
         cell.recipe(dataset, name)

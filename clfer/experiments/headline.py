@@ -103,12 +103,13 @@ def markdown(name: str, found: Mapping[str, Any], stem: str) -> str:
 def told(found: Mapping[str, Any]) -> list[str]:
     """Recipe, machines and times, a line each."""
     recipe = found["recipe"]
+    start = "from scratch" if recipe["weights"] == "none" else f"from {recipe['weights']}"
     times = ", ".join(
         f"{name} {np.median([one for one in seconds if one is not None]):.0f}"
         for name, seconds in found["seconds"].items()
     )
     return [
-        f"{recipe['backbone']} from {recipe['weights']} weights at {recipe['crop']} px, "
+        f"{recipe['backbone']} {start} at {recipe['crop']} px, "
         f"{recipe['epochs']} epochs of batches of {recipe['batch_size']}, {recipe['optimizer']} "
         f"at {recipe['lr']:g}, {recipe['schedule']} schedule, targets: {recipe['targets']}; "
         "the same for every variant",
