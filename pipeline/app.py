@@ -1,7 +1,9 @@
 """The tables of commands: each stage of dvc.yaml is also `clfer <stage>`; tools are beside them."""
 
 import importlib
+import os
 import sys
+import time
 from typing import Annotated
 
 import typer
@@ -29,6 +31,8 @@ TOOLS = {
     "grid": "Train and compare variants over seeds in one process, here or elsewhere.",
     "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
+
+LEADER = 3  # seconds in which the first of several processes has said the same, and ended them all
 
 app = typer.Typer(pretty_exceptions_enable=False)
 
@@ -73,5 +77,7 @@ def main() -> None:
     try:
         app(prog_name="clfer")
     except InputError as error:
+        if os.environ.get("RANK", "0") != "0":
+            time.sleep(LEADER)
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

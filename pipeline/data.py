@@ -7,6 +7,7 @@ import polars as pl
 import torch
 from jaxtyping import UInt8
 
+from clfer import distributed
 from clfer.errors import InputError
 from clfer.training.examples import Examples
 from pipeline import paths
@@ -30,10 +31,12 @@ def examples(split: pl.DataFrame, part: str) -> Examples:
 
 
 def device() -> torch.device:
-    """The GPU if there is one, or what CLFER_DEVICE names. It changes no setting, so it is no
-    parameter.
+    """The GPU if there is one, or what CLFER_DEVICE names; of several processes each has its own.
+    It changes no setting, so it is no parameter.
     """
     name = os.environ.get("CLFER_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and distributed.started():
+        name = f"cuda:{distributed.local()}"
     try:
         torch.empty(0, device=name)
         return torch.device(name)

@@ -10,10 +10,11 @@ import torch
 import typer
 from jaxtyping import Float
 
-from clfer import labels
+from clfer import distributed, labels
 from clfer.figures import confusion
 from clfer.files import replacing
 from clfer.model.bundle import Card, load
+from clfer.progress import silent
 from clfer.scoring.marks import OPTIMISTIC, TEST
 from clfer.scoring.scores import scores
 from clfer.training.examples import Faces
@@ -35,23 +36,41 @@ def evaluate(
         str | None,
         typer.Option(metavar="DATASET", help="Test on the images of another dataset instead."),
     ] = None,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes of this machine that share the images.")
+    ] = 1,
 ) -> None:
     """Predict the test images with one trained model and score it under results/.
 
     With --on, classes are brought together by name, and the scores stand under transfer/.
     """
+    if processes > 1 and not distributed.started():
+        from pipeline.processes import launch
+
+        launch(processes, ["evaluate", name, variant, str(seed), *(["--on", on] if on else [])])
+        return
+    there = device()
+    with distributed.joined(there):
+        _evaluate(name, variant, seed, on, there)
+
+
+def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.device) -> None:
+    """The same in this process, which may be one of several: the leader writes and speaks."""
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
     data = on or name
     split, stored = cached(data)
     images = split.filter(pl.col("split") == "test").sort("row")
     images = images.select("row", "group", "unique", "label", "target")
-    faces = Faces(stored, device(), memory=8.0)
+    faces = Faces(stored, there, memory=8.0)
     network.to(faces.device).to(memory_format=torch.channels_last)
     recipe = Recipe.model_validate(card.provenance["recipe"])
     numbers = precision(recipe, faces.device)
     index = examples(split, "test").face
-    probability = predict(network, faces, index, card.view, numbers, track).cpu().numpy()
+    shown = track if distributed.leads() else silent
+    probability = predict(network, faces, index, card.view, numbers, shown).cpu().numpy()
+    if not distributed.leads():
+        return
     if on:
         common = shared(card.classes, labels.classes(split))
         predictions = restricted(images, probability, common)

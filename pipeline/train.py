@@ -8,10 +8,11 @@ import torch
 import typer
 from safetensors.torch import save_file
 
-from clfer import __version__
+from clfer import __version__, distributed
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.model.bundle import card, save
+from clfer.progress import silent
 from clfer.scratch import fingerprint
 from clfer.training.checkpoints import FORMAT, claim
 from clfer.training.examples import UNLABELLED, Faces
@@ -33,8 +34,27 @@ def train(
         float,
         typer.Option(envvar="CLFER_DEVICE_MEMORY", help="GiB of faces kept on the device."),
     ] = 8.0,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes of this machine that share every batch.")
+    ] = 1,
 ) -> None:
     """Train one variant with one seed and keep its model and history under runs/."""
+    if processes > 1 and not distributed.started():
+        again = ["--fresh"] if fresh else []
+        memory = ["--device-memory", str(device_memory)]
+        from pipeline.processes import launch
+
+        launch(processes, ["train", name, variant, str(seed), *again, *memory])
+        return
+    there = device()
+    with distributed.joined(there):
+        _train(name, variant, seed, fresh, device_memory, there)
+
+
+def _train(
+    name: str, variant: str, seed: int, fresh: bool, device_memory: float, there: torch.device
+) -> None:
+    """The same in this process, which may be one of several: the leader writes and speaks."""
     chosen, recipe = cell.variant(variant), cell.recipe(name, variant)
     split, stored = cached(name)
     classes = tuple(split["label"].dtype.categories)  # type: ignore[attr-defined]
@@ -44,18 +64,22 @@ def train(
         code = _code(recipe.scarce_class, classes)
         splits["train"] = thinned(splits["train"], code, recipe.scarce_kept, seed)
     digests = [sha256(paths.split(name)), sha256(paths.faces(name))]
-    where = paths.scratch(
-        fingerprint(
-            FORMAT, recipe.model_dump(), chosen.model_dump(), seed, digests, torch.__version__
-        )
-    )
-    if fresh:
+    leads, team = distributed.leads(), distributed.size()
+    all_of_it = (recipe.model_dump(), chosen.model_dump(), seed, digests, torch.__version__, team)
+    where = paths.scratch(fingerprint(FORMAT, *all_of_it))
+    if fresh and leads:
         (where / "state.pt").unlink(missing_ok=True)
-    faces = Faces(stored, device(), device_memory)
+    distributed.wait()
+    faces = Faces(stored, there, device_memory)
     out = paths.run(name, variant, seed)
-    err.print(f"train {name} {variant} seed {seed} on {faces.device}", highlight=False)
+    if leads:
+        several = f", {team} processes" if team > 1 else ""
+        err.print(f"train {name} {variant} seed {seed} on {there}{several}", highlight=False)
     with claim(where) as checkpoint:
-        state = fit(faces, splits, recipe, chosen, seed, checkpoint, track, report)
+        shown = track if leads else silent
+        state = fit(faces, splits, recipe, chosen, seed, checkpoint, shown, report)
+        if not leads:
+            return
         best = state.history[state.best_epoch - 1]
         provenance = {
             "dataset": name,

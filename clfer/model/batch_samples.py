@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from clfer.distributed import gathered
 from clfer.model.clustering import group_means, kmeans
 from clfer.model.contrast import agreement
 from clfer.model.variant import CLBS
@@ -18,7 +19,8 @@ class BatchSampleContrast(nn.Module):
     Each sample is one vector per layer. The deep vectors of the batch are clustered (or averaged by
     class, eq. 12), the shallow ones join the centroid that they resemble most, and the two sides
     are pulled together. With fewer samples than clusters there are as many clusters as samples;
-    class centers are those of the labelled samples.
+    class centers are those of the labelled samples. Under several processes the batch is that of
+    all of them.
 
     The paper's convolution before the global pooling is taken as 1 x 1 without normalisation or
     activation; it then equals a linear map of the pooled features, which is what is computed.
@@ -49,14 +51,15 @@ class BatchSampleContrast(nn.Module):
         """`pooled`: the blocks by number, each on the deepest one's grid, float32. `uniform` in [0,
         1): the draws of the K-means starts; `labels` (-1: none) matter for class centers only.
         """
-        deep = self.project(pooled[self.layers[-1]], self.layers[-1]).unsqueeze(0)  # [1, B, fd]
+        deep = gathered(self.project(pooled[self.layers[-1]], self.layers[-1])).unsqueeze(0)
+        labels = gathered(labels)
         if self.settings.detach_deep:
             deep = deep.detach()
         clusters, k = self._clusters(deep.detach(), labels, uniform)
         centroids, occupied = group_means(deep, clusters, k)
         loss = deep.new_zeros(())
         for j in self.shallow:
-            shallow = self.project(pooled[j], j).unsqueeze(0)
+            shallow = gathered(self.project(pooled[j], j)).unsqueeze(0)  # [1, B, fd], as is deep
             loss = loss - self.settings.beta[j] * agreement(shallow, centroids, occupied).sum()
         return loss
 

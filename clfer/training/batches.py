@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clfer import distributed
 from clfer.faces.views import DISTORTED, PLACED, augmented
 from clfer.model.method import Contrast
 from clfer.model.semantics import SEMANTICS
@@ -38,7 +39,8 @@ class Batches(Sequence[Batch]):
 
     All random numbers of the epoch are drawn beforehand, a row for each stored face and one for
     each batch. The order, an image's augmentation and its K-means start depend on nothing but the
-    seed, the epoch and the image: runs that leave some images out treat the others alike. A step
+    seed, the epoch and the image: runs that leave some images out treat the others alike, and of
+    several processes each makes its part of every batch as one alone would have made it. A step
     copies nothing to the device, unless faces are streamed.
     """
 
@@ -54,7 +56,10 @@ class Batches(Sequence[Batch]):
         self.faces, self.examples, self.recipe = faces, examples, recipe
         there, size, n = faces.device, recipe.batch_size, len(faces)
         visited = order(examples, len(faces), recipe.balance, seed, epoch)
-        visited = visited[: len(visited) // size * size or len(visited)]
+        team = distributed.size()
+        full = len(visited) // size * size or len(visited) // team * team
+        size = min(size, full) // team
+        visited = distributed.share(visited[:full].view(-1, team, size).transpose(0, 1)).flatten()
         face = examples.face[visited]
 
         def draws(purpose: str, *shape: int) -> Tensor:

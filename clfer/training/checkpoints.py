@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from clfer.distributed import leads
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.scratch import held
@@ -55,9 +56,12 @@ class Checkpoint:
 @contextmanager
 def claim(folder: Path) -> Iterator[Checkpoint]:
     """The checkpoint of a folder, held by this process alone and cleared away when the run has
-    ended well.
+    ended well; of several processes the leader holds it for all.
 
     Raises InputError naming the process that holds it. An interrupted run leaves its state.
     """
+    if not leads():
+        yield Checkpoint(folder)
+        return
     with held(folder, "training this very run"):
         yield Checkpoint(folder)

@@ -1,11 +1,16 @@
-"""The steps of a run, one after the other, watched; on a GPU recorded and replayed."""
+"""The steps of a run, one after the other, watched; on a GPU recorded and replayed, under several
+processes taken together, their gradients averaged.
+"""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from clfer import distributed
 from clfer.model.semantics import STRONGEST, semantic_groups
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch
@@ -21,6 +26,21 @@ from clfer.training.tally import Tally
 Step = Callable[[Batch], Outcome]
 
 
+class Whole(nn.Module):
+    """The forward pass as one module of all that is trained, as several processes want it."""
+
+    def __init__(self, state: State, recipe: Recipe, variant: Variant) -> None:
+        super().__init__()
+        self.trained, self.contrast = state.trained, state.contrast
+        self.forward = partial(_forward, state, recipe, variant)
+
+
+def _forward(
+    state: State, recipe: Recipe, variant: Variant, batch: Batch, balance: Tensor | None
+) -> Outcome:
+    return forward(state, batch, recipe, variant, balance)
+
+
 class Descent:
     """Takes steps that change `state`. `begin` comes before every epoch."""
 
@@ -31,7 +51,11 @@ class Descent:
         self.tally: Tally | None = None
         self.balance: Float[Tensor, " C"] | None = None
         self.steps: tuple[Step, Step] = (self._plain, self._grouping)
-        if device.type == "cuda":
+        self.whole: nn.Module = Whole(state, recipe, variant)
+        if distributed.size() > 1:
+            idle = _idle(variant)
+            self.whole = DistributedDataParallel(self.whole, find_unused_parameters=idle)
+        elif device.type == "cuda":
             rate_on(device, state.optimizer)
             stream = torch.cuda.Stream(device)
             self.steps = Recorded(self._plain, stream), Recorded(self._grouping, stream)
@@ -52,17 +76,23 @@ class Descent:
         return self.steps[grouping](batch)
 
     def _plain(self, batch: Batch) -> Outcome:
-        outcome = forward(self.state, batch, self.recipe, self.variant, self.balance)
-        return self._update(outcome, ())
+        return self._update(self.whole(batch, self.balance), ())
 
     def _grouping(self, batch: Batch) -> Outcome:
-        outcome = forward(self.state, batch, self.recipe, self.variant, self.balance)
+        outcome = self.whole(batch, self.balance)
         return self._update(outcome, _grouped(outcome, batch))
 
     def _update(self, outcome: Outcome, groups: Sequence[Int[Tensor, "B _"]]) -> Outcome:
         self.tally.watch(outcome.features, groups)  # type: ignore[union-attr]
         update(self.state, outcome)
         return outcome
+
+
+def _idle(variant: Variant) -> bool:
+    """Whether some weights of a variant have no gradient, which PyTorch wants to be told."""
+    clfm, clbs = variant.clfm, variant.clbs
+    hard = clfm and (clfm.hash == "hard" or clfm.detach_deep)
+    return bool(hard or (clbs and clbs.detach_deep))
 
 
 def _grouped(outcome: Outcome, batch: Batch) -> list[Int[Tensor, "B _"]]:

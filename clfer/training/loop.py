@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from torch import nn
 
+from clfer.distributed import gathered, leads, led, size
 from clfer.errors import InputError
 from clfer.model.backbone import check_input
 from clfer.model.self_cure import relabelled
-from clfer.model.variant import Variant
+from clfer.model.variant import SCN, Variant
 from clfer.progress import Track, silent
-from clfer.training.batches import Batches
+from clfer.training.batches import Batch, Batches
 from clfer.training.checkpoints import Keeper
 from clfer.training.descent import Descent
 from clfer.training.examples import Examples, Faces
@@ -20,6 +21,7 @@ from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from clfer.training.schedule import learning_rate
 from clfer.training.state import Row, State, begin
+from clfer.training.step import Outcome
 from clfer.training.supervision import supervised
 
 GROUPED = 128  # images of an epoch, the first ones, whose gradients are recorded by semantic group
@@ -45,6 +47,7 @@ def train(
     checkpoint.
     """
     check_input(recipe.crop, recipe.stem)
+    check_team(recipe)
     training = supervised(splits["train"], recipe, variant, seed).to(faces.device)
     watched = {name: splits[name].to(faces.device) for name in splits.keys() - {"train"}}
     state = begin(recipe, variant, training, seed, faces.device)
@@ -52,12 +55,14 @@ def train(
     descent = Descent(state, recipe, variant, faces.device)
     for epoch in range(len(state.history), recipe.epochs):
         row = train_epoch(descent, faces, training, seed, epoch, track)
+        led(state.network)
         for name, examples in watched.items():
             row |= look(state.network, faces, examples, recipe, name)
         record(state.moments, state.network, faces, watched["val"], recipe, epoch + 1)
         select(state, row, f"{recipe.select}_accuracy", epoch)
-        checkpoint.save(state)
-        report(row)
+        if leads():
+            checkpoint.save(state)
+            report(row)
     return state
 
 
@@ -76,15 +81,35 @@ def train_epoch(
         outcome = descent.take(batch, rate, grouping=step * recipe.batch_size < GROUPED)
         tally.add(step, outcome.losses, outcome.logits, batch.label)
         if variant.scn and relabelling:
-            state.label[batch.index] = relabelled(
-                batch.label, outcome.logits, outcome.importance, variant.scn
-            )
+            relabel(state, batch, outcome, variant.scn)
+    tally.gather()
     if (broken := tally.first_broken()) is not None:
         raise InputError(
             f"training: the loss is not a number from epoch {epoch + 1}, step {broken + 1} on; "
             f"expected a finite loss; lower train.lr (now {recipe.lr}) and start again"
         )
     return {"epoch": epoch + 1, "lr": rate, **tally.means()}
+
+
+def relabel(state: State, batch: Batch, outcome: Outcome, scn: SCN) -> None:
+    """Let SCN change labels of a batch, of that of all processes."""
+    index, label = gathered(batch.index), gathered(batch.label)
+    logits, importance = gathered(outcome.logits.detach()), gathered(outcome.importance.detach())
+    state.label[index] = relabelled(label, logits, importance, scn)
+
+
+def check_team(recipe: Recipe) -> None:
+    """Raise InputError where several processes can't share a batch."""
+    if recipe.batch_size % size():
+        raise InputError(
+            f"train.batch_size: expected a multiple of {size()}, so that each process has the same "
+            f"share of a batch; found {recipe.batch_size}"
+        )
+    if recipe.mixup and size() > 1:
+        raise InputError(
+            "train.mixup: mixes faces of one process, expected 0 under several; found "
+            f"{recipe.mixup}"
+        )
 
 
 def look(network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str) -> Row:

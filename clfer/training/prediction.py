@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from clfer.distributed import joined_rows, share
 from clfer.faces.views import View, central
 from clfer.progress import Track
 from clfer.training.examples import Faces
@@ -37,15 +38,16 @@ def evaluated(
     track: Track,
 ) -> Float[Tensor, "N D"]:
     """A function of the faces at `index`, in batches and float32, while `network` is in evaluation
-    mode.
+    mode. Several processes each see a share of the faces, and have all that was found.
     """
     was_training = network.training
     network.eval()
     try:
         with precision, torch.compiler.set_stance("force_eager"):
             size = BATCH_GPU if faces.device.type == "cuda" else BATCH
-            parts = track(index.split(size), "predicting")
+            parts = track(share(index).split(size), "predicting")
             found = [function(central(faces(part), view)).float() for part in parts]
+            together = joined_rows(torch.cat(found), len(index))
     finally:
         network.train(was_training)
-    return torch.cat(found)
+    return together

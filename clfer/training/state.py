@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
 
+from clfer import distributed
 from clfer.model.method import Contrast, build
 from clfer.model.network import Network
 from clfer.model.variant import Variant
@@ -77,6 +78,10 @@ def begin(
     network, contrast = build(recipe.backbone, recipe.weights, recipe.stem, classes, variant, seed)
     network.to(device).to(memory_format=torch.channels_last)
     contrast.to(device)
+    if distributed.size() > 1 and device.type == "cuda":
+        # normalised over the batch of all processes; PyTorch has it for GPUs alone
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        contrast = nn.SyncBatchNorm.convert_sync_batchnorm(contrast)
     if recipe.compile:
         torch._dynamo.config.recompile_limit = SHAPES
         # block by block, as the gradients between them are watched

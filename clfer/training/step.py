@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from clfer.distributed import gathered
 from clfer.model.self_cure import rank_regularisation
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch
@@ -38,7 +39,7 @@ def forward(
     losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, balance)}
     losses |= state.contrast(maps[0], batch.label, batch.start_fm, batch.start_bs, vectors)
     if variant.scn:
-        losses["loss_rank"] = rank_regularisation(importance, variant.scn)
+        losses["loss_rank"] = rank_regularisation(gathered(importance), variant.scn)
     return Outcome(losses, maps[0], logits, importance)
 
 

@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from clfer.distributed import size, summed
 from clfer.errors import InputError
 from clfer.model.variant import Variant
 from clfer.randomness import generator
@@ -23,18 +24,19 @@ def cross_entropy(
     weight: Float[Tensor, " C"] | None,
 ) -> Float[Tensor, ""]:
     """Cross-entropy (eq. 11) against labels or votes as the recipe says, over the labelled images;
-    zero where there are none.
+    zero where there are none. The mean over several processes is that over all their images.
     """
     labelled = label != UNLABELLED
     wanted = target if recipe.targets == "votes" else label.clamp(min=0)
     each = F.cross_entropy(
-        logits.float(),
+        logits.to(torch.promote_types(logits.dtype, torch.float32)),
         wanted,
         weight=weight,
         label_smoothing=recipe.label_smoothing,
         reduction="none",
     )
-    return (each * labelled).sum() / labelled.sum().clamp(min=1)
+    share = summed(labelled.sum()).clamp(min=1) / size()
+    return (each * labelled).sum() / share
 
 
 def supervised(examples: Examples, recipe: Recipe, variant: Variant, seed: int) -> Examples:

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clfer.distributed import size, summed
 from clfer.model.semantics import SEMANTICS
 from clfer.training.examples import UNLABELLED
 
@@ -71,6 +72,14 @@ class Tally:
         self.right += (logits.argmax(1) == label).sum()
         self.labelled += (label != UNLABELLED).sum()
 
+    def gather(self) -> None:
+        """Make of several processes' tallies one, the same in all of them; once, at the end."""
+        means = [*self.losses.values(), *self.intensity]
+        for total in means:
+            total.copy_(summed(total) / size())
+        for total in (self.right, self.labelled, *self.by_group.values()):
+            total.copy_(summed(total))
+
     def first_broken(self) -> int | None:
         """The first step whose loss was not finite."""
         broken = (~torch.stack([*self.losses.values()]).isfinite().all(dim=0)).nonzero()
@@ -101,8 +110,7 @@ def _adder(total: Tensor):  # type: ignore[no-untyped-def]
     """
 
     def add(gradient: Tensor) -> None:
-        norms = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), dtype=torch.float32)
-        total.add_(norms.sum())
+        total.add_(_norms(gradient, (1, 2, 3)).sum())
 
     return add
 
@@ -114,8 +122,15 @@ def _group_adder(total: Tensor, group: Tensor):  # type: ignore[no-untyped-def]
     member = (group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)).float()
 
     def add(gradient: Tensor) -> None:
-        norms = torch.linalg.vector_norm(gradient, dim=(2, 3), dtype=torch.float32)  # [B, C]
-        total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member))
+        norms = _norms(gradient, (2, 3))  # [B, C]
+        total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member.to(norms.dtype)))
         total[1].add_(member.sum((0, 1)))
 
     return add
+
+
+def _norms(gradient: Tensor, dim: tuple[int, ...]) -> Tensor:
+    """In float32 or better: bfloat16's squares would drown."""
+    dtype = torch.promote_types(gradient.dtype, torch.float32)
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=dim, dtype=dtype)
+    return norms
