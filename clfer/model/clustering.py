@@ -30,7 +30,7 @@ def kmeans(
     `uniform` in [0, 1): the draws of the starts, which also say how many clusters and restarts
     there are. With fewer distinct points than K some clusters stay empty; nothing becomes infinite.
     """
-    points = _precise(points)
+    points = precise(points)
     points = points - points.mean(dim=1, keepdim=True)  # far from zero the squares would drown them
     if _on_gpu(points):
         from clfer.model.lloyd_kernel import clustered
@@ -52,7 +52,7 @@ def lloyd(
     An empty cluster is moved to the point that is farthest from its own centroid (the second empty
     one to the second farthest, and so on).
     """
-    points, centroids = _precise(points), _precise(start)
+    points, centroids = precise(points), precise(start)
     own = points.square().sum(-1).unsqueeze(1)  # [B, 1, N]
     for _ in range(iterations):
         distance, member = _nearest(points, centroids)
@@ -75,7 +75,7 @@ def plus_plus(
     The first is any point, each next one drawn with probability proportional to the squared
     distance from the nearest so far.
     """
-    points = _precise(points)
+    points = precise(points)
     count = points.shape[1]
     chosen = (uniform[..., 0] * count).long().clamp(max=count - 1)  # [B, R]
     start = [_take(points, chosen)]
@@ -113,7 +113,8 @@ def _on_gpu(points: Float[Tensor, "B N D"]) -> bool:
     return fits(points)
 
 
-def _precise(values: Tensor) -> Tensor:
+def precise(values: Tensor) -> Tensor:
+    """In float32 or better."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from clfer.errors import InputError
 from clfer.model.backbone import Stem, load_weights
 from clfer.model.batch_samples import BatchSampleContrast
+from clfer.model.clustering import precise
 from clfer.model.feature_maps import FeatureMapContrast
 from clfer.model.network import Network
 from clfer.model.pooling import pool
@@ -68,7 +69,7 @@ class Contrast(nn.Module):
         if self.clbs:
             losses["loss_bs"] = self.clbs(pooled, labels, per_batch)
         if self.simsiam:
-            losses["loss_sim"] = self.simsiam(*(view.float() for view in views))
+            losses["loss_sim"] = self.simsiam(*map(precise, views))
         return losses
 
 
