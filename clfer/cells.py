@@ -32,6 +32,7 @@ import numpy as np
 import torch
 import torchvision
 from jaxtyping import Float
+from torch import Tensor
 
 from clfer import __version__
 from clfer.errors import InputError
@@ -53,7 +54,7 @@ CELL = "cell.json"
 PARTS = ("train", "val", "test")
 COLUMNS = ("face", "label", "target")
 SETTINGS = ("modules", "recipe", "sources")  # what a cell's numbers depend on, beside its seed
-SPEED = ("compile",)  # settings that change nothing but rounding
+SPEED = ("compile", "deterministic")  # settings that change nothing but rounding
 PAUSE = 60  # seconds between two states of an unfinished cell
 
 
@@ -72,6 +73,9 @@ class Seldom:
 
     def resume(self, state: Resumable) -> None:
         self.checkpoint.resume(state)
+
+    def aside(self, name: str, tensors: Mapping[str, Tensor]) -> Path:
+        return self.checkpoint.aside(name, tensors)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,12 @@ class Batch:
     start_semantics: Float[Tensor, "B 1 K"]
 
 
+def contents(batch: Batch) -> dict[str, Tensor]:
+    """The tensors of a batch by name, for a file."""
+    views = {f"view_{number}": view for number, view in enumerate(batch.views)}
+    return views | {"index": batch.index, "label": batch.label, "target": batch.target}
+
+
 class Batches(Sequence[Batch]):
     """The batches of one epoch. A last one that is not full is left out, unless it is the only one.
 

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+from safetensors.torch import save_file
+from torch import Tensor
 
-from clfer.distributed import leads
+from clfer.distributed import leads, rank
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.scratch import held
@@ -27,6 +29,7 @@ class Keeper(Protocol):
 
     def save(self, state: Resumable) -> None: ...
     def resume(self, state: Resumable) -> None: ...
+    def aside(self, name: str, tensors: Mapping[str, Tensor]) -> Path: ...
 
 
 class Checkpoint:
@@ -51,6 +54,14 @@ class Checkpoint:
                 f"{self.path} is no readable state of a run; delete it to start the run again"
             ) from error
         state.restore(saved)
+
+    def aside(self, name: str, tensors: Mapping[str, Tensor]) -> Path:
+        """Put tensors beside the state, for a look; the file. Of several processes each has one."""
+        number = f"-{rank()}" if rank() else ""
+        path = self.path.with_name(f"{name}{number}.safetensors")
+        with replacing(path) as temporary:
+            save_file({key: value.contiguous() for key, value in tensors.items()}, temporary)
+        return path
 
 
 @contextmanager

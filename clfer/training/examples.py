@@ -35,8 +35,9 @@ class Examples:
 class Faces:
     """Stored faces [N, S, S, C] by index, as uint8 on a device.
 
-    They are put there whole while they fit into `memory` GiB; otherwise each batch is read from the
-    array, which may be memory-mapped, so that memory does not grow with the dataset.
+    They are put there whole while they fit into `memory` GiB; otherwise, and on a CPU from a file
+    that is memory-mapped, each batch is read from the array, so that memory does not grow with the
+    dataset.
     """
 
     def __init__(
@@ -44,7 +45,8 @@ class Faces:
     ) -> None:
         self.device = device
         self.stored = stored
-        fits = stored.nbytes <= memory * GIB
+        there = device.type == "cpu" and isinstance(stored, np.memmap)  # nothing is won by a copy
+        fits = stored.nbytes <= memory * GIB and not there
         self.resident = torch.from_numpy(np.array(stored)).to(device) if fits else None
 
     def __len__(self) -> int:

@@ -11,9 +11,10 @@ from clfer.model.backbone import check_input
 from clfer.model.self_cure import relabelled
 from clfer.model.variant import SCN, Variant
 from clfer.progress import Track, silent
-from clfer.training.batches import Batch, Batches
+from clfer.training.batches import Batch, Batches, contents
 from clfer.training.checkpoints import Keeper
 from clfer.training.descent import Descent
+from clfer.training.deterministic import repeatable
 from clfer.training.examples import Examples, Faces
 from clfer.training.moments import record
 from clfer.training.precision import precision
@@ -44,7 +45,7 @@ def train(
     splits: `train` and `val`; `test` only where `recipe.select` is `test`, and then it is looked at
     every epoch. The selected epoch is the first of highest accuracy on the split named by `select`.
     Raises InputError when the loss is no longer a number; the last good epoch stays in the
-    checkpoint.
+    checkpoint, and the batch is put beside it.
     """
     check_input(recipe.crop, recipe.stem)
     check_team(recipe)
@@ -54,7 +55,8 @@ def train(
     checkpoint.resume(state)
     descent = Descent(state, recipe, variant, faces.device)
     for epoch in range(len(state.history), recipe.epochs):
-        row = train_epoch(descent, faces, training, seed, epoch, track)
+        with repeatable(recipe.deterministic):
+            row = train_epoch(descent, faces, training, seed, epoch, checkpoint, track)
         led(state.network)
         for name, examples in watched.items():
             row |= look(state.network, faces, examples, recipe, name)
@@ -67,7 +69,13 @@ def train(
 
 
 def train_epoch(
-    descent: Descent, faces: Faces, training: Examples, seed: int, epoch: int, track: Track
+    descent: Descent,
+    faces: Faces,
+    training: Examples,
+    seed: int,
+    epoch: int,
+    checkpoint: Keeper,
+    track: Track,
 ) -> Row:
     """One pass over the training faces; the epoch's row of the history."""
     state, recipe, variant = descent.state, descent.recipe, descent.variant
@@ -84,9 +92,11 @@ def train_epoch(
             relabel(state, batch, outcome, variant.scn)
     tally.gather()
     if (broken := tally.first_broken()) is not None:
+        aside = checkpoint.aside("batch", contents(batches[broken]))
         raise InputError(
             f"training: the loss is not a number from epoch {epoch + 1}, step {broken + 1} on; "
-            f"expected a finite loss; lower train.lr (now {recipe.lr}) and start again"
+            f"expected a finite loss; lower train.lr (now {recipe.lr}) and start again; "
+            f"its batch is in {aside}"
         )
     return {"epoch": epoch + 1, "lr": rate, **tally.means()}
 

@@ -31,6 +31,7 @@ class Recipe(View, Augmentation):
     balance: Literal["none", "weights", "sampler"]
     select: Literal["val", "test"]
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
+    deterministic: bool  # on a GPU: algorithms that repeat to the last bit, where there are any
     compile: bool  # blocks and contrastive losses by torch.compile: a minute once, then faster
 
     @model_validator(mode="after")

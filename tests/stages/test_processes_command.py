@@ -146,7 +146,7 @@ def test_what_several_processes_refuse_is_one_line(checkout):
     assert status == 1
     errors = [line for line in err.splitlines() if line.startswith("error: ")]
     assert errors == [
-        "error: train.batch_size: expected a multiple of 2, so that each process has the same share "
-        "of a batch; found 9"
+        "error: train.batch_size: expected a multiple of 2, so that each process has the same "
+        "share of a batch; found 9"
     ]
     assert "Traceback" not in err

@@ -1,16 +1,19 @@
 """The training loop: repeatable, resumable, honest about which split it looks at."""
 
 import math
+import re
 from itertools import pairwise
 
 import pytest
 import torch
 from recipes import RECIPE, recipe
+from safetensors.torch import load_file
 from tiny import ROWS, data, digest, killed_and_resumed, run, variant
-from variants import BASELINE, small
+from variants import BASELINE, OURS, small
 
 from clfer.errors import InputError
 from clfer.scratch import fingerprint
+from clfer.training.batches import Batches
 from clfer.training.checkpoints import claim
 from clfer.training.examples import Examples, Faces, order
 from clfer.training.schedule import learning_rate
@@ -153,8 +156,18 @@ def test_it_learns_what_is_plain_to_see(tmp_path):
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_epoch(tmp_path):
-    with pytest.raises(InputError, match=r"loss is not a number from epoch \d+, step \d+ on"):
+    said = r"loss is not a number from epoch (\d+), step (\d+) on.*its batch is in (\S+)$"
+    with pytest.raises(InputError, match=said) as error:
         run(tmp_path / "a", lr=1e30, epochs=3)
+    epoch, step, path = re.search(said, str(error.value)).groups()
+    stored, split = data()
+    faces = Faces(stored, torch.device("cpu"), memory=1.0)
+    contrast = small(OURS, classes=3)[1]
+    batches = Batches(faces, split["train"], recipe(), contrast, 0, int(epoch) - 1)
+    expected, found = batches[int(step) - 1], load_file(path)
+    assert torch.equal(found["index"], expected.index)
+    assert torch.equal(found["view_0"], expected.views[0])
+    assert torch.equal(found["label"], expected.label)
 
 
 def test_selection_on_the_test_split_wants_the_test_split(tmp_path):

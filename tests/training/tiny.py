@@ -48,9 +48,9 @@ def data(count=40, classes=3):
     return stored, split
 
 
-def run(folder, variant=OURS, seed=0, report=lambda row: None, split=None, **changes):
+def run(folder, variant=OURS, seed=0, report=lambda row: None, split=None, device="cpu", **changes):
     stored, whole = data()
-    faces = Faces(stored, torch.device("cpu"), memory=1.0)
+    faces = Faces(stored, torch.device(device), memory=1.0)
     with claim(folder) as checkpoint:
         return train(
             faces,
