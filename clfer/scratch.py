@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from clfer.errors import InputError
 
@@ -25,17 +25,35 @@ def held(folder: Path, doing: str) -> Iterator[None]:
 
     Raises InputError naming the process that holds it: "... is {doing}; wait for it or stop it".
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            raise InputError(
-                f"another process ({lock.read().strip()}) is {doing}; wait for it or stop it"
-            ) from error
+    with _locked(folder, doing) as lock:
         lock.truncate(0)
         lock.write(f"pid {os.getpid()}")
         lock.flush()
         yield
-    shutil.rmtree(folder)
+        shutil.rmtree(folder)
+
+
+@contextmanager
+def _locked(folder: Path, doing: str) -> Iterator[TextIO]:
+    """The lock file of the folder. One that its holder has deleted meanwhile keeps nobody out."""
+    path = folder / "lock"
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                lock.seek(0)
+                raise InputError(
+                    f"another process ({lock.read().strip()}) is {doing}; wait for it or stop it"
+                ) from error
+            if _is_still_there(path, lock):
+                yield lock
+                return
+
+
+def _is_still_there(path: Path, lock: TextIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False

@@ -2,12 +2,16 @@
 
 import importlib
 import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import wraps
 from typing import Annotated
 
 import typer
 
 from clfer import __version__
-from clfer.errors import InputError
+from clfer.ending import orderly
+from clfer.errors import trouble
 
 STAGES = {
     "download": "Fetch and verify a dataset's published files (the demo's are drawn).",
@@ -60,8 +64,21 @@ def _add(name: str, summary: str) -> None:
     )
     def command(context: typer.Context) -> None:
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command()(getattr(importlib.import_module(f"pipeline.{name}"), name))
+        module = importlib.import_module(f"pipeline.{name}")
+        single.command()(_guarded(getattr(module, name), name in STAGES))
         single(context.args, prog_name=f"clfer {name}")
+
+
+def _guarded(run: Callable[..., None], is_stage: bool) -> Callable[..., None]:
+    """The command as it is run: interrupted in order, and a stage on parameters that stay."""
+    from pipeline.params import unchanged
+
+    @wraps(run)
+    def guarded(*given: object, **options: object) -> None:
+        with orderly(), unchanged() if is_stage else nullcontext():
+            run(*given, **options)
+
+    return guarded
 
 
 for _name, _summary in (STAGES | TOOLS).items():
@@ -72,6 +89,8 @@ def main() -> None:
     """Run a command; what the user can mend is one line on standard error and exit status 1."""
     try:
         app(prog_name="clfer")
-    except InputError as error:
-        typer.echo(f"error: {error}", err=True)
+    except Exception as error:
+        if (said := trouble(error)) is None:
+            raise
+        typer.echo(f"error: {said}", err=True)
         sys.exit(1)
