@@ -11,7 +11,7 @@ from clfer.errors import InputError
 from clfer.training.examples import Examples
 from pipeline import paths, stored
 
-COLUMNS = ("row", "face", "label", "target", "split")
+COLUMNS = ("row", "face", "label", "split")
 
 
 def cached(dataset: str) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:

@@ -21,7 +21,7 @@ def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     raw.parent.mkdir(parents=True, exist_ok=True)
     with held(paths.scratch(f"download-{name}"), f"downloading {name}"):
         for left in raw.parent.glob(f".{name}.*"):  # of a killed process
-            shutil.rmtree(left)
+            shutil.rmtree(left, ignore_errors=True)
         # the folder appears whole or not at all
         with tempfile.TemporaryDirectory(dir=raw.parent, prefix=f".{name}.") as temporary:
             lines = module.fetch(source, paths.BASE, Path(temporary), track)

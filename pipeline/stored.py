@@ -36,7 +36,7 @@ def array(path: Path, stage: str) -> UInt8[np.ndarray, "N S S C"]:
     """The stored faces, memory-mapped; InputError where they are missing or damaged."""
     paths.existing(path, stage)
     try:
-        found: Any = np.load(path, mmap_mode="r")
+        found: UInt8[np.ndarray, "N S S C"] = np.load(path, mmap_mode="r")
     except (
         ValueError,
         EOFError,
