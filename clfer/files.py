@@ -21,14 +21,10 @@ def replacing(path: Path) -> Iterator[Path]:
     the file, however the writer says so.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
         temporary.touch()
-    except OSError as error:
-        if said := refused(number(error), path):
-            raise InputError(said) from error
-        raise
     try:
         yield temporary
         os.replace(temporary, path)
@@ -40,6 +36,18 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises InputError where the system refuses to write `path` in the block."""
+    try:
+        yield
+    except OSError as error:
+        about = Path(error.filename or path)
+        if said := refused(number(error), about if about in path.parents else path):
+            raise InputError(said) from error
+        raise
 
 
 def sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from clfer.errors import InputError
+from clfer.files import writing
 
 
 def fingerprint(*parts: Any) -> str:
@@ -26,9 +27,10 @@ def held(folder: Path, doing: str) -> Iterator[None]:
     Raises InputError naming the process that holds it: "... is {doing}; wait for it or stop it".
     """
     with _locked(folder, doing) as lock:
-        lock.truncate(0)
-        lock.write(f"pid {os.getpid()}")
-        lock.flush()
+        with writing(folder / "lock"):
+            lock.truncate(0)
+            lock.write(f"pid {os.getpid()}")
+            lock.flush()
         yield
         shutil.rmtree(folder)
 
@@ -38,7 +40,9 @@ def _locked(folder: Path, doing: str) -> Iterator[TextIO]:
     """The lock file of the folder. One that its holder has deleted meanwhile keeps nobody out."""
     path = folder / "lock"
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
         with path.open("a+") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
