@@ -26,6 +26,7 @@ SMALL = {
 }
 PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
 IMAGES = len(PARTS)
+KEPT = {".scratch", ".unfinished", ".cache", ".config"}  # states, and what others keep at home
 CELL = ("demo", "ours", "0")
 
 
@@ -160,12 +161,8 @@ def files(folder, *parts):
 
 def half(folder):
     """What has been begun and not ended: temporary files and folders, states of runs apart."""
-    found = [path for part in folder.iterdir() if part.name != ".scratch" for path in _below(part)]
-    return [path for path in found if path.name.startswith(".") and path.name != ".gitignore"]
-
-
-def _below(path):
-    return [path, *path.rglob("*")]
+    found = [(path, path.relative_to(folder).parts) for path in folder.rglob(".*") if path.exists()]
+    return [path for path, parts in found if not KEPT & {*parts}]
 
 
 def orphans(folder):
