@@ -3,6 +3,7 @@
 import glob
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,8 +29,11 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         os.replace(temporary, path)
-    except InputError:
-        raise
+    except InputError as error:
+        if str(temporary) not in str(error):
+            raise
+        # a writer that replaces for itself knows the temporary name only
+        raise InputError(str(error).replace(str(temporary), str(path))) from error
     except Exception as error:
         if said := _explained(error, path, temporary):
             raise InputError(said) from error
@@ -58,9 +62,10 @@ def sha256(path: Path) -> str:
 
 def _clear(path: Path) -> None:
     """Delete what processes that are no more have left of this file."""
-    for left in path.parent.glob(f".{glob.escape(path.stem)}.*{glob.escape(path.suffix)}"):
-        middle = left.name[len(path.stem) + 2 : len(left.name) - len(path.suffix)]
-        if middle.isdecimal() and not _alive(int(middle)):
+    mine = re.compile(rf"\.+{re.escape(path.stem)}((?:\.\d+)+){re.escape(path.suffix)}")
+    for left in path.parent.glob(f".*{glob.escape(path.suffix)}"):
+        found = mine.fullmatch(left.name)
+        if found and not any(_alive(int(pid)) for pid in found[1].split(".")[1:]):
             left.unlink(missing_ok=True)
 
 

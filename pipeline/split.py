@@ -28,8 +28,8 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     faces = stored.table(records, f"align {name}", ("row", "face"))
     if len(faces) != len(pixels):
         raise InputError(
-            f"{records}: expected a record of each of the {len(pixels):,} faces beside it, found "
-            f"{len(faces):,}; let `clfer align {name}` write both again"
+            f"{paths.faces(name)}: expected the {len(faces):,} faces of the records beside it, "
+            f"found {len(pixels):,}; let `clfer align {name}` write both again"
         )
     table = (
         stored.table(labels, f"relabel {name}", LABELS)

@@ -23,7 +23,7 @@ CHAIN = (
     ("describe", "demo"),
     ("figure", "confusion", "--dataset", "demo"),
     ("report", "--out", "page/report.html"),
-    ("grid", "demo", "--variants", "baseline", "--seeds", "0"),
+    ("grid", "demo", "--variants", "baseline", "--seeds", "0", "--to", "compared/grid"),
 )
 # command, the folder that is full, the file it stops at, and what still has room before it
 CASES = (
@@ -45,7 +45,7 @@ CASES = (
     (CHAIN[8], "data/describe", "data/describe/demo.png", ()),
     (CHAIN[9], "figures/demo", "figures/demo/confusion.png", ()),
     (CHAIN[10], "page", "page/report.html", ()),
-    (CHAIN[11], "tables/demo", "tables/demo/grid-curves.png", ()),
+    (CHAIN[11], "compared", "compared/grid-curves.png", ()),
 )
 NAMES = [f"{words[0]}-{file}" for words, _, file, _ in CASES]
 PLACES = {folder: words for words, folder, _, _ in CASES}

@@ -108,6 +108,7 @@ def test_what_a_killed_process_left_goes_and_a_living_one_keeps_its_own(tmp_path
     kept = [f".scores.{living.pid}.json", f".other.{gone.pid}.json", ".scores.mine.json"]
     for name in (*kept, f".scores.{gone.pid}.json"):
         (tmp_path / name).write_text("half")
+    (tmp_path / f"..scores.{gone.pid}.{gone.pid}.json").write_text("half")
     with replacing(tmp_path / "scores.json") as temporary:
         temporary.write_text("whole")
     living.communicate(b"\n")
