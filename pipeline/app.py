@@ -3,7 +3,6 @@
 import importlib
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import wraps
 from typing import Annotated
 
@@ -71,12 +70,14 @@ def _add(name: str, summary: str) -> None:
 
 def _guarded(run: Callable[..., None], is_stage: bool) -> Callable[..., None]:
     """The command as it is run: interrupted in order, and a stage on parameters that stay."""
-    from pipeline.params import unchanged
+    from pipeline.params import check_unchanged
 
     @wraps(run)
     def guarded(*given: object, **options: object) -> None:
-        with orderly(), unchanged() if is_stage else nullcontext():
+        with orderly():
             run(*given, **options)
+            if is_stage:
+                check_unchanged()
 
     return guarded
 

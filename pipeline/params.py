@@ -3,8 +3,7 @@
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -53,13 +52,10 @@ def block(*keys: str) -> Any:
     return found
 
 
-@contextmanager
-def unchanged() -> Iterator[None]:
-    """InputError at the end of the block where what it asked for no longer stands in the file as
-    it was read: DVC notes the values that it finds when a stage has ended, whatever it ran with.
+def check_unchanged() -> None:
+    """InputError where what was asked for no longer stands in the file as it was read: DVC notes
+    the values that it finds when a stage has ended, whatever it ran with.
     """
-    ASKED.clear()
-    yield
     everything.cache_clear()
     for keys, was in ASKED.items():
         if changed := _changed(".".join(keys), was, _under(keys)):

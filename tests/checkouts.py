@@ -26,7 +26,7 @@ SMALL = {
 }
 PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
 IMAGES = len(PARTS)
-KEPT = {".scratch", ".unfinished", ".cache", ".config"}  # states, and what others keep at home
+KEPT = {".scratch", ".unfinished", ".cache", ".config", ".dvc", ".dvcignore", ".gitignore"}
 CELL = ("demo", "ours", "0")
 
 

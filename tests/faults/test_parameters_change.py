@@ -51,11 +51,11 @@ def test_a_parameter_of_another_stage_may_change(folder):
 def test_dvc_notes_nothing_that_was_not_so(folder):
     """`dvc repro` on a stage whose parameter changes while it runs, put back and run again."""
     (folder / "stage.py").write_text(
-        "import sys; sys.path.insert(0, '.'); from pipeline.params import settings, unchanged\n"
-        "from pipeline.params import block\nimport time, pathlib\n"
-        "with unchanged():\n"
-        "    pathlib.Path('out').write_text(str(block('split', 'seed')))\n"
-        "    while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
+        "import sys; sys.path.insert(0, '.'); from pipeline.params import block, check_unchanged\n"
+        "import time, pathlib\n"
+        "pathlib.Path('out').write_text(str(block('split', 'seed')))\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.05)\n"
+        "check_unchanged()\n"
     )
     (folder / "dvc.yaml").write_text(
         "stages:\n  one:\n    cmd: python stage.py\n    params: [split]\n    outs: [out]\n"
