@@ -5,6 +5,8 @@ from typing import Any
 
 import polars as pl
 
+from clfer.errors import InputError
+
 VOTES = pl.Array(pl.UInt8, 10)  # in the order of expressions.FERPLUS_VOTES
 LANDMARKS = pl.Array(pl.Float32, 10)  # x, y of the eyes, the nose and the corners of the mouth
 BOX = pl.Array(pl.Float32, 4)  # left, top, width, height
@@ -55,9 +57,17 @@ def about(path: Path) -> dict[str, str]:
 
     protocol: what a score on it has to be called
     evidence: whether a score on it can say anything about a method, as JSON
+
+    InputError where it is no such file.
     """
-    found = pl.read_parquet_metadata(path)
-    return {key: found[key] for key in ("protocol", "evidence")}
+    try:
+        found = pl.read_parquet_metadata(path)
+        return {key: found[key] for key in ("protocol", "evidence")}
+    except (pl.exceptions.PolarsError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected a table that names its protocol, found none ({error}); delete it "
+            "and let `dvc repro` write it again"
+        ) from error
 
 
 def _or_null(name: str, kinds: dict[str, Any], given: list[str]) -> pl.Expr:

@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import numpy as np
-import polars as pl
 import typer
 
 from clfer.faces import packing
@@ -13,9 +12,11 @@ from clfer.faces.weights import locate
 from clfer.figures import contact_sheet
 from clfer.files import replacing, sha256
 from clfer.scratch import fingerprint, held
-from pipeline import paths
+from pipeline import paths, stored
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
+
+LABELS = ("row", "name", "landmarks", "box")
 
 
 def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
@@ -23,8 +24,8 @@ def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     module = dataset(name)
     alignment = settings(Alignment, "datasets", name, "faces")
     raw = paths.existing(paths.raw(name), f"download {name}")
-    labels = paths.existing(paths.labels(name), f"relabel {name}")
-    rows = pl.read_parquet(labels)
+    labels = paths.labels(name)
+    rows = stored.table(labels, f"relabel {name}", LABELS)
     find, weights = None, ""
     if alignment.detector == "insightface":
         file = locate(alignment.weights and paths.BASE / alignment.weights, track)

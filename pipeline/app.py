@@ -4,12 +4,15 @@ import importlib
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import wraps
 from typing import Annotated
 
 import typer
 
 from clfer import __version__
-from clfer.errors import InputError
+from clfer.ending import orderly
+from clfer.errors import trouble
 
 STAGES = {
     "download": "Fetch and verify a dataset's published files (the demo's are drawn).",
@@ -64,8 +67,23 @@ def _add(name: str, summary: str) -> None:
     )
     def command(context: typer.Context) -> None:
         single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command()(getattr(importlib.import_module(f"pipeline.{name}"), name))
+        module = importlib.import_module(f"pipeline.{name}")
+        single.command()(_guarded(getattr(module, name), name in STAGES))
         single(context.args, prog_name=f"clfer {name}")
+
+
+def _guarded(run: Callable[..., None], is_stage: bool) -> Callable[..., None]:
+    """The command as it is run: interrupted in order, and a stage on parameters that stay."""
+    from pipeline.params import check_unchanged
+
+    @wraps(run)
+    def guarded(*given: object, **options: object) -> None:
+        with orderly():
+            run(*given, **options)
+            if is_stage:
+                check_unchanged()
+
+    return guarded
 
 
 for _name, _summary in (STAGES | TOOLS).items():
@@ -76,8 +94,10 @@ def main() -> None:
     """Run a command; what the user can mend is one line on standard error and exit status 1."""
     try:
         app(prog_name="clfer")
-    except InputError as error:
+    except Exception as error:
+        if (said := trouble(error)) is None:
+            raise
         if os.environ.get("RANK", "0") != "0":
             time.sleep(LEADER)
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {said}", err=True)
         sys.exit(1)

@@ -15,7 +15,7 @@ from clfer.errors import InputError
 from clfer.figures import pairs as sheet
 from clfer.files import replacing
 from clfer.splits import SPLITS
-from pipeline import paths
+from pipeline import paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset
 
@@ -31,10 +31,10 @@ def audit(
     dataset(name)
     if not 0.5 <= threshold <= 1:
         raise InputError(f"--threshold: expected 0.5 to 1, found {threshold}")
-    split = pl.read_parquet(paths.existing(paths.split(name), f"split {name}"))
-    array = paths.existing(paths.faces(name), f"align {name}")
-    labels = pl.read_parquet(paths.existing(paths.labels(name), f"relabel {name}"))
-    aligned, faces = pl.read_parquet(array.with_suffix(".parquet")), np.load(array, mmap_mode="r")
+    split = stored.table(paths.split(name), f"split {name}")
+    faces = stored.array(paths.faces(name), f"align {name}")
+    labels = stored.table(paths.labels(name), f"relabel {name}")
+    aligned = stored.table(paths.faces(name).with_suffix(".parquet"), f"align {name}")
     found, near = report(split, labels, aligned, faces, threshold, crops)
     out = paths.audit(name)
     with replacing(out.with_suffix(".json")) as temporary:

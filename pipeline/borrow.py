@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from clfer.errors import InputError
 from clfer.files import replacing
@@ -21,6 +22,7 @@ from pipeline import paths
 from pipeline.params import PARAMS, everything
 
 MARK = "# `clfer experiment` wrote this for the time of its run and puts the original back\n"
+LOCK = Path("dvc.lock")
 PATIENCE = 60  # seconds that DVC and an interrupted stage get to end by themselves
 PAUSE = 2  # seconds between two interrupts
 
@@ -61,8 +63,9 @@ def borrowed(overrides: Sequence[str]) -> Iterator[Write]:
 def repro(targets: Sequence[str]) -> None:
     """`dvc repro` of these stages. Interrupted, it takes the running stage down with it.
 
-    Raises InputError where a stage fails, which has said why itself.
+    Raises InputError where a stage fails, which has said why itself, or where dvc.lock is damaged.
     """
+    _check_lock()
     here = Path(sys.executable).parent
     found = os.environ | {"PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
     command = [sys.executable, "-m", "dvc", "repro", *targets]
@@ -77,6 +80,23 @@ def repro(targets: Sequence[str]) -> None:
             "dvc repro: expected every cell to be trained and scored, one was not (see above); "
             "mend that and start the experiment again: what is done is kept"
         )
+
+
+def _check_lock() -> None:
+    """InputError where dvc.lock is there and is none, of which DVC says no more than that."""
+    if not LOCK.exists():
+        return
+    try:
+        found = YAML(typ="safe", pure=True).load(LOCK)
+        if isinstance(found, dict) and isinstance(found.get("stages", {}), dict):
+            return
+        reason = "no mapping of stages"
+    except (YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+    raise InputError(
+        f"{LOCK}: expected what DVC noted of each stage, found it damaged ({reason}); bring it "
+        f"back by `git checkout {LOCK}`, or delete it: DVC then takes from its cache what fits"
+    )
 
 
 def _stop(running: subprocess.Popen[bytes]) -> None:

@@ -10,14 +10,24 @@ from jaxtyping import UInt8
 from clfer import distributed
 from clfer.errors import InputError
 from clfer.training.examples import Examples
-from pipeline import paths
+from pipeline import paths, stored
+
+COLUMNS = ("row", "face", "label", "split")
 
 
 def cached(dataset: str) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:
-    """The split table and the memory-mapped faces of a dataset."""
-    split = paths.existing(paths.split(dataset), f"split {dataset}")
-    faces = paths.existing(paths.faces(dataset), f"align {dataset}")
-    return pl.read_parquet(split), np.load(faces, mmap_mode="r")
+    """The split table and the memory-mapped faces of a dataset; InputError names what is damaged
+    or does not fit.
+    """
+    split = stored.table(paths.split(dataset), f"split {dataset}", COLUMNS)
+    faces = stored.array(paths.faces(dataset), f"align {dataset}")
+    used = split.filter(pl.col("split").is_not_null())["face"]
+    if used.null_count() or (len(used) and used.max() >= len(faces)):  # type: ignore[operator]
+        raise InputError(
+            f"{paths.split(dataset)}: expected images among the {len(faces):,} of "
+            f"{paths.faces(dataset)}, found others; let `clfer split {dataset}` divide them again"
+        )
+    return split, faces
 
 
 def examples(split: pl.DataFrame, part: str) -> Examples:

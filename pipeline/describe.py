@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-import numpy as np
-import polars as pl
 import typer
 
 from clfer import labels as columns
@@ -13,7 +11,7 @@ from clfer.description import report
 from clfer.description.rows import rows
 from clfer.figures import description
 from clfer.files import replacing
-from pipeline import paths
+from pipeline import paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset
 
@@ -28,20 +26,20 @@ def describe(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     published.
     """
     module = dataset(name)
-    labels = paths.existing(paths.labels(name), f"relabel {name}")
-    array = paths.existing(paths.faces(name), f"align {name}")
-    faces = pl.read_parquet(paths.existing(array.with_suffix(".parquet"), f"align {name}"))
-    divided = paths.split(name) if paths.split(name).exists() else None
-    images = rows(
-        pl.read_parquet(labels), faces, module.SPLITS, pl.read_parquet(divided) if divided else None
-    )
+    labels = paths.labels(name)
+    published = stored.table(labels, f"relabel {name}")
+    pixels = stored.array(paths.faces(name), f"align {name}")
+    faces = stored.table(paths.faces(name).with_suffix(".parquet"), f"align {name}")
+    cut = paths.split(name)
+    divided = stored.table(cut, f"split {name}") if cut.exists() else None
+    images = rows(published, faces, module.SPLITS, divided)
     about = columns.about(labels)
-    said, means = report.describe(images, np.load(array, mmap_mode="r"))
+    said, means = report.describe(images, pixels)
     found = {
         "dataset": name,
         "protocol": about["protocol"],
         "evidence": json.loads(about["evidence"]),
-        "split": "as divided" if divided else "as published",
+        "split": "as published" if divided is None else "as divided",
         **said,
     }
     picture = paths.description(name)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from clfer.scratch import held
 from pipeline import paths
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
@@ -18,11 +19,14 @@ def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     source = settings(module.Source, "datasets", name, "source")
     raw = paths.raw(name)
     raw.parent.mkdir(parents=True, exist_ok=True)
-    # the folder appears whole or not at all
-    with tempfile.TemporaryDirectory(dir=raw.parent, prefix=f".{name}.") as temporary:
-        lines = module.fetch(source, paths.BASE, Path(temporary), track)
-        shutil.rmtree(raw, ignore_errors=True)
-        Path(temporary).rename(raw)
-        Path(temporary).mkdir()  # for the context to remove
+    with held(paths.scratch(f"download-{name}"), f"downloading {name}"):
+        for left in raw.parent.glob(f".{name}.*"):  # of a killed process
+            shutil.rmtree(left, ignore_errors=True)
+        # the folder appears whole or not at all
+        with tempfile.TemporaryDirectory(dir=raw.parent, prefix=f".{name}.") as temporary:
+            lines = module.fetch(source, paths.BASE, Path(temporary), track)
+            shutil.rmtree(raw, ignore_errors=True)
+            Path(temporary).rename(raw)
+            Path(temporary).mkdir()  # for the context to remove
     raw.chmod(0o755)
     say(lines, f"download {name}: {raw}")

@@ -18,7 +18,7 @@ from clfer.experiments.plan import Plan
 from clfer.experiments.result import result
 from clfer.files import replacing
 from clfer.scoring.grid import Run
-from pipeline import cell, outputs, paths
+from pipeline import cell, outputs, paths, stored
 from pipeline.borrow import Write, borrowed, repro
 from pipeline.console import page, say
 from pipeline.console import table as show
@@ -96,7 +96,7 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str) -> Plan:
         return plan
     if not paths.split(dataset).exists():
         repro([f"split@{dataset}"])
-    classes = labels.classes(pl.read_parquet(paths.split(dataset)))
+    classes = labels.classes(stored.table(paths.split(dataset), f"split {dataset}", ("label",)))
     if name == "figure8":
         return tables.figure8(rows, classes)
     named = words("--categories", categories, classes) if categories else classes
@@ -155,7 +155,8 @@ def _missing(dataset: str, cells: Sequence[tuple[int, str]]) -> None:
 
 
 def _run(dataset: str, variant: str, seed: int) -> Run:
-    table = pl.read_parquet(paths.results(dataset, variant, seed) / "predictions.parquet")
+    path = paths.results(dataset, variant, seed) / "predictions.parquet"
+    table = stored.table(path, f"evaluate {dataset} {variant} {seed}")
     return Run(dataset, variant, seed, table)
 
 
@@ -192,13 +193,14 @@ def _document(name: str, plan: Plan, dataset: str, runs: Sequence[Run]) -> dict[
 
 
 def _history(run: Run) -> pl.DataFrame:
-    return pl.read_csv(paths.run(run.dataset, run.variant, run.seed) / "history.csv")
+    cell = (run.dataset, run.variant, run.seed)
+    return stored.table(paths.run(*cell) / "history.csv", "train {} {} {}".format(*cell))
 
 
 def _facts(run: Run) -> dict[str, Any]:
     """What has to stand beside the numbers, from one of the cells."""
     path = paths.results(run.dataset, run.variant, run.seed) / "scores.json"
-    found = json.loads(path.read_text())
+    found = stored.document(path, f"evaluate {run.dataset} {run.variant} {run.seed}")
     recipe = cell.recipe(run.dataset, run.variant).model_dump()
     return {
         "evidence": found["evidence"],

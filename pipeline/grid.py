@@ -25,7 +25,7 @@ from clfer.scoring.selection import peeked
 from clfer.scoring.summary import Significance, summarise
 from clfer.training.examples import Faces
 from clfer.training.recipe import Recipe
-from pipeline import cell, outputs, paths
+from pipeline import cell, outputs, paths, stored
 from pipeline.console import page, say, track
 from pipeline.data import cached, device, examples
 from pipeline.listed import numbers, words
@@ -78,13 +78,13 @@ def grid(
 def _plan(name: str, recipe: str | None, cases: Sequence[tuple[str, int]]) -> Plan:
     """What shall be trained, as `clfer.cells` reads it."""
     over = block("recipes", recipe) if recipe else {}
-    split = paths.existing(paths.split(name), f"split {name}")
+    split = stored.table(paths.split(name), f"split {name}", ("label",))
     return {
         "dataset": name,
-        "classes": list(labels.classes(pl.read_parquet(split))),
+        "classes": list(labels.classes(split)),
         "cells": [_cell(name, over, variant, seed) for variant, seed in cases],
         "sources": {
-            "split_sha256": sha256(split),
+            "split_sha256": sha256(paths.split(name)),
             "faces_sha256": sha256(paths.existing(paths.faces(name), f"align {name}")),
         },
     }
@@ -132,8 +132,8 @@ def _pack(name: str, plan: Plan, folder: Path) -> None:
 
 
 def _train(name: str, plan: Plan, there: Path, compiled: bool) -> None:
-    split, stored = cached(name)
-    faces = Faces(stored, device(), memory=8.0)
+    split, pixels = cached(name)
+    faces = Faces(pixels, device(), memory=8.0)
     splits = {part: examples(split, part) for part in cells.PARTS}
     pack = cells.Pack(faces, splits, plan)
     cells.train_cells(cells.compiled(pack) if compiled else pack, there, float("inf"), track)
@@ -154,9 +154,11 @@ def _write(
         "duplicates": block("split", "duplicates"),
         "selected_on": VAL,
     }
-    test = pl.read_parquet(paths.split(name)).filter(pl.col("split") == "test").sort("row")
+    split = stored.table(paths.split(name), f"split {name}")
+    test = split.filter(pl.col("split") == "test").sort("row")
     runs = [_run(name, test, plan["classes"], one, there) for one in found]
-    histories = [pl.read_csv(cells.place(there, one) / cells.HISTORY) for one in found]
+    again = f"grid {name}"
+    histories = [stored.table(cells.place(there, one) / cells.HISTORY, again) for one in found]
     summary = summarise(
         runs,
         evidence={name: json.loads(about["evidence"])},

@@ -17,6 +17,7 @@ from clfer.errors import InputError
 from clfer.settings import Settings
 
 PARAMS = Path("params.yaml")
+ASKED: dict[tuple[str, ...], Any] = {}  # what `block` was asked for, and what stood there
 S = TypeVar("S", bound=Settings)
 
 
@@ -47,7 +48,36 @@ def everything() -> Mapping[str, Any]:
 
 def block(*keys: str) -> Any:
     """What stands under `keys`; InputError names what is missing and what is alike."""
+    ASKED[keys] = found = _under(keys)
+    return found
+
+
+def check_unchanged() -> None:
+    """InputError where what was asked for no longer stands in the file as it was read: DVC notes
+    the values that it finds when a stage has ended, whatever it ran with.
+    """
+    everything.cache_clear()
+    for keys, was in ASKED.items():
+        if changed := _changed(".".join(keys), was, _under(keys)):
+            place, before, after = changed
+            raise InputError(
+                f"{PARAMS}: {place}: expected it to stay as it was read, {before!r}; found "
+                f"{after!r} at the end; what was written is of the former: run it again"
+            )
+
+
+def _changed(place: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
+    """The first entry that differs: where, what it was, and what it is."""
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return None if was == now else (place, was, now)
+    pairs = ((key, was.get(key), now.get(key)) for key in {**was, **now})
+    return next(filter(None, (_changed(f"{place}.{key}", *pair) for key, *pair in pairs)), None)
+
+
+def _under(keys: Iterable[str]) -> Any:
+    """What stands there; InputError names what is missing and what is alike."""
     found: Any = everything()
+    keys = tuple(keys)
     for depth, key in enumerate(keys):
         if not isinstance(found, dict) or key not in found:
             where = ".".join((str(PARAMS), *keys[:depth]))
@@ -81,7 +111,7 @@ def dataset(name: str) -> ModuleType:
     """The module that knows a dataset: `dataset.py` in a folder of clfer/datasets named like its
     block.
     """
-    block("datasets", name)
+    _under(("datasets", name))  # no stage depends on all of it
     module = f"clfer.datasets.{name}.dataset"
     if importlib.util.find_spec(f"clfer.datasets.{name}") is None:
         raise InputError(f"datasets.{name}: there is no module {module} that reads it")

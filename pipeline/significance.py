@@ -17,7 +17,7 @@ from clfer.scoring.predictions import confidence
 from clfer.scoring.report import markdown
 from clfer.scoring.selection import peeked
 from clfer.scoring.summary import Significance, summarise
-from pipeline import paths
+from pipeline import paths, stored
 from pipeline.console import page, say
 from pipeline.params import Run as Grid
 from pipeline.params import settings
@@ -31,11 +31,11 @@ def significance() -> None:
     chosen = settings(Significance, "significance")
     cells = list(product(grid.datasets, grid.variants, grid.seeds))
     found = {cell: _scores(paths.results(*cell)) for cell in cells}
-    histories = {cell: pl.read_csv(paths.run(*cell) / "history.csv") for cell in cells}
+    histories = {cell: _table(paths.run(*cell) / "history.csv", "train") for cell in cells}
     runs = [
         Run(
             *cell,
-            pl.read_parquet(paths.results(*cell) / "predictions.parquet"),
+            _table(paths.results(*cell) / "predictions.parquet", "evaluate"),
             peeked(histories[cell]),
         )
         for cell in cells
@@ -112,6 +112,9 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
 
 def _scores(folder: Path) -> dict[str, Any]:
     """The scores of one cell of the grid."""
-    path = paths.existing(folder / "scores.json", f"evaluate {' '.join(folder.parts[1:])}")
-    scores: dict[str, Any] = json.loads(path.read_text())
-    return scores
+    return stored.document(folder / "scores.json", f"evaluate {' '.join(folder.parts[1:])}")
+
+
+def _table(path: Path, stage: str) -> pl.DataFrame:
+    """A table of one cell of the grid."""
+    return stored.table(path, f"{stage} {' '.join(path.parts[1:-1])}")

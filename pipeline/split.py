@@ -3,34 +3,42 @@
 import json
 from typing import Annotated
 
-import numpy as np
 import polars as pl
 import typer
 
 from clfer import labels as columns
 from clfer.audit import leakage as audit
+from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.splits import Split
 from clfer.splits import split as divide
-from pipeline import paths
+from pipeline import paths, stored
 from pipeline.console import say
 from pipeline.params import dataset, settings
+
+LABELS = ("row", "usage", "label", "target")
 
 
 def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
     module = dataset(name)
     chosen = settings(Split, "split")
-    array = paths.existing(paths.faces(name), f"align {name}")
-    labels = paths.existing(paths.labels(name), f"relabel {name}")
-    faces = pl.read_parquet(array.with_suffix(".parquet"))
+    labels, records = paths.labels(name), paths.faces(name).with_suffix(".parquet")
+    pixels = stored.array(paths.faces(name), f"align {name}")
+    faces = stored.table(records, f"align {name}", ("row", "face"))
+    if len(faces) != len(pixels):
+        raise InputError(
+            f"{paths.faces(name)}: expected the {len(faces):,} faces of the records beside it, "
+            f"found {len(pixels):,}; let `clfer align {name}` write both again"
+        )
     table = (
-        pl.read_parquet(labels, columns=["row", "usage", "label", "target"])
+        stored.table(labels, f"relabel {name}", LABELS)
+        .select(LABELS)
         .join(faces.select("row", "face"), on="row", how="left", maintain_order="left")
         .with_columns(pl.col("usage").replace_strict(module.SPLITS).alias("published"))
         .drop("usage")
     )
-    divided = divide(table, np.load(array, mmap_mode="r"), columns.classes(table), chosen)
+    divided = divide(table, pixels, columns.classes(table), chosen)
     found = audit.leakage(divided)
     target = paths.split(name)
     with replacing(target.with_suffix(".json")) as temporary:

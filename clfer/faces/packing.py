@@ -90,7 +90,18 @@ def _opened(store: Path, shape: tuple[int, ...]) -> np.memmap:
     # under its name only when its header is there
     with replacing(store) as temporary:
         np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
+        _occupy(temporary)
     return np.lib.format.open_memmap(store, mode="r+")
+
+
+def _occupy(path: Path) -> None:
+    """Take the room of a file now: a map onto a disk that is full ends the process without a word.
+
+    OSError where there is not enough.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _workers() -> int:

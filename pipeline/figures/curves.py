@@ -5,7 +5,7 @@ import polars as pl
 from clfer.errors import InputError
 from clfer.figures import learning_intensity as intensity
 from clfer.figures import loss as losses
-from pipeline import outputs, paths
+from pipeline import outputs, paths, stored
 from pipeline.figures.request import Cells, Drawing, Request, every, trained
 
 USUAL = ("baseline", "ours")
@@ -60,6 +60,11 @@ def learning_intensity(request: Request) -> Drawing:
 
 def _histories(dataset: str, cells: Cells) -> Histories:
     return {
-        name: [pl.read_csv(paths.run(dataset, name, seed) / outputs.HISTORY) for seed in seeds]
+        name: [
+            stored.table(
+                paths.run(dataset, name, seed) / outputs.HISTORY, f"train {dataset} {name} {seed}"
+            )
+            for seed in seeds
+        ]
         for name, seeds in cells.items()
     }

@@ -12,7 +12,7 @@ from clfer import labels
 from clfer.errors import InputError
 from clfer.explanation import embedding
 from clfer.figures import features as drawn
-from pipeline import outputs, paths
+from pipeline import outputs, paths, stored
 from pipeline.console import track
 from pipeline.figures.request import Drawing, Request, shared, trained
 
@@ -70,8 +70,9 @@ def _labels(
 
     Raises InputError where the runs are of another split than there is now.
     """
-    split = pl.read_parquet(paths.split(dataset)).filter(pl.col("split") == "val")
-    places = split.select("face", label=pl.col("label").to_physical().cast(pl.Int64))
+    split = stored.table(paths.split(dataset), f"split {dataset}")
+    validation = split.filter(pl.col("split") == "val")
+    places = validation.select("face", label=pl.col("label").to_physical().cast(pl.Int64))
     faces = next(iter(found.values())).face
     joined = pl.DataFrame({"face": faces}).join(
         places.with_columns(pl.col("face").cast(pl.Int64)),

@@ -7,7 +7,7 @@ import numpy as np
 
 from clfer.errors import InputError
 from clfer.figures import clusters, confusions
-from pipeline import outputs, paths
+from pipeline import outputs, paths, stored
 from pipeline.figures.request import Drawing, Request, every, trained
 
 USUAL = ("baseline", "ours")
@@ -64,7 +64,4 @@ def k(request: Request) -> Drawing:
 
 def _scores(dataset: str, variant: str, seed: int) -> dict[str, Any]:
     path = paths.results(dataset, variant, seed) / "scores.json"
-    scores: dict[str, Any] = json.loads(
-        paths.existing(path, f"evaluate {dataset} {variant} {seed}").read_text()
-    )
-    return scores
+    return stored.document(path, f"evaluate {dataset} {variant} {seed}")

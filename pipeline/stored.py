@@ -1,0 +1,71 @@
+"""Files of earlier stages, read or named with the command that writes them again."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from jaxtyping import UInt8
+
+from clfer.errors import InputError
+from pipeline import paths
+
+PANIC = "PanicException"  # polars' own, of some damage; no subclass of Exception
+
+
+def table(path: Path, stage: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+    """A table; InputError where it is missing, damaged or has none of these columns."""
+    paths.existing(path, stage)
+    try:
+        found = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
+    except BaseException as error:
+        if not (isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == PANIC):
+            raise
+        raise _damaged(path, stage, "a table", error) from error
+    if absent := [name for name in columns if name not in found.columns]:
+        raise InputError(
+            f"{path}: expected a column '{absent[0]}', found {', '.join(found.columns)}; "
+            f"{_again(path, stage)}"
+        )
+    return found
+
+
+def array(path: Path, stage: str) -> UInt8[np.ndarray, "N S S C"]:
+    """The stored faces, memory-mapped; InputError where they are missing or damaged."""
+    paths.existing(path, stage)
+    try:
+        found: UInt8[np.ndarray, "N S S C"] = np.load(path, mmap_mode="r")
+    except (
+        ValueError,
+        EOFError,
+    ) as error:  # no array, pickled objects, or less than its header says
+        raise _damaged(path, stage, "an array of faces", error) from error
+    if found.dtype != np.uint8 or found.ndim != 4:
+        raise InputError(
+            f"{path}: expected faces as uint8 [N, S, S, C], found {found.dtype} "
+            f"{list(found.shape)}; {_again(path, stage)}"
+        )
+    return found
+
+
+def document(path: Path, stage: str) -> dict[str, Any]:
+    """A JSON document; InputError where it is missing or damaged."""
+    paths.existing(path, stage)
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, stage, "JSON", error) from error
+    return found
+
+
+def _damaged(path: Path, stage: str, what: str, error: BaseException) -> InputError:
+    reason = " ".join(str(error).split())
+    return InputError(
+        f"{path}: expected {what}, found it damaged ({reason}); {_again(path, stage)}"
+    )
+
+
+def _again(path: Path, stage: str) -> str:
+    return f"delete it and let `clfer {stage}` write it again, or `dvc repro` all that needs it"

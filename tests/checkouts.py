@@ -1,0 +1,177 @@
+"""A checkout with a few faces in it, and the real commands run there as processes of their own."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import polars as pl
+import psutil
+from closure import ROOT
+from ruamel.yaml import YAML
+
+from clfer.expressions import FERPLUS
+
+CLASSES = FERPLUS[:3]
+SMALL = {
+    "backbone": "resnet10",
+    "weights": "none",
+    "stem": "small",
+    "resize": 68,
+    "crop": 64,
+    "batch_size": 12,
+}
+PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
+IMAGES = len(PARTS)
+KEPT = {".scratch", ".unfinished", ".cache", ".config", ".dvc", ".dvcignore", ".gitignore"}
+CELL = ("demo", "ours", "0")
+
+
+def checkout(folder, epochs=2):
+    """The code, params.yaml with a small recipe for the demo, and a split of faces whose class
+    shows as a band.
+    """
+    for name in ("clfer", "pipeline"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    change(folder, ROOT, recipe={**SMALL, "epochs": epochs})
+    for part in ("data/splits", "data/faces"):
+        (folder / part).mkdir(parents=True)
+    row = (np.arange(IMAGES) * 7) % IMAGES
+    faces = np.random.default_rng(0).integers(0, 80, (IMAGES, 48, 48, 1), dtype=np.uint8)
+    for place, one in enumerate(row):
+        faces[place, 16 * (one % 3) : 16 * (one % 3) + 16] += 150
+    np.save(folder / "data/faces/demo.npy", faces)
+    table = pl.DataFrame(
+        {
+            "row": pl.Series(row, dtype=pl.Int64),
+            "face": pl.Series(range(IMAGES), dtype=pl.Int64),
+            "label": pl.Series([CLASSES[one % 3] for one in row], dtype=pl.Enum(CLASSES)),
+            "target": pl.Series(
+                np.eye(3, dtype=np.float32)[row % 3], dtype=pl.Array(pl.Float32, 3)
+            ),
+            "split": PARTS,
+            "group": pl.Series(row, dtype=pl.Int64),
+            "unique": [one % 4 > 0 for one in row],
+        }
+    )
+    about = {"protocol": "bands", "evidence": "false"}
+    table.write_parquet(folder / "data/splits/demo.parquet", metadata=about)
+    return folder
+
+
+def change(folder, source=None, recipe=None, **blocks):
+    """params.yaml with other settings: entries of the demo's recipe, and whole blocks."""
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load((source or folder) / "params.yaml")
+    params["datasets"]["demo"]["recipe"] |= recipe or {}
+    params |= blocks
+    yaml.dump(params, folder / "params.yaml")
+
+
+def environment(folder, **more):
+    """One thread, the folder's own code, and nobody's network."""
+    return {
+        "PATH": f"{os.path.dirname(sys.executable)}:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(folder),
+        "OMP_NUM_THREADS": "1",
+        "CLFER_DEVICE": "cpu",
+        "COLUMNS": "400",
+        **more,
+    }
+
+
+def command(*words):
+    return [sys.executable, "-m", "pipeline", *map(str, words)]
+
+
+def clfer(folder, *words, prefix=(), **more):
+    """A command run to its end."""
+    return subprocess.run(
+        [*prefix, *command(*words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=environment(folder, **more),
+    )
+
+
+class Running:
+    """A command that runs; what it says on standard error is gathered meanwhile."""
+
+    def __init__(self, folder, *words, **more):
+        self.process = subprocess.Popen(
+            command(*words),
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(folder, **more),
+        )
+        self.lines, self.said = [], threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stderr:
+            with self.said:
+                self.lines.append(line.rstrip("\n"))
+                self.said.notify_all()
+        with self.said:
+            self.lines.append(None)
+            self.said.notify_all()
+
+    def until(self, pattern, timeout=120):
+        """Wait until a line matches; whether one did before the process ended."""
+
+        def found():
+            return any(line is None or re.search(pattern, line) for line in self.lines)
+
+        with self.said:
+            assert self.said.wait_for(found, timeout), self.lines
+        return any(line and re.search(pattern, line) for line in self.lines)
+
+    def end(self, timeout=120):
+        """Its exit status, as a shell has it."""
+        status = self.process.wait(timeout)
+        self.reader.join()
+        return status if status >= 0 else 128 - status
+
+    @property
+    def stderr(self):
+        return "\n".join(line for line in self.lines if line)
+
+
+def epochs(text):
+    """The epochs that a training reported."""
+    return [int(number) for number in re.findall(r"^ +epoch +(\d+) ", text, re.M)]
+
+
+def files(folder, *parts):
+    """The bytes of every file below some parts of a checkout, hidden ones included."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for part in parts
+        for path in sorted((folder / part).rglob("*"))
+        if path.is_file()
+    }
+
+
+def half(folder):
+    """What has been begun and not ended: temporary files and folders, states of runs apart."""
+    found = [(path, path.relative_to(folder).parts) for path in folder.rglob(".*") if path.exists()]
+    return [path for path, parts in found if not KEPT & {*parts}]
+
+
+def orphans(folder):
+    """Processes that work in the folder."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if one.status() != psutil.STATUS_ZOMBIE and one.cwd().startswith(str(folder)):
+                found.append(one)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,143 @@
+"""Ctrl-C and TERM while a command works: it ends, with nothing half done, nobody left."""
+
+import shutil
+import signal
+import time
+
+import numpy as np
+import polars as pl
+import psutil
+import pytest
+from checkouts import CELL, CLASSES, Running, change, checkout, clfer, files, half, orphans
+from closure import ROOT
+from recipes import recipe
+from ruamel.yaml import YAML
+
+from clfer.faces.views import View
+from clfer.model import bundle
+from clfer.model.network import Network
+from clfer.model.variant import Variant
+
+pytestmark = pytest.mark.slow
+
+ENDS = (signal.SIGINT, signal.SIGTERM)
+LONG = 200  # epochs; nobody waits for them
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return checkout(tmp_path / "checkout", LONG)
+
+
+def source(folder, **changes):
+    """Other numbers of drawn faces."""
+    datasets = YAML(typ="safe", pure=True).load(folder / "params.yaml")["datasets"]
+    for block, entries in changes.items():
+        datasets["demo"][block] |= entries
+    change(folder, datasets=datasets)
+
+
+def interrupt(folder, how, words, begun):
+    """Send a signal to a command once `begun` finds that it is at work."""
+    before = files(folder, "params.yaml")
+    running = Running(folder, *words)
+    until = time.monotonic() + 120
+    while not begun(running.process.pid):
+        assert running.process.poll() is None, running.stderr
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    running.process.send_signal(how)
+    assert running.end(90) == 128 + how, running.stderr
+    assert "Traceback" not in running.stderr
+    assert "rror" not in running.stderr or words[0] == "experiment"
+    until = time.monotonic() + 5
+    while orphans(folder) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert orphans(folder) == []
+    assert half(folder) == []
+    assert files(folder, "params.yaml") == before
+    return running
+
+
+def there(folder, pattern):
+    return lambda pid: any(folder.glob(pattern))
+
+
+def mapped(pid):
+    """Whether a process looks at the faces."""
+    return any(one.path.endswith("demo.npy") for one in psutil.Process(pid).memory_maps())
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_download(how, folder):
+    interrupt(folder, how, ("download", "demo"), there(folder, "data/raw/.demo.*/*"))
+    assert list((folder / "data/raw").iterdir()) == []
+    source(folder, source={"train": 80, "val": 40, "test": 40})
+    assert clfer(folder, "download", "demo").returncode == 0
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_align_with_its_threads(how, folder):
+    source(folder, source={"train": 500, "val": 40, "test": 40}, faces={"size": 256})
+    for stage in ("download", "relabel"):
+        assert clfer(folder, stage, "demo").returncode == 0
+    before = files(folder, "data")
+    interrupt(folder, how, ("align", "demo"), there(folder, ".scratch/*/0*.parquet"))
+    assert files(folder, "data") == before
+    assert list(folder.glob(".scratch/*/0*.parquet"))  # what is done is not done again
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_train(how, folder):
+    interrupt(folder, how, ("train", *CELL), there(folder, ".scratch/*/state.pt"))
+    assert not (folder / "runs").exists()
+    assert len(list(folder.glob(".scratch/*/state.pt"))) == 1
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_evaluate(how, folder):
+    many(folder)
+    chosen = recipe(resize=68, crop=64)
+    weights = Network("resnet10", "small", 3, Variant()).state_dict()
+    about = {"recipe": chosen.model_dump(mode="json")}
+    card = bundle.card(CLASSES, "resnet10", "small", Variant(), View(resize=68, crop=64), about)
+    bundle.save(weights, card, folder / "runs/demo/ours/0/model.safetensors")
+    interrupt(folder, how, ("evaluate", *CELL), mapped)
+    assert not (folder / "results").exists()
+
+
+def many(folder, times=500):
+    """So many images that it takes minutes to look at them."""
+    faces = np.load(folder / "data/faces/demo.npy")
+    np.save(folder / "data/faces/demo.npy", np.concatenate([faces] * times))
+    path = folder / "data/splits/demo.parquet"
+    about, split = pl.read_parquet_metadata(path), pl.read_parquet(path)
+    count = len(split)
+    more = [
+        split.with_columns(pl.col("row") + count * i, pl.col("face") + count * i)
+        for i in range(times)
+    ]
+    kept = {key: about[key] for key in ("protocol", "evidence")}
+    pl.concat(more).write_parquet(path, metadata=kept)
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_grid(how, folder):
+    words = ("grid", "demo", "--variants", "baseline", "--seeds", "0")
+    interrupt(folder, how, words, there(folder, "cells/demo/.unfinished/*/lock"))
+    assert not (folder / "tables").exists()
+
+
+@pytest.mark.parametrize("how", ENDS)
+def test_experiment_with_the_stage_that_it_runs(how, folder):
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(ROOT / name, folder)
+    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    with (folder / ".dvc/config").open("a") as file:
+        file.write("    no_scm = true\n")
+    source(folder, source={"train": 80, "val": 40, "test": 40})
+    words = ("experiment", "table6", "--dataset", "demo", "--seeds", "0", "--variants", "ours")
+    interrupt(folder, how, words, there(folder, ".scratch/*/state.pt"))
+    locked = YAML(typ="safe").load(folder / "dvc.lock")["stages"]
+    assert "split@demo" in locked
+    assert not any(name.startswith("train") for name in locked)

@@ -1,0 +1,123 @@
+"""Whoever writes a file, and however it says that it could not: one line, and nothing is left."""
+
+import subprocess
+import sys
+
+import pytest
+from closure import ROOT
+from failing_disks import full, limited, needs_mounts
+
+WRITE = """
+import sys
+from pathlib import Path
+import numpy as np
+from clfer.errors import InputError
+from clfer.files import replacing
+
+path, kind = Path(sys.argv[1]), sys.argv[2]
+noise = np.random.default_rng(0).integers(0, 256, 1 << 21, dtype=np.uint8)
+try:
+    with replacing(path) as temporary:
+        match kind:
+            case "parquet" | "csv":
+                import polars as pl
+                getattr(pl.DataFrame({"noise": noise}), f"write_{kind}")(temporary)
+            case "npy":
+                np.save(temporary, noise)
+            case "npz":
+                np.savez_compressed(temporary, noise=noise)
+            case "pt":
+                import torch
+                torch.save({"noise": torch.from_numpy(noise)}, temporary)
+            case "safetensors":
+                import torch
+                from safetensors.torch import save_file
+                save_file({"noise": torch.from_numpy(noise)}, temporary)
+            case "json":
+                temporary.write_text("x" * len(noise))
+            case "jpeg":
+                from PIL import Image
+                Image.fromarray(noise.reshape(1024, 2048)).save(temporary, quality=100)
+            case "png":
+                from matplotlib.figure import Figure
+                figure = Figure(figsize=(20, 20))
+                figure.figimage(noise.reshape(1024, 2048))
+                figure.savefig(temporary, format="png")
+            case "copy":
+                import shutil
+                Path(sys.argv[3]).write_bytes(bytes(1000))  # elsewhere there is room
+                shutil.copyfile(sys.argv[4], temporary)
+except InputError as error:
+    sys.exit(str(error))
+"""
+KINDS = ("parquet", "csv", "npy", "npz", "pt", "safetensors", "json", "jpeg", "png", "copy")
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a kind of file over an old one, behind the words of a failing disk."""
+    place, source = tmp_path / "place", tmp_path / "source"
+    place.mkdir()
+    source.write_bytes(bytes(1 << 21))
+
+    def run(kind, prefix):
+        path = place / f"file.{kind}"
+        path.write_text("old")
+        words = [path, kind, tmp_path / "other", source]
+        done = subprocess.run(
+            [*prefix, sys.executable, "-c", WRITE, *map(str, words)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+        )
+        assert done.returncode == 1, done.stderr
+        return path, done.stderr.strip()
+
+    return run
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_limit_on_the_size_of_a_file(kind, write, tmp_path):
+    path, said = write(kind, limited(100_000))
+    assert said == (
+        f"{path}: expected room to write it, found a limit on the size of a file (ulimit -f); "
+        "make room and run it again: what stood there before is untouched"
+    )
+    assert {one.name: one.read_text() for one in path.parent.iterdir()} == {path.name: "old"}
+
+
+@needs_mounts
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_full_disk(kind, write, tmp_path):
+    prefix = full(tmp_path / "place", 100_000, tmp_path / "copies")
+    path, said = write(kind, prefix)
+    assert said == (
+        f"{path}: expected room to write it, found the disk full; "
+        "make room and run it again: what stood there before is untouched"
+    )
+    after = tmp_path / "copies/after"
+    assert {one.name: one.read_text() for one in after.iterdir()} == {path.name: "old"}
+
+
+def test_what_a_killed_process_left_goes_and_a_living_one_keeps_its_own(tmp_path):
+    from clfer.files import replacing
+
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    kept = [f".scores.{living.pid}.json", f".other.{gone.pid}.json", ".scores.mine.json"]
+    for name in (*kept, f".scores.{gone.pid}.json"):
+        (tmp_path / name).write_text("half")
+    (tmp_path / f"..scores.{gone.pid}.{gone.pid}.json").write_text("half")
+    with replacing(tmp_path / "scores.json") as temporary:
+        temporary.write_text("whole")
+    living.communicate(b"\n")
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([*kept, "scores.json"])
+
+
+def test_a_defect_of_ours_stays_what_it_is(tmp_path):
+    from clfer.files import replacing
+
+    with pytest.raises(KeyError), replacing(tmp_path / "scores.json"):
+        raise KeyError("ours")
+    assert list(tmp_path.iterdir()) == []
