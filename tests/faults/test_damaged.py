@@ -174,7 +174,7 @@ def test_a_damaged_lock_of_dvc_stops_an_experiment_before_it_trains(content, tmp
     monkeypatch.chdir(tmp_path)
     lock = tmp_path / "dvc.lock"
     lock.write_text(content)
-    with pytest.raises(InputError, match=r"dvc\.lock: .* found it damaged .*git checkout") as caught:
+    with pytest.raises(InputError, match=r"dvc\.lock: .* found it damaged .*git check") as caught:
         repro(["split@demo"])
     assert "\n" not in str(caught.value)
     assert lock.read_text() == content
