@@ -10,6 +10,7 @@ from checkouts import CELL, IMAGES, Running, change, checkout, clfer, files
 
 from clfer.errors import InputError
 from pipeline import paths
+from pipeline.borrow import repro
 from pipeline.evaluate import evaluate
 from pipeline.params import everything
 from pipeline.significance import significance
@@ -166,3 +167,14 @@ def test_a_damaged_state_of_a_run(damage, tmp_path):
     place = re.escape(str(state.relative_to(folder)))
     assert re.fullmatch(rf"error: {place} is no readable state of a run; delete it to .*", last)
     assert state.read_bytes() == kept
+
+
+@pytest.mark.parametrize("content", ["stages: [", "stages: 3", "- one"])
+def test_a_damaged_lock_of_dvc_stops_an_experiment_before_it_trains(content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lock = tmp_path / "dvc.lock"
+    lock.write_text(content)
+    with pytest.raises(InputError, match=r"dvc\.lock: .* found it damaged .*git check") as caught:
+        repro(["split@demo"])
+    assert "\n" not in str(caught.value)
+    assert lock.read_text() == content
