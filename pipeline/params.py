@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import importlib.util
+import reprlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from clfer.errors import InputError
 from clfer.settings import Settings
 
 PARAMS = Path("params.yaml")
+LARGEST = 1 << 18  # bytes; ours has 6,000
 S = TypeVar("S", bound=Settings)
 
 
@@ -35,10 +37,14 @@ def everything() -> Mapping[str, Any]:
         raise InputError(
             f"{PARAMS} is missing in {Path.cwd()}; run clfer in the folder of the checkout"
         )
+    if (size := PARAMS.stat().st_size) > LARGEST:
+        raise InputError(f"{PARAMS}: expected at most {LARGEST:,} bytes, found {size:,}")
     try:
         loaded = YAML(typ="safe", pure=True).load(PARAMS)
-    except YAMLError as error:
-        reason = " ".join(str(error).split())
+    except RecursionError as error:
+        raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
+    except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
+        reason = " ".join(str(error).split())[:500]
         raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
     if not isinstance(loaded, dict):
         raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
@@ -68,7 +74,7 @@ def settings(
     values = block(*keys)
     if not isinstance(values, dict):
         raise InputError(
-            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {values!r}"
+            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {_shown(values)}"
         )
     try:
         merged = {**values, **(over or {})}
@@ -83,7 +89,7 @@ def dataset(name: str) -> ModuleType:
     """
     block("datasets", name)
     module = f"clfer.datasets.{name}.dataset"
-    if importlib.util.find_spec(f"clfer.datasets.{name}") is None:
+    if not name.isidentifier() or not _there(module):
         raise InputError(f"datasets.{name}: there is no module {module} that reads it")
     return importlib.import_module(module)
 
@@ -100,7 +106,7 @@ def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str])
             return f"{PARAMS}: {place} is not a parameter{_known(name, _fields(model, outer))}"
         case _:
             message = first["msg"].removeprefix("Value error, ")
-            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {first['input']!r}"
+            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {_shown(first['input'])}"
 
 
 def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
@@ -118,7 +124,21 @@ def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
 
 def _known(name: str, names: Iterable[str]) -> str:
     """'; did you mean x?' or what there is instead."""
-    names = list(names)
+    names = [name for name in names if isinstance(name, str)]
     if close := difflib.get_close_matches(name, names, n=1):
         return f"; did you mean '{close[0]}'?"
     return f"; expected one of: {', '.join(names)}" if names else ""
+
+
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it, cut where it is long: aliases of aliases may stand for more than
+    any memory holds.
+    """
+    return reprlib.repr(value)

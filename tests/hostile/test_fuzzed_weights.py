@@ -1,0 +1,94 @@
+"""Files of weights: whatever their bytes are, tensors or one clear line."""
+
+import io
+import json
+
+import pytest
+import torch
+from mutations import attack, broken, mutated
+from safetensors.torch import save
+from torch import nn
+from variants import OURS
+
+from clfer.faces.views import View
+from clfer.model import bundle
+from clfer.model.backbone import Encoder, load_weights
+from clfer.training.checkpoints import Checkpoint
+
+CARD = bundle.card(("a", "b"), "resnet10", "small", OURS, View(resize=64, crop=64), {"seed": 0})
+TENSORS = {
+    "conv1.weight": torch.zeros(4, 3, 3, 3),
+    "bn1.bias": torch.ones(4, dtype=torch.float16),
+    "layer1.0.conv1.weight": torch.zeros(1),
+}
+
+
+def safetensors(card=CARD):
+    text = json.dumps(card.model_dump(mode="json"))
+    return save(TENSORS, metadata={bundle.METADATA: text})
+
+
+def pth(**how):
+    file = io.BytesIO()
+    torch.save(TENSORS, file, **how)
+    return file.getvalue()
+
+
+def test_a_model(tmp_path):
+    def read(content):
+        (tmp_path / "model.safetensors").write_bytes(content)
+        bundle.load(tmp_path / "model.safetensors")
+
+    attack("model bundle", broken(safetensors()), read, 150)
+
+
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [
+        ("weights.safetensors", safetensors()),
+        ("weights.pth", pth()),
+        ("old.pth", pth(_use_new_zipfile_serialization=False)),
+    ],
+)
+def test_weights_to_start_from(name, valid, tmp_path):
+    encoder = Encoder("resnet10", "small")
+
+    def read(content):
+        (tmp_path / name).write_bytes(content)
+        load_weights(encoder, "resnet10", str(tmp_path / name))
+
+    attack(name, broken(valid), read, 150)
+
+
+class Run:
+    """What a checkpoint keeps, of the same kinds as a training's state."""
+
+    def __init__(self):
+        self.layer = nn.Linear(2, 3)
+        self.optimizer = torch.optim.Adam(self.layer.parameters())
+        self.history = []
+
+    def saved(self):
+        return {
+            "layer": self.layer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history,
+        }
+
+    def restore(self, saved):
+        self.layer.load_state_dict(saved["layer"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.history = saved["history"]
+
+
+def test_the_state_of_an_interrupted_run(tmp_path):
+    run, checkpoint = Run(), Checkpoint(tmp_path)
+    run.layer(torch.ones(2)).sum().backward()
+    run.optimizer.step()
+    checkpoint.save(run)
+
+    def read(content):
+        checkpoint.path.write_bytes(content)
+        checkpoint.resume(Run())
+
+    attack("state.pt", mutated(checkpoint.path.read_bytes()), read, 150)
