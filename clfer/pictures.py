@@ -3,7 +3,7 @@
 import io
 import warnings
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
@@ -36,7 +36,8 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
     """The first frame of an image file, upright by its EXIF orientation: grey [H, W], or RGB
     [H, W, 3].
 
-    UnreadableError: it is no image of FORMATS, damaged, truncated, or declares more than LARGEST pixels.
+    UnreadableError: it is no image of FORMATS, damaged, truncated, or declares more than LARGEST
+    pixels.
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
@@ -76,8 +77,8 @@ def _eight_bits(image: Image.Image) -> Convert:
     """Grey levels of 16 bits as 8; those of 32, which do not say, by the largest of them."""
     sixteen = image.mode.startswith("I;16")
     if not sixteen:
-        _, largest = image.getextrema()
-        sixteen = bool(largest > 255)
+        extremes: Any = image.getextrema()  # one band: no pair for each
+        sixteen = bool(extremes[1] > 255)
     divisor = 257 if sixteen else 1
 
     def convert(strip: Image.Image) -> UInt8[np.ndarray, "..."]:

@@ -73,5 +73,7 @@ def main() -> None:
     try:
         app(prog_name="clfer")
     except InputError as error:
-        typer.echo(f"error: {error}", err=True)
+        from pipeline.console import plain  # rich takes a tenth of a second
+
+        typer.echo(f"error: {plain(str(error))}", err=True)
         sys.exit(1)

@@ -12,14 +12,19 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
 from clfer.errors import InputError
 from clfer.settings import Settings
 
 PARAMS = Path("params.yaml")
+OF_BLOCKS = ("datasets", "variants", "recipes")  # every entry of these is a block itself
+ENTRIES = 10_000  # of one block, merged ones (<<) included
 LARGEST = 1 << 18  # bytes; ours has 6,000
 S = TypeVar("S", bound=Settings)
+BRIEF = reprlib.Repr()
+BRIEF.maxlevel = 2
 
 
 class Run(Settings):
@@ -28,6 +33,16 @@ class Run(Settings):
     datasets: Annotated[tuple[str, ...], Field(min_length=1)]
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+
+
+class Bounded(SafeConstructor):
+    """Merges of merges of merges double what they hold: refused beyond ENTRIES."""
+
+    def flatten_mapping(self, node: Any) -> Any:
+        flat = super().flatten_mapping(node)
+        if len(node.value) > ENTRIES:
+            raise YAMLError(f"a block of more than {ENTRIES:,} entries, merged ones included")
+        return flat
 
 
 @cache
@@ -40,7 +55,9 @@ def everything() -> Mapping[str, Any]:
     if (size := PARAMS.stat().st_size) > LARGEST:
         raise InputError(f"{PARAMS}: expected at most {LARGEST:,} bytes, found {size:,}")
     try:
-        loaded = YAML(typ="safe", pure=True).load(PARAMS)
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = Bounded
+        loaded = yaml.load(PARAMS)
     except RecursionError as error:
         raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
     except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
@@ -48,6 +65,10 @@ def everything() -> Mapping[str, Any]:
         raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
     if not isinstance(loaded, dict):
         raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
+    for name in OF_BLOCKS:
+        _check_blocks(loaded, name)
+    for name, own in (loaded.get("datasets") or {}).items():
+        _check_block(own.get("recipe", {}), "datasets", name, "recipe")
     return loaded
 
 
@@ -72,10 +93,7 @@ def settings(
     of `without`.
     """
     values = block(*keys)
-    if not isinstance(values, dict):
-        raise InputError(
-            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {_shown(values)}"
-        )
+    _check_block(values, *keys)
     try:
         merged = {**values, **(over or {})}
         return model.model_validate({k: v for k, v in merged.items() if k not in without})
@@ -94,6 +112,23 @@ def dataset(name: str) -> ModuleType:
     return importlib.import_module(module)
 
 
+def _check_blocks(loaded: Mapping[Any, Any], name: str) -> None:
+    """InputError unless all that stands under `name`, if anything does, is blocks with names."""
+    entries = loaded.get(name, {})
+    _check_block(entries, name)
+    for entry, own in entries.items():
+        if not isinstance(entry, str):
+            raise InputError(f"{PARAMS}: {name}: expected names, found {shown(entry)}")
+        _check_block(own, name, entry)
+
+
+def _check_block(values: Any, *keys: str) -> None:
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {shown(values)}"
+        )
+
+
 def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str]) -> str:
     """The first of pydantic's complaints in one line."""
     first = error.errors()[0]
@@ -106,7 +141,8 @@ def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str])
             return f"{PARAMS}: {place} is not a parameter{_known(name, _fields(model, outer))}"
         case _:
             message = first["msg"].removeprefix("Value error, ")
-            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {_shown(first['input'])}"
+            found = shown(first["input"])
+            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {found}"
 
 
 def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
@@ -137,8 +173,8 @@ def _there(module: str) -> bool:
         return False
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as Python writes it, cut where it is long: aliases of aliases may stand for more than
     any memory holds.
     """
-    return reprlib.repr(value)
+    return BRIEF.repr(value)

@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 import zipfile
+from contextlib import suppress
 
 import pytest
 from image_trees import encoded, fetched
@@ -80,9 +81,7 @@ def test_reading_a_zip_in_place(name, tmp_path):
         table, _ = folder.label(raw, folder.Labels())
         pictures = folder.pictures(raw, table, tmp_path)
         for row in range(len(table)):
-            try:
+            with suppress(UnreadableError):
                 assert pictures[row].size
-            except UnreadableError as told:
-                assert str(told)
 
     attack(f"in place {name}", INPUTS[name], read, 120)

@@ -3,7 +3,6 @@
 The arrays of valence and arousal are left aside. Codes and landmarks may be written as text.
 """
 
-import math
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +10,7 @@ import polars as pl
 from clfer.arrays import array
 from clfer.datasets.affectnet.table import CODES, SCHEMA
 from clfer.datasets.tree import lists
-from clfer.datasets.tree.landmarks import POINTS, five
+from clfer.datasets.tree.landmarks import POINTS, five, is_place
 from clfer.datasets.tree.names import key, stem, unzipped
 
 LABEL, LANDMARKS = "_exp", "_lnd"
@@ -68,7 +67,7 @@ def _code(raw: Path, path: str, content: bytes) -> int:
 
 def _points(raw: Path, path: str, content: bytes) -> list[float]:
     numbers = _numbers(raw, path, content)
-    if len(numbers) != 2 * POINTS or not all(map(math.isfinite, numbers)):
+    if len(numbers) != 2 * POINTS or not all(map(is_place, numbers)):
         found = f"{len(numbers)} numbers"
         raise lists.broken(raw, path, f"{POINTS} landmarks x, y, x, y and so on", found)
     return five(list(zip(numbers[::2], numbers[1::2], strict=True)))
