@@ -83,14 +83,34 @@ def test_a_program_in_the_state_of_a_run_is_not_run(evil, name):
     assert not evil.exists()
 
 
-def test_a_program_in_a_label_of_affectnet_is_not_run(tmp_path):
+@pytest.fixture
+def label(tmp_path):
+    """A function that reads this content as a label of AffectNet's and gives the line it gets."""
+
+    def read(content):
+        name = "train_set/annotations/1_exp.npy"
+        folder = plant(tmp_path / "there", {name: content})
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw" / index.FOLDER).write_text("there\n")
+        lists.gather(tmp_path / "raw", folder, [name], silent)
+        with pytest.raises(
+            InputError, match=r"1_exp\.npy: expected a plain .npy of numbers"
+        ) as told:
+            arrays.read(tmp_path / "raw")
+        return str(told.value)
+
+    return read
+
+
+def test_a_program_in_a_label_of_affectnet_is_not_run(label, tmp_path):
     file, mark = io.BytesIO(), tmp_path / "mark"
     np.save(file, np.array([Evil(mark)], dtype=object))
-    name = "train_set/annotations/1_exp.npy"
-    folder = plant(tmp_path / "there", {name: file.getvalue()})
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / index.FOLDER).write_text("there\n")
-    lists.gather(tmp_path / "raw", folder, [name], silent)
-    with pytest.raises(InputError, match=r"1_exp\.npy: expected a plain .npy of numbers, found a "):
-        arrays.read(tmp_path / "raw")
+    assert "found a pickled array; fetch it again" in label(file.getvalue())
     assert not mark.exists()
+
+
+def test_a_letter_that_there_is_not(label):
+    """Over which numpy raises a SystemError."""
+    file = io.BytesIO()
+    np.save(file, np.array("3"))
+    assert "invalid maximum character" in label(file.getvalue()[:-4] + b"\xff\xff\xff\x7f")

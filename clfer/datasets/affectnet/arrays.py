@@ -77,6 +77,6 @@ def _numbers(raw: Path, path: str, content: bytes) -> list[float]:
     """What the array holds, row by row."""
     try:
         return [float(value) for value in array(content).ravel().tolist()]
-    except (ValueError, TypeError, OverflowError) as error:
+    except Exception as error:  # a SystemError, too, of letters that there are not
         reason = " ".join(str(error).split())
         raise lists.broken(raw, path, "a plain .npy of numbers", reason[:120]) from error
