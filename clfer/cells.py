@@ -35,7 +35,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clfer import __version__
-from clfer.errors import InputError
+from clfer.ending import orderly
+from clfer.errors import InputError, trouble
 from clfer.files import replacing
 from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
@@ -251,9 +252,12 @@ def main() -> None:
     try:
         pack = read(given.pack, device)
         pack = compiled(pack) if given.compile else pack
-        left = train_cells(pack, given.cells, given.seconds, silent)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        with orderly():
+            left = train_cells(pack, given.cells, given.seconds, silent)
+    except Exception as error:
+        if (said := trouble(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
         sys.exit(1)
     print(f"{left} cells left" if left else "all cells are there", flush=True)
 

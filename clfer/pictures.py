@@ -1,14 +1,24 @@
 """Image files as arrays."""
 
 import io
-from typing import Protocol, runtime_checkable
+import warnings
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 LARGEST = 100_000_000  # pixels; more than any camera's, and a bound on what a file can declare
 GREY = {"1", "L", "LA"}
+# What Pillow tries on a file: of all its formats, not those that run another program.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
+STRIP = 1 << 20  # pixels that are converted at a time, so that no copy of them all is made
+
+# Of damage and of sizes, which are our caller's to hear of once and by UnreadableError.
+warnings.filterwarnings("ignore", module="PIL")
+
+Convert = Callable[[Image.Image], UInt8[np.ndarray, "..."]]
 
 
 class UnreadableError(Exception):
@@ -26,16 +36,15 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
     """The first frame of an image file, upright by its EXIF orientation: grey [H, W], or RGB
     [H, W, 3].
 
-    UnreadableError: it is no image, damaged, truncated, or declares more than LARGEST pixels.
+    UnreadableError: it is no image of FORMATS, damaged, truncated, or declares more than LARGEST
+    pixels.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise UnreadableError(f"declares more than {LARGEST:,} pixels")
-            upright = ImageOps.exif_transpose(image)
-            if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey
-                return _eight_bits(np.asarray(upright, dtype=np.float64), image.mode)
-            return np.asarray(upright.convert("L" if image.mode in GREY else "RGB"))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _pixels(image)
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
@@ -47,7 +56,33 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
         raise UnreadableError(reason) from error
 
 
-def _eight_bits(levels: Float[np.ndarray, "H W"], mode: str) -> UInt8[np.ndarray, "H W"]:
+def _pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
+    grey, colour = image.mode in GREY, (image.height, image.width, 3)
+    convert = _converted("L" if grey else "RGB")
+    if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey
+        grey, convert = True, _eight_bits(image)
+    pixels = np.empty(colour[:2] if grey else colour, np.uint8)
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        below = min(top + rows, image.height)
+        pixels[top:below] = convert(image.crop((0, top, image.width, below)))
+    return pixels
+
+
+def _converted(mode: str) -> Convert:
+    return lambda strip: np.asarray(strip.convert(mode))
+
+
+def _eight_bits(image: Image.Image) -> Convert:
     """Grey levels of 16 bits as 8; those of 32, which do not say, by the largest of them."""
-    sixteen = mode.startswith("I;16") or levels.max(initial=0.0) > 255
-    return np.clip(levels / 257 if sixteen else levels, 0, 255).astype(np.uint8)
+    sixteen = image.mode.startswith("I;16")
+    if not sixteen:
+        extremes: Any = image.getextrema()  # one band: no pair for each
+        sixteen = bool(extremes[1] > 255)
+    divisor = 257 if sixteen else 1
+
+    def convert(strip: Image.Image) -> UInt8[np.ndarray, "..."]:
+        levels = np.asarray(strip, dtype=np.float64) / divisor
+        return np.nan_to_num(np.clip(levels, 0, 255)).astype(np.uint8)
+
+    return convert

@@ -99,5 +99,7 @@ def main() -> None:
             raise
         if os.environ.get("RANK", "0") != "0":
             time.sleep(LEADER)
-        typer.echo(f"error: {said}", err=True)
+        from pipeline.console import plain  # rich takes a tenth of a second
+
+        typer.echo(f"error: {plain(said)}", err=True)
         sys.exit(1)

@@ -3,7 +3,7 @@
 from clfer.errors import InputError
 from clfer.model.variant import Variant
 from clfer.training.recipe import Recipe
-from pipeline.params import PARAMS, block, settings
+from pipeline.params import PARAMS, block, settings, shown
 
 RECIPE = "recipe"  # the entry of a row of `variants` that is no module
 
@@ -19,6 +19,6 @@ def recipe(dataset: str, name: str) -> Recipe:
     if not isinstance(own, dict):
         raise InputError(
             f"{PARAMS}: variants.{name}.recipe: expected a block of train's parameters, "
-            f"found {own!r}"
+            f"found {shown(own)}"
         )
     return settings(Recipe, "train", over={**block("datasets", dataset, RECIPE), **own})

@@ -1,4 +1,7 @@
-"""What people see: results on standard output, progress and errors on standard error."""
+"""What people see: results on standard output, progress and errors on standard error.
+
+Names of files and classes come from others: whatever is printed here is `plain`.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -7,9 +10,19 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.progress import track as bar
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
+BLANKS = "\u00a0\u2009\u202f\u3000"  # which isprintable counts as steering
+
+
+def plain(text: str) -> str:
+    """The text with what would steer the terminal, or divide the line, written as Python does."""
+    return "".join(
+        letter if letter.isprintable() or letter in BLANKS else ascii(letter)[1:-1]
+        for letter in text
+    )
 
 
 def track(items: Sequence[Any], description: str) -> Iterable[Any]:
@@ -26,24 +39,24 @@ def track(items: Sequence[Any], description: str) -> Iterable[Any]:
 
 def say(lines: Iterable[str], heading: str) -> None:
     """What a stage did, in a few lines."""
-    out.print(f"[bold]{heading}[/bold]", highlight=False)
+    out.print(plain(heading), style="bold", highlight=False, markup=False)
     for line in lines:
-        out.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"  {plain(line)}", highlight=False, markup=False, soft_wrap=True)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table with its first column to the left and numbers to the right; it may be narrower than
     its title.
     """
-    out.print(title, style="italic", highlight=False, soft_wrap=True)
+    out.print(plain(title), style="italic", highlight=False, markup=False, soft_wrap=True)
     grid = Table(show_edge=False, pad_edge=False)
     for i, column in enumerate(columns):
-        grid.add_column(column, justify="right" if i else "left", no_wrap=True)
+        grid.add_column(Text(plain(column)), justify="right" if i else "left", no_wrap=True)
     for row in rows:
-        grid.add_row(*row)
+        grid.add_row(*(Text(plain(cell)) for cell in row))
     out.print(grid)
 
 
 def page(markdown: str) -> None:
     """Markdown, with its tables and headings drawn."""
-    out.print(Markdown(markdown))
+    out.print(Markdown("\n".join(map(plain, markdown.split("\n")))))

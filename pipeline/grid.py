@@ -25,7 +25,7 @@ from clfer.scoring.selection import peeked
 from clfer.scoring.summary import Significance, summarise
 from clfer.training.examples import Faces
 from clfer.training.recipe import Recipe
-from pipeline import cell, outputs, paths, stored
+from pipeline import cell, paths, stored
 from pipeline.console import page, say, track
 from pipeline.data import cached, device, examples
 from pipeline.listed import numbers, words
@@ -44,7 +44,7 @@ def grid(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(help="What to write, without suffix; default tables/DATASET/grid."),
+        typer.Option(help="What to write, without suffix; default grid beside the cells."),
     ] = None,
     pack: Annotated[
         Path | None, typer.Option(help="Only put there what `python -m clfer.cells` trains from.")
@@ -72,7 +72,7 @@ def grid(
     found = [one for one in plan["cells"] if one not in absent]
     if not found:
         raise InputError(f"{there}: expected cells of the grid, found none; leave out --no-train")
-    _write(name, plan, found, absent, there, to or outputs.TABLES / name / "grid")
+    _write(name, plan, found, absent, there, to or there / "grid")
 
 
 def _plan(name: str, recipe: str | None, cases: Sequence[tuple[str, int]]) -> Plan:

@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import importlib.util
+import reprlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
 from clfer.errors import InputError
@@ -18,7 +20,12 @@ from clfer.settings import Settings
 
 PARAMS = Path("params.yaml")
 ASKED: dict[tuple[str, ...], Any] = {}  # what `block` was asked for, and what stood there
+OF_BLOCKS = ("datasets", "variants", "recipes")  # every entry of these is a block itself
+ENTRIES = 10_000  # of one block, merged ones (<<) included
+LARGEST = 1 << 18  # bytes; ours has 6,000
 S = TypeVar("S", bound=Settings)
+BRIEF = reprlib.Repr()
+BRIEF.maxlevel = 2
 
 
 class Run(Settings):
@@ -29,6 +36,16 @@ class Run(Settings):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
+class Bounded(SafeConstructor):
+    """Merges of merges of merges double what they hold: refused beyond ENTRIES."""
+
+    def flatten_mapping(self, node: Any) -> Any:
+        flat = super().flatten_mapping(node)
+        if len(node.value) > ENTRIES:
+            raise YAMLError(f"a block of more than {ENTRIES:,} entries, merged ones included")
+        return flat
+
+
 @cache
 def everything() -> Mapping[str, Any]:
     """The file as it is, read as YAML 1.2 like DVC does (0.0001 and 1e-4 are numbers to both)."""
@@ -36,13 +53,23 @@ def everything() -> Mapping[str, Any]:
         raise InputError(
             f"{PARAMS} is missing in {Path.cwd()}; run clfer in the folder of the checkout"
         )
+    if (size := PARAMS.stat().st_size) > LARGEST:
+        raise InputError(f"{PARAMS}: expected at most {LARGEST:,} bytes, found {size:,}")
     try:
-        loaded = YAML(typ="safe", pure=True).load(PARAMS)
-    except YAMLError as error:
-        reason = " ".join(str(error).split())
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = Bounded
+        loaded = yaml.load(PARAMS)
+    except RecursionError as error:
+        raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
+    except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
+        reason = " ".join(str(error).split())[:500]
         raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
     if not isinstance(loaded, dict):
         raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
+    for name in OF_BLOCKS:
+        _check_blocks(loaded, name)
+    for name, own in (loaded.get("datasets") or {}).items():
+        _check_block(own.get("recipe", {}), "datasets", name, "recipe")
     return loaded
 
 
@@ -96,10 +123,7 @@ def settings(
     of `without`.
     """
     values = block(*keys)
-    if not isinstance(values, dict):
-        raise InputError(
-            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {values!r}"
-        )
+    _check_block(values, *keys)
     try:
         merged = {**values, **(over or {})}
         return model.model_validate({k: v for k, v in merged.items() if k not in without})
@@ -113,9 +137,26 @@ def dataset(name: str) -> ModuleType:
     """
     _under(("datasets", name))  # no stage depends on all of it
     module = f"clfer.datasets.{name}.dataset"
-    if importlib.util.find_spec(f"clfer.datasets.{name}") is None:
+    if not name.isidentifier() or not _there(module):
         raise InputError(f"datasets.{name}: there is no module {module} that reads it")
     return importlib.import_module(module)
+
+
+def _check_blocks(loaded: Mapping[Any, Any], name: str) -> None:
+    """InputError unless all that stands under `name`, if anything does, is blocks with names."""
+    entries = loaded.get(name, {})
+    _check_block(entries, name)
+    for entry, own in entries.items():
+        if not isinstance(entry, str):
+            raise InputError(f"{PARAMS}: {name}: expected names, found {shown(entry)}")
+        _check_block(own, name, entry)
+
+
+def _check_block(values: Any, *keys: str) -> None:
+    if not isinstance(values, dict):
+        raise InputError(
+            f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {shown(values)}"
+        )
 
 
 def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str]) -> str:
@@ -130,7 +171,8 @@ def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str])
             return f"{PARAMS}: {place} is not a parameter{_known(name, _fields(model, outer))}"
         case _:
             message = first["msg"].removeprefix("Value error, ")
-            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {first['input']!r}"
+            found = shown(first["input"])
+            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {found}"
 
 
 def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
@@ -148,7 +190,21 @@ def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
 
 def _known(name: str, names: Iterable[str]) -> str:
     """'; did you mean x?' or what there is instead."""
-    names = list(names)
+    names = [name for name in names if isinstance(name, str)]
     if close := difflib.get_close_matches(name, names, n=1):
         return f"; did you mean '{close[0]}'?"
     return f"; expected one of: {', '.join(names)}" if names else ""
+
+
+def _there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def shown(value: Any) -> str:
+    """A value as Python writes it, cut where it is long: aliases of aliases may stand for more than
+    any memory holds.
+    """
+    return BRIEF.repr(value)

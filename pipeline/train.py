@@ -21,6 +21,7 @@ from clfer.training.supervision import thinned
 from pipeline import cell, paths
 from pipeline.console import err, say, track
 from pipeline.data import cached, device, examples
+from pipeline.params import check_unchanged
 
 
 def train(
@@ -99,6 +100,7 @@ def _train(
             save_file(state.moments, temporary)
         bundle = card(classes, recipe.backbone, recipe.stem, chosen, recipe, provenance)
         save(state.best, bundle, out / "model.safetensors")
+        check_unchanged()  # before the state goes: put back, the parameters find it done
     known = int((state.label != UNLABELLED).sum())
     labelled = f" ({known:,} with a label)" if known < len(state.label) else ""
     lines = [

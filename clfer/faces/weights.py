@@ -4,7 +4,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from clfer.archives import DAMAGE, is_damage
+from clfer.archives import DAMAGE, METHODS, is_damage
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.progress import Track
@@ -63,7 +63,7 @@ def _take(pack: Path, target: Path) -> str:
     try:
         with zipfile.ZipFile(pack) as archive:
             members = [m for m in archive.infolist() if m.filename.split("/")[-1] == DETECTOR]
-            if not members or members[0].file_size > LARGEST or members[0].flag_bits & LOCKED:
+            if not members or not _plain(members[0]):
                 return "none that can be read"
             with archive.open(members[0]) as content, target.open("wb") as file:
                 shutil.copyfileobj(content, file)
@@ -72,3 +72,9 @@ def _take(pack: Path, target: Path) -> str:
             raise
         return "no complete zip"
     return sha256(target)
+
+
+def _plain(member: zipfile.ZipInfo) -> bool:
+    """Whether it can be taken out without a password, within LARGEST bytes."""
+    locked = member.flag_bits & LOCKED or member.compress_type not in METHODS
+    return not locked and member.file_size <= LARGEST

@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
-from clfer.archives import is_damage, is_gzipped, is_tar, whole
+from clfer import archives
+from clfer.archives import Blocks, is_damage, is_gzipped, is_tar, whole
 from clfer.errors import InputError
 
 CHUNK = 1 << 16
 # Images hardly shrink in an archive, and a csv of pixels to a third: a bound on bombs.
 LEAST, TIMES = 1 << 30, 20
 MEMBERS = 5_000_000  # AffectNet has a million images
-HEADER = 1 << 20  # bytes; names and attributes of a member, which tarfile reads at once
+BEHIND = 1 << 28  # bytes behind the end of a tar, which some programs fill up
 
 
 class Member(NamedTuple):
@@ -132,6 +133,7 @@ def _zip_members(path: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
                 f"{path}: expected an open archive, found a password on its member "
                 f"{member.filename!r}; repack it"
             )
+        archives.check_method(path, member)
         is_folder = member.filename.endswith("/")  # zipfile's own way fails where there is no name
         place = _inside(path, member.filename, is_folder)
         if is_folder:
@@ -145,18 +147,20 @@ def _zip_members(path: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
 @contextmanager
 def _tar(path: Path, folder: Path) -> Iterator[Iterator[Member]]:
     with gzip.open(path) if is_gzipped(path) else path.open("rb") as file:
-        blocks = _Blocks(file)
+        blocks = Blocks(file)
         with tarfile.open(fileobj=blocks, mode="r:") as archive:
             yield _tar_members(path, archive, folder)
         # tarfile takes damage between two members for the end, which is a block of zeros
         if blocks.last != bytes(tarfile.BLOCKSIZE):
             raise EOFError("it has no end")
+        end = file.tell()
         while file.read(CHUNK):  # only at its end does gzip compare the checksum
-            pass
+            if file.tell() - end > BEHIND:
+                raise tarfile.ReadError(f"more than {BEHIND:,} bytes behind its end")
 
 
 def _tar_members(path: Path, archive: tarfile.TarFile, folder: Path) -> Iterator[Member]:
-    while member := archive.next():
+    for member in archives.members(archive):
         if member.issparse() or not (member.isfile() or member.isdir()):
             raise refused(path, member.name, "a link or a device")
         place = _inside(path, member.name, member.isdir())
@@ -164,23 +168,3 @@ def _tar_members(path: Path, archive: tarfile.TarFile, folder: Path) -> Iterator
         content = None if member.isdir() else archive.extractfile(member)
         assert content is None or isinstance(content, io.BufferedIOBase)
         yield Member(member.name, place, content)
-        archive.members.clear()  # type: ignore[attr-defined]  # a million fill the memory
-
-
-class _Blocks(io.RawIOBase):
-    """The bytes of a tar file, of which no reader gets more than HEADER at once."""
-
-    def __init__(self, file: io.BufferedIOBase) -> None:
-        self.file, self.last = file, b""
-
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= HEADER:
-            raise tarfile.ReadError(f"a header of {size:,} bytes")
-        self.last = self.file.read(size)
-        return self.last
-
-    def seek(self, place: int, whence: int = 0) -> int:
-        return self.file.seek(place, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()

@@ -96,7 +96,7 @@ def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(che
     assert cells.train_cells(pack, tmp_path / "away", float("inf"), silent) == 0
     shutil.rmtree(tmp_path / "pack")
     run(where=tmp_path / "away", training=False)
-    found = json.loads((checkout / "tables/demo/grid.json").read_text())
+    found = json.loads((tmp_path / "away/grid.json").read_text())
     truth = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
     label = truth["label"].to_physical().to_numpy()
     for variant in ("baseline", "msr"):
@@ -120,11 +120,11 @@ def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(che
     assert found["missing"] == []
     assert found["recipe"]["batch_size"] == 12
     assert [one["a"] for one in found["comparisons"] if one["primary"]] == ["msr"]
-    page = (checkout / "tables/demo/grid.md").read_text()
+    page = (tmp_path / "away/grid.md").read_text()
     assert "drawn faces: not evidence" in page
     assert "grid-curves.png" in page
     for name in ("curves", "confusions"):
-        with Image.open(checkout / f"tables/demo/grid-{name}.png") as picture:
+        with Image.open(tmp_path / f"away/grid-{name}.png") as picture:
             assert picture.size[0] > 500
 
 
@@ -136,9 +136,11 @@ def test_only_what_is_missing_is_trained(checkout):
     assert first.stat().st_mtime_ns == before
     assert (checkout / "cells/demo/small/msr/1/cell.json").exists()
     run(seeds="0-2", training=False)
-    found = json.loads((checkout / "tables/demo/grid.json").read_text())
+    found = json.loads((checkout / "cells/demo/small/grid.json").read_text())
     assert found["missing"] == ["baseline 2", "msr 2"]
-    assert "Not trained yet: baseline 2, msr 2." in (checkout / "tables/demo/grid.md").read_text()
+    assert (
+        "Not trained yet: baseline 2, msr 2." in (checkout / "cells/demo/small/grid.md").read_text()
+    )
 
 
 def test_what_it_refuses(checkout):

@@ -3,17 +3,14 @@
 The arrays of valence and arousal are left aside. Codes and landmarks may be written as text.
 """
 
-import io
-import math
 from pathlib import Path
 
-import numpy as np
 import polars as pl
-from jaxtyping import Shaped
 
+from clfer.arrays import array
 from clfer.datasets.affectnet.table import CODES, SCHEMA
 from clfer.datasets.tree import lists
-from clfer.datasets.tree.landmarks import POINTS, five
+from clfer.datasets.tree.landmarks import POINTS, five, is_place
 from clfer.datasets.tree.names import key, stem, unzipped
 
 LABEL, LANDMARKS = "_exp", "_lnd"
@@ -70,34 +67,16 @@ def _code(raw: Path, path: str, content: bytes) -> int:
 
 def _points(raw: Path, path: str, content: bytes) -> list[float]:
     numbers = _numbers(raw, path, content)
-    if len(numbers) != 2 * POINTS or not all(map(math.isfinite, numbers)):
+    if len(numbers) != 2 * POINTS or not all(map(is_place, numbers)):
         found = f"{len(numbers)} numbers"
         raise lists.broken(raw, path, f"{POINTS} landmarks x, y, x, y and so on", found)
     return five(list(zip(numbers[::2], numbers[1::2], strict=True)))
 
 
 def _numbers(raw: Path, path: str, content: bytes) -> list[float]:
-    """What the array holds, row by row; nothing pickled is ever read."""
+    """What the array holds, row by row."""
     try:
-        return [float(value) for value in _array(content).ravel().tolist()]
-    except Exception as error:  # numpy trips over broken headers in many ways
+        return [float(value) for value in array(content).ravel().tolist()]
+    except Exception as error:  # a SystemError, too, of letters that there are not
         reason = " ".join(str(error).split())
         raise lists.broken(raw, path, "a plain .npy of numbers", reason[:120]) from error
-
-
-def _array(content: bytes) -> Shaped[np.ndarray, "..."]:
-    """The array of a .npy whose header declares as many bytes as there are."""
-    file = io.BytesIO(content)
-    if np.lib.format.read_magic(file) == (1, 0):
-        shape, by_column, kind = np.lib.format.read_array_header_1_0(file)
-    else:
-        file.seek(0)
-        np.lib.format.read_magic(file)
-        shape, by_column, kind = np.lib.format.read_array_header_2_0(file)
-    left = len(content) - file.tell()
-    if kind.hasobject:
-        raise ValueError("a pickled array")
-    if math.prod(shape) * kind.itemsize != left:
-        raise ValueError(f"{left} bytes for an array {list(shape)} of {kind}")
-    values = np.frombuffer(content, kind, offset=file.tell())
-    return values.reshape(shape, order="F" if by_column else "C")

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from clfer.datasets.tree import index, lists
-from clfer.datasets.tree.landmarks import POINTS, five
+from clfer.datasets.tree.landmarks import POINTS, five, is_place
 from clfer.datasets.tree.names import key
 from clfer.errors import InputError
 from clfer.expressions import AFFECTNET
@@ -136,7 +136,7 @@ def _number(text: str, what: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
+    if not is_place(number):
         raise ValueError(f"a number as {what}", repr(text[:20]))
     return number
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from clfer.archives import DAMAGE, is_gzipped, whole
+from clfer.archives import DAMAGE, Blocks, check_method, is_gzipped, members, whole
 from clfer.errors import InputError
 
 # More than any file that we read unpacks to (fer2013.csv: 301 million bytes): a bound on bombs.
 LIMIT = 1 << 30
+SHOWN = 6  # names, of which the last is not
 
 
 @contextmanager
@@ -38,7 +39,7 @@ def holds(path: Path, names: Sequence[str]) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(_base(name) in names for name in archive.namelist())
-    except DAMAGE:
+    except (*DAMAGE, OSError, ValueError):
         return True
 
 
@@ -59,6 +60,7 @@ def _zip(path: Path, names: Sequence[str]) -> Iterator[io.BufferedIOBase]:
             raise InputError(
                 f"{path}: expected an open archive, found one with a password; repack it"
             )
+        check_method(path, member)
         bound(path, member.file_size)
         with archive.open(member) as file:
             assert isinstance(file, io.BufferedIOBase)
@@ -67,7 +69,10 @@ def _zip(path: Path, names: Sequence[str]) -> Iterator[io.BufferedIOBase]:
 
 @contextmanager
 def _tar(path: Path, names: Sequence[str]) -> Iterator[io.BufferedIOBase]:
-    with gzip.open(path) as unpacked, tarfile.open(fileobj=unpacked, mode="r:") as archive:
+    with (
+        gzip.open(path) as unpacked,
+        tarfile.open(fileobj=Blocks(unpacked), mode="r:") as archive,
+    ):
         file = archive.extractfile(_tar_member(path, archive, names))
         assert isinstance(file, io.BufferedIOBase)  # a regular file, by _tar_member
         yield file
@@ -77,12 +82,12 @@ def _tar(path: Path, names: Sequence[str]) -> Iterator[io.BufferedIOBase]:
 
 
 def _tar_member(path: Path, archive: tarfile.TarFile, names: Sequence[str]) -> tarfile.TarInfo:
-    seen = []
-    for member in archive:
+    seen: list[str] = []
+    for member in members(archive):
         bound(path, member.offset_data + member.size)
         if member.isfile() and _base(member.name) in names:
             return member
-        seen.append(member.name)
+        seen = [*seen, member.name][:SHOWN]
     raise _nothing(path, names, seen)
 
 
@@ -98,7 +103,8 @@ def bound(path: Path, size: int) -> None:
 
 
 def _nothing(path: Path, names: Sequence[str], seen: Sequence[str]) -> InputError:
-    found = ", ".join(seen[:5]) + (", ..." if len(seen) > 5 else "") or "nothing"
+    shown = [name[:200] for name in seen[: SHOWN - 1]]
+    found = ", ".join(shown) + (", ..." if len(seen) >= SHOWN else "") or "nothing"
     return InputError(
         f"{path}: expected {' or '.join(names)} inside, found {found}; fetch it again"
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from clfer.archives import DAMAGE
+from clfer.archives import DAMAGE, check_method
+from clfer.arrays import array
 from clfer.datasets.fer2013 import archives
 from clfer.datasets.fer2013 import rows as fer2013_csv
 from clfer.datasets.fer2013.rows import SIDE, USAGE, Fer2013
@@ -76,21 +77,29 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     try:
         with zipfile.ZipFile(path) as archive:
             archives.bound(path, sum(member.file_size for member in archive.infolist()))
-        with np.load(path, allow_pickle=False) as file:
-            if missing := [name for name in ARRAYS if name not in file.files]:
+            there = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            if missing := [name for name in ARRAYS if name not in there]:
                 raise InputError(
                     f"{path}: expected the arrays {', '.join(ARRAYS)}, found "
-                    f"{', '.join(file.files) or 'none'} without {' and '.join(missing)}; "
+                    f"{', '.join(there)[:200] or 'none'} without {' and '.join(missing)}; "
                     "make it again"
                 )
-            return {name: file[name] for name in ARRAYS}
+            return {name: _member(path, archive, there[name]) for name in ARRAYS}
     except InputError:
         raise
     except (*DAMAGE, OSError, ValueError) as error:
         raise InputError(
             f"{path}: expected a complete .npz of plain arrays, found a damaged, truncated or "
-            f"pickled one ({' '.join(str(error).split())}); fetch it again"
+            f"pickled one ({' '.join(str(error).split())[:200]}); fetch it again"
         ) from error
+
+
+def _member(path: Path, archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray, "..."]:
+    member = archive.getinfo(name)
+    if member.flag_bits & 1:
+        raise ValueError("a password")
+    check_method(path, member)
+    return array(archive.read(member))
 
 
 def _check(

@@ -14,6 +14,7 @@ SIDE = 48
 PIXELS = SIDE * SIDE
 USAGE = ("Training", "PublicTest", "PrivateTest")
 COLUMNS = ("emotion", "pixels", "usage")
+PIXEL_BYTES = b"0123456789 \t\r\x0b\x0c"  # digits, and the blanks that divide words
 
 # A row has about 8,400 bytes. What is longer is cut, and then has the wrong number of columns.
 LONGEST_LINE = 1 << 16
@@ -92,8 +93,8 @@ def _usage(cell: bytes) -> str:
 
 
 def _face(cell: bytes) -> bytes:
-    """The grey levels, read by numpy at once: nothing but digits and blanks can mislead it."""
-    if cell.translate(None, b"0123456789 "):
+    """The grey levels, read by numpy at once: nothing but PIXEL_BYTES can mislead it."""
+    if cell.translate(None, PIXEL_BYTES):
         raise ValueError(_no_pixel(cell))
     levels = np.fromstring(cell, np.int64, sep=" ")
     if len(levels) != PIXELS:

@@ -13,6 +13,7 @@ from clfer.expressions import FERPLUS_VOTES
 HEADER = ["Usage", "Image name", *FERPLUS_VOTES]
 RATERS = 10
 VOTES = pl.Array(pl.UInt8, len(FERPLUS_VOTES))
+LONGEST_LINE = 1 << 16  # characters; a row has about 50
 
 
 def read_votes(path: Path) -> pl.DataFrame:
@@ -49,15 +50,20 @@ def read_layout(path: Path) -> pl.DataFrame:
 
 
 def _lines(path: Path) -> Iterator[list[str]]:
+    """The cells of every line that is not empty; none of them goes on in another line."""
     if not path.is_file():
         raise InputError(f"{path}: expected a file, found none; put it there")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            for cells in csv.reader(file):
-                if cells:
+            while line := file.readline(LONGEST_LINE):
+                if len(line) == LONGEST_LINE:
+                    raise csv.Error(f"a line of {LONGEST_LINE:,} characters or more")
+                if cells := next(csv.reader([line]), []):
                     yield [cell.strip() for cell in cells]
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: expected a csv, found other bytes; fetch it again") from error
+    except csv.Error as error:
+        raise InputError(f"{path}: expected a csv, found {error}; fetch it again") from error
 
 
 def _complete(path: Path, lines: Iterator[list[str]]) -> Iterator[list[str]]:

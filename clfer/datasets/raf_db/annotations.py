@@ -1,12 +1,11 @@
 """RAF-DB's landmarks and boxes, a text file for each original image."""
 
-import math
 from pathlib import Path
 
 import polars as pl
 
 from clfer.datasets.tree import lists
-from clfer.datasets.tree.landmarks import ordered
+from clfer.datasets.tree.landmarks import is_place, ordered
 from clfer.datasets.tree.names import key, stem
 from clfer.labels import BOX, LANDMARKS
 
@@ -59,14 +58,14 @@ def _box(raw: Path, path: str, words: list[str]) -> list[float]:
 
 
 def _numbers(words: list[str]) -> list[float]:
-    """The finite numbers before the first word that is none."""
+    """The coordinates before the first word that is none."""
     found = []
     for word in words:
         try:
             number = float(word)
         except ValueError:
             break
-        if not math.isfinite(number):
+        if not is_place(number):
             break
         found.append(number)
     return found

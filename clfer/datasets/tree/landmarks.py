@@ -1,5 +1,6 @@
 """The five points of a face, left to right as seen, from what datasets give."""
 
+import math
 from collections.abc import Sequence
 
 Point = tuple[float, float]
@@ -9,6 +10,12 @@ POINTS = 68
 EYES = (range(36, 42), range(42, 48))
 NOSE = 30
 CORNERS = (48, 54)
+FARTHEST = 1e6  # pixels; beyond the side of any picture
+
+
+def is_place(number: float) -> bool:
+    """Whether a coordinate can be one of a picture: neither none, nor endless, nor beyond all."""
+    return math.isfinite(number) and abs(number) <= FARTHEST
 
 
 def ordered(eyes: Sequence[Point], nose: Point, corners: Sequence[Point]) -> list[float]:

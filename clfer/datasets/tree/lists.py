@@ -62,7 +62,8 @@ def one(raw: Path, *names: str) -> str | None:
     several that differ.
     """
     place = raw / COPIES
-    found = sorted(path.relative_to(place).as_posix() for path in place.rglob("*"))
+    files = (path for path in place.rglob("*") if path.is_file())
+    found = sorted(path.relative_to(place).as_posix() for path in files)
     found = [path for path in found if key(path).rpartition("/")[2] in names]
     if len({digest(place / path) for path in found}) > 1:
         raise InputError(

@@ -29,8 +29,8 @@ class Archive(NamedTuple):
 def archive(path: Path) -> Archive:
     """The zip at `path`, opened once in each process and anew where the file has changed.
 
-    InputError: it is damaged, or a member has a password, is a link, leads out of the zip, or
-    declares more than LARGEST bytes.
+    InputError: it is damaged, or a member has a password, is a link, leads out of the zip, is
+    compressed in another way than `archives.METHODS`, or declares more than LARGEST bytes.
     """
     found = path.stat()
     return _opened(path, os.getpid(), found.st_size, found.st_mtime_ns)
@@ -86,6 +86,7 @@ def _check(path: Path, name: str, member: zipfile.ZipInfo) -> None:
             f"{path}: expected an open zip, found one with a password ({name[:200]!r}); unpack it "
             "there with its password and remove it"
         )
+    archives.check_method(path, member)
     if member.file_size > LARGEST:
         raise InputError(
             f"{path}: expected at most {LARGEST:,} bytes in a file, found {member.file_size:,} in "
