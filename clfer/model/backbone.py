@@ -14,6 +14,7 @@ from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from clfer.errors import InputError
+from clfer.model import tensors
 
 Stem = Literal["full", "small"]
 REDUCTION = {"full": 32, "small": 16}  # input pixels per position of the deepest map
@@ -21,6 +22,7 @@ POSITIONS = (
     16  # fewest positions of the deepest map that leave a channel's code something to choose from
 )
 RESNETS = ("resnet10", *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
+LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 class Encoder(nn.Module):
@@ -86,7 +88,7 @@ def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
 def _rename(name: str) -> str:
     """torchvision's name of a weight -> ours: layer3.0.conv1 -> blocks.2.0.conv1, bn1 -> stem.1."""
     first, _, rest = name.partition(".")
-    if first.startswith("layer"):
+    if first in LAYERS:
         return f"blocks.{int(first[5:]) - 1}.{rest}"
     return f"stem.{ {'conv1': 0, 'bn1': 1}.get(first, first) }.{rest}"
 
@@ -113,7 +115,11 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Tensor] = tensors.load(path)
+        if not all(isinstance(name, str) for name in state):
+            raise TypeError("weights without names")
+        if not all(isinstance(value, Tensor) for value in state.values()):
+            raise TypeError("values that are no tensors")
         return state
     except FileNotFoundError as error:
         raise InputError(

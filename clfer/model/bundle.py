@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -76,7 +77,7 @@ def load(path: Path) -> tuple[Network, Card]:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; `clfer train` writes it") from error
-    except SafetensorError as error:
+    except (SafetensorError, OSError, KeyError, AttributeError) as error:  # types torch has not
         raise InputError(
             f"{path} is no readable safetensors file ({error}); train it again"
         ) from error
@@ -88,6 +89,18 @@ def load(path: Path) -> tuple[Network, Card]:
         raise InputError(
             f"{path}: expected a card of format {FORMAT}, found another; train it again"
         ) from error
-    network = Network(card.backbone, card.stem, len(card.classes), card.variant)  # type: ignore[arg-type]
-    network.load_state_dict(weights)
+    try:
+        with torch.device("meta"):  # first without memory: a card may ask for more than there is
+            _network(card).load_state_dict(weights, assign=True)
+        network = _network(card)
+        network.load_state_dict(weights)
+    except (RuntimeError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: expected the weights of its card, found others ({reason}); train it again"
+        ) from error
     return network.eval(), card
+
+
+def _network(card: Card) -> Network:
+    return Network(card.backbone, card.stem, len(card.classes), card.variant)  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from torch import Tensor
 from clfer.distributed import leads, rank
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.model import tensors
 from clfer.scratch import held
 
 FORMAT = 4  # to be raised with every change of what a state holds or means
@@ -48,12 +49,12 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
+            saved = tensors.load(self.path)
+            state.restore(saved)
         except Exception as error:  # broken bytes make the unpickler trip over anything
             raise InputError(
                 f"{self.path} is no readable state of a run; delete it to start the run again"
             ) from error
-        state.restore(saved)
 
     def aside(self, name: str, tensors: Mapping[str, Tensor]) -> Path:
         """Put tensors beside the state, for a look; the file. Of several processes each has one."""

@@ -1,0 +1,132 @@
+"""Weights that are larger than their file, or do not fit what is said of them."""
+
+import io
+import json
+import struct
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from variants import OURS, small
+from watched import told
+
+from clfer.errors import InputError
+from clfer.faces.views import View
+from clfer.model import bundle
+from clfer.model.backbone import Encoder, load_weights
+from clfer.training.checkpoints import Checkpoint
+
+MB = 1 << 20
+START = (
+    "from clfer.model.backbone import Encoder, load_weights",
+    "load_weights(encoder, 'resnet10', str(path))",
+    "encoder = Encoder('resnet10', 'small')",
+)
+MODEL = ("from clfer.model.bundle import load", "load(path)")
+RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
+
+
+class Kept:
+    """What a checkpoint is read into."""
+
+    def saved(self):
+        return {}
+
+    def restore(self, saved):
+        self.kept = saved["trained"]
+
+
+def bomb(path):
+    """A file of torch.save of some megabytes with a tensor that unpacks to half a gigabyte."""
+    whole = io.BytesIO()
+    torch.save({"conv1.weight": torch.zeros(4)}, whole)
+    with (
+        zipfile.ZipFile(whole) as source,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed,
+    ):
+        for member in source.infolist():
+            if member.filename.endswith("/data/0"):
+                with packed.open(member.filename, "w", force_zip64=True) as file:
+                    for _ in range(512):
+                        file.write(bytes(MB))
+            else:
+                packed.writestr(member.filename, source.read(member))
+    return path
+
+
+def test_weights_to_start_from_that_explode(tmp_path):
+    imports, call, before = START
+    line, grown, _ = told(imports, call, bomb(tmp_path / "a.pth"), before)
+    assert line.startswith(f"train.weights: {tmp_path / 'a.pth'} is no readable file of weights")
+    assert grown < 100 * MB
+
+
+def test_the_state_of_a_run_that_explodes(tmp_path):
+    line, grown, _ = told(*RUN, bomb(tmp_path / "state.pt"))
+    assert line.startswith(f"{tmp_path / 'state.pt'} is no readable state of a run; delete it")
+    assert grown < 100 * MB
+
+
+def test_a_model_that_declares_a_terabyte(tmp_path):
+    header = {"w": {"dtype": "F32", "shape": [1 << 38], "data_offsets": [0, 1 << 40]}}
+    text = json.dumps(header).encode()
+    (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+    line, grown, _ = told(*MODEL, tmp_path / "model.safetensors")
+    assert line.startswith(f"{tmp_path / 'model.safetensors'} is no readable safetensors file (")
+    assert grown < 20 * MB
+
+
+def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
+    network, _ = small(OURS)
+    made = bundle.card(("a", "b"), "resnet10", "small", OURS, View(resize=64, crop=64), {})
+    huge = made.model_dump(mode="json")
+    huge["variant"]["msr"]["fd"] = 10**9
+    path = tmp_path / "model.safetensors"
+    save_file(network.state_dict(), path, metadata={bundle.METADATA: json.dumps(huge)})
+    line, grown, _ = told(*MODEL, path)
+    assert line.startswith(f"{path}: expected the weights of its card, found others (")
+    assert grown < 400 * MB
+
+
+@pytest.mark.parametrize("change", ["lacking", "more", "shape", "backbone"])
+def test_weights_that_are_not_those_of_the_card(tmp_path, change):
+    network, _ = small(OURS, classes=2)
+    weights = dict(network.state_dict())
+    name = next(iter(weights))
+    changes = {
+        "lacking": lambda: weights.pop(name),
+        "more": lambda: weights.update(more=torch.zeros(1)),
+        "shape": lambda: weights.update({name: torch.zeros(1)}),
+        "backbone": lambda: None,
+    }
+    changes[change]()
+    made = bundle.card(("a", "b"), "resnet10", "small", OURS, View(resize=64, crop=64), {})
+    if change == "backbone":
+        made = made.model_copy(update={"backbone": "vit"})
+    bundle.save(weights, made, tmp_path / "model.safetensors")
+    with pytest.raises(InputError, match="expected the weights of its card, found others"):
+        bundle.load(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        ([torch.zeros(1)], "is no readable file of weights"),
+        ({"conv1.weight": "text"}, "is no readable file of weights"),
+        ({1: torch.zeros(1)}, "is no readable file of weights"),
+        ({"layers.0.weight": torch.zeros(1)}, "does not fit resnet10"),
+        ({}, "does not fit resnet10"),
+    ],
+)
+def test_what_is_no_state_dict_of_a_resnet(tmp_path, content, found):
+    """As of a Swin transformer, whose layers have a similar name."""
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(InputError, match=found):
+        load_weights(Encoder("resnet10", "small"), "resnet10", str(tmp_path / "a.pth"))
+
+
+def test_a_state_of_another_kind_is_told(tmp_path):
+    torch.save({"network": {}}, tmp_path / "state.pt")
+    with pytest.raises(InputError, match=r"state\.pt is no readable state of a run; delete it to"):
+        Checkpoint(tmp_path).resume(Kept())
