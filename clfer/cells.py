@@ -22,6 +22,8 @@ import json
 import platform
 import sys
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -93,13 +95,28 @@ def read(folder: Path, device: torch.device) -> Pack:
     for name in (FACES, SPLITS, PLAN):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing; `clfer grid --pack` writes it")
-    with np.load(folder / SPLITS) as found:
+    with whole(folder / SPLITS), np.load(folder / SPLITS) as found:
         splits = {
             part: Examples(*(torch.from_numpy(found[f"{part}_{one}"]) for one in COLUMNS))
             for part in PARTS
         }
-    faces = Faces(np.load(folder / FACES, mmap_mode="r"), device, memory=8.0)
-    return Pack(faces, splits, json.loads((folder / PLAN).read_text()))
+    with whole(folder / FACES):
+        faces = Faces(np.load(folder / FACES, mmap_mode="r"), device, memory=8.0)
+    with whole(folder / PLAN):
+        return Pack(faces, splits, json.loads((folder / PLAN).read_text()))
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """InputError where reading a file in the block shows that it is damaged."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: expected a whole file, found it damaged ({reason}); delete it, and what it "
+            "is part of, and have it written again"
+        ) from error
 
 
 def compiled(pack: Pack) -> Pack:
@@ -118,7 +135,10 @@ def missing(plan: Mapping[str, Any], out: Path) -> list[dict[str, Any]]:
         if not path.exists():
             absent.append(cell)
             continue
-        found, wanted = json.loads(path.read_text()), {**cell, "sources": plan["sources"]}
+        wanted = {**cell, "sources": plan["sources"]}
+        with whole(path):
+            found = json.loads(path.read_text())
+            found = {block: dict(found[block]) for block in SETTINGS}
         for block in SETTINGS:
             for key in sorted({*found[block], *wanted[block]} - {*SPEED}):
                 was, now = found[block].get(key), wanted[block].get(key)

@@ -197,7 +197,7 @@ def _run(
 ) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
     path = cells.place(there, one) / cells.PREDICTIONS
-    with np.load(path) as found:
+    with cells.whole(path), np.load(path) as found:
         probability = found["test"].astype(np.float32)
     if probability.shape != (len(test), len(classes)):
         raise InputError(

@@ -107,6 +107,25 @@ def test_a_cell_of_other_settings_or_sources_is_not_passed_off(folder, tmp_path)
     assert cells.missing(fast.plan, out) == fast.plan["cells"][1:]
 
 
+@pytest.mark.parametrize("name", [cells.FACES, cells.SPLITS, cells.PLAN])
+@pytest.mark.parametrize("left", [0, 10, 200])
+def test_a_pack_that_was_cut_off_is_named(folder, name, left):
+    path = folder / name
+    path.write_bytes(path.read_bytes()[:left])
+    with pytest.raises(InputError, match=f"{name}: expected a whole file, found it damaged"):
+        cells.read(folder, CPU)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"modules": {}}', '{"modules": 1}'])
+def test_a_cell_that_was_cut_off_is_named(folder, tmp_path, content):
+    pack = cells.read(folder, CPU)
+    there = tmp_path / "cells" / "baseline" / "0"
+    there.mkdir(parents=True)
+    (there / cells.CELL).write_text(content)
+    with pytest.raises(InputError, match=r"cell\.json: expected a whole file, found it damaged"):
+        cells.missing(pack.plan, tmp_path / "cells")
+
+
 def test_a_killed_cell_goes_on_from_its_state(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(cells, "PAUSE", 0)
     pack = cells.read(folder, CPU)
