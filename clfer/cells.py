@@ -3,7 +3,7 @@ and PyTorch for some minutes, and neither DVC nor polars.
 
     clfer grid ferplus --pack PACK     # where the pipeline is: faces, splits, and what to train
     python -m clfer.cells PACK CELLS   # where the GPU is
-    clfer grid ferplus --cells CELLS   # and back: scores, tests, curves
+    clfer grid ferplus --cells CELLS --no-train    # and back: scores, tests, curves
 
 A cell is what `clfer train` and `clfer evaluate` make of the same settings on that machine. Each
 leaves its files as soon as it is done; started again, it is left out.
@@ -22,8 +22,6 @@ import json
 import platform
 import sys
 import time
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -37,6 +35,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clfer import __version__
+from clfer.archives import DAMAGE
 from clfer.ending import orderly
 from clfer.errors import InputError, trouble
 from clfer.files import replacing
@@ -111,7 +110,7 @@ def whole(path: Path) -> Iterator[None]:
     """InputError where reading a file in the block shows that it is damaged."""
     try:
         yield
-    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, *DAMAGE) as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"{path}: expected a whole file, found it damaged ({reason}); delete it, and what it "

@@ -40,7 +40,8 @@ def grid(
     variants: Annotated[str, typer.Option(help="Rows of `variants`.")] = "baseline,msr,cl,ours",
     seeds: Annotated[str, typer.Option(help="Such as 0,1,2 or 0-9.")] = "0-4",
     where: Annotated[
-        Path | None, typer.Option("--cells", help="Where the cells are; default cells/DATASET.")
+        Path | None,
+        typer.Option("--cells", help="Where the cells are; default cells/DATASET/RECIPE."),
     ] = None,
     to: Annotated[
         Path | None,
@@ -112,6 +113,7 @@ def _cell(dataset: str, over: Mapping[str, Any], variant: str, seed: int) -> dic
 
 
 def _pack(name: str, plan: Plan, folder: Path) -> None:
+    """The three files that `clfer.cells` reads."""
     split, _ = cached(name)
     arrays: dict[str, Any] = {
         f"{part}_{column}": getattr(one, column).numpy()
@@ -126,12 +128,13 @@ def _pack(name: str, plan: Plan, folder: Path) -> None:
         temporary.write_text(json.dumps(plan, indent=1) + "\n")
     lines = [
         f"train them by `python -m clfer.cells {folder} CELLS`",
-        "then `clfer grid --cells CELLS`",
+        "then say the same command with `--cells CELLS --no-train` instead of --pack",
     ]
     say(lines, f"{len(plan['cells'])} cells to train: {folder}")
 
 
 def _train(name: str, plan: Plan, there: Path, compiled: bool) -> None:
+    """The cells that are missing, here and now."""
     split, pixels = cached(name)
     faces = Faces(pixels, device(), memory=8.0)
     splits = {part: examples(split, part) for part in cells.PARTS}
@@ -166,11 +169,11 @@ def _write(
         settings=settings(Significance, "significance"),
     )
     facts = [json.loads((cells.place(there, one) / cells.CELL).read_text()) for one in found]
-    both = [(run.variant, run.seed, peeked(one)) for run, one in zip(runs, histories, strict=True)]
+    paired = list(zip(runs, histories, strict=True))
     document = headline.document(
         summary["datasets"][name],
-        both,
-        [(run.variant, one) for run, one in zip(runs, histories, strict=True)],
+        [(run.variant, run.seed, peeked(one)) for run, one in paired],
+        [(run.variant, one) for run, one in paired],
         facts,
         [f"{one['variant']} {one['seed']}" for one in absent],
         differs(found[0]["recipe"], protocol),
@@ -178,7 +181,7 @@ def _write(
     )
     text = headline.markdown(name, document, to.name)
     curves: dict[str, list[pl.DataFrame]] = {}
-    for run, one in zip(runs, histories, strict=True):
+    for run, one in paired:
         curves.setdefault(run.variant, []).append(one)
     with replacing(to.with_name(f"{to.name}-curves.png")) as temporary:
         history.draw(curves, temporary)
