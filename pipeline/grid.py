@@ -13,7 +13,10 @@ import numpy as np
 import polars as pl
 import typer
 
-from clfer import cells, labels
+from clfer import labels
+from clfer.cells import plan as cells
+from clfer.cells.results import HISTORY, PREDICTIONS
+from clfer.cells.training import train_cells
 from clfer.errors import InputError
 from clfer.experiments import headline
 from clfer.experiments.differs import differs
@@ -139,7 +142,7 @@ def _train(name: str, plan: Plan, there: Path, compiled: bool) -> None:
     faces = Faces(pixels, device(), memory=8.0)
     splits = {part: examples(split, part) for part in cells.PARTS}
     pack = cells.Pack(faces, splits, plan)
-    cells.train_cells(cells.compiled(pack) if compiled else pack, there, float("inf"), track)
+    train_cells(cells.compiled(pack) if compiled else pack, there, float("inf"), track)
 
 
 def _write(
@@ -161,7 +164,7 @@ def _write(
     test = split.filter(pl.col("split") == "test").sort("row")
     runs = [_run(name, test, plan["classes"], one, there) for one in found]
     again = f"grid {name}"
-    histories = [stored.table(cells.place(there, one) / cells.HISTORY, again) for one in found]
+    histories = [stored.table(cells.place(there, one) / HISTORY, again) for one in found]
     summary = summarise(
         runs,
         evidence={name: json.loads(about["evidence"])},
@@ -199,7 +202,7 @@ def _run(
     dataset: str, test: pl.DataFrame, classes: Sequence[str], one: Mapping[str, Any], there: Path
 ) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
-    path = cells.place(there, one) / cells.PREDICTIONS
+    path = cells.place(there, one) / PREDICTIONS
     with cells.whole(path), np.load(path) as found:
         probability = found["test"].astype(np.float32)
     if probability.shape != (len(test), len(classes)):

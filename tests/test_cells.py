@@ -11,7 +11,9 @@ import torch
 from closure import ROOT
 from recipes import recipe
 
-from clfer import cells
+from clfer.cells import plan as cells
+from clfer.cells import training
+from clfer.cells.results import HISTORY, MODEL, PREDICTIONS
 from clfer.errors import InputError
 from clfer.faces.views import central
 from clfer.model.bundle import load
@@ -55,7 +57,7 @@ def folder(tmp_path):
 
 
 def train(pack, out, seconds=float("inf")):
-    return cells.train_cells(pack, out, seconds, silent)
+    return training.train_cells(pack, out, seconds, silent)
 
 
 def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(folder, tmp_path):
@@ -64,11 +66,11 @@ def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(folder, 
     faces = torch.from_numpy(np.load(folder / cells.FACES))
     for cell in pack.plan["cells"]:
         there = cells.place(out, cell)
-        network, card = load(there / cells.MODEL)
+        network, card = load(there / MODEL)
         assert card.classes == tuple(CLASSES)
         assert card.provenance["split_sha256"] == "b"
-        predictions = np.load(there / cells.PREDICTIONS)
-        history = np.genfromtxt(there / cells.HISTORY, delimiter=",", names=True)
+        predictions = np.load(there / PREDICTIONS)
+        history = np.genfromtxt(there / HISTORY, delimiter=",", names=True)
         found = json.loads((there / cells.CELL).read_text())
         assert found["recipe"] == cell["recipe"]
         assert found["epoch"] == history["val_accuracy"].argmax() + 1
@@ -127,7 +129,7 @@ def test_a_cell_that_was_cut_off_is_named(folder, tmp_path, content):
 
 
 def test_a_killed_cell_goes_on_from_its_state(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(cells, "PAUSE", 0)
+    monkeypatch.setattr(training, "PAUSE", 0)
     pack = cells.read(folder, CPU)
     first = replace(pack, plan=pack.plan | {"cells": pack.plan["cells"][:1]})
     train(first, tmp_path / "through")
@@ -138,7 +140,7 @@ def test_a_killed_cell_goes_on_from_its_state(folder, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        cells.train_cells(first, tmp_path / "twice", float("inf"), killed)
+        training.train_cells(first, tmp_path / "twice", float("inf"), killed)
     assert list((tmp_path / "twice" / ".unfinished").glob("*/state.pt"))
     seen = []
 
@@ -146,9 +148,9 @@ def test_a_killed_cell_goes_on_from_its_state(folder, tmp_path, monkeypatch):
         seen.append(description)
         return items
 
-    cells.train_cells(first, tmp_path / "twice", float("inf"), watched)
+    training.train_cells(first, tmp_path / "twice", float("inf"), watched)
     assert [one for one in seen if one.startswith("epoch")] == ["epoch 2 of 2"]
-    for name in (cells.MODEL, cells.HISTORY):
+    for name in (MODEL, HISTORY):
         one, other = (tmp_path / way / "baseline" / "0" / name for way in ("through", "twice"))
         assert one.read_bytes() == other.read_bytes()
 
@@ -158,7 +160,7 @@ def test_it_runs_where_the_pipeline_s_libraries_are_not(folder, tmp_path):
         "import sys\n"
         "for name in ('polars', 'dvc', 'insightface', 'typer', 'ruamel', 'matplotlib'):\n"
         "    sys.modules[name] = None\n"
-        "from clfer.cells import main\n"
+        "from clfer.cells.__main__ import main\n"
         "main()\n"
     )
     command = [sys.executable, "-c", code, folder, tmp_path / "cells", "--seconds", "0"]

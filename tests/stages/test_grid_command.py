@@ -12,7 +12,9 @@ from PIL import Image
 from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, recall_score
 
-from clfer import cells
+from clfer.cells import plan as cells
+from clfer.cells import training
+from clfer.cells.results import HISTORY, PREDICTIONS
 from clfer.errors import InputError
 from clfer.expressions import FERPLUS
 from clfer.progress import silent
@@ -93,7 +95,7 @@ def refusal(**options):
 def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(checkout, tmp_path):
     run(pack=tmp_path / "pack")
     pack = cells.read(tmp_path / "pack", torch.device("cpu"))
-    assert cells.train_cells(pack, tmp_path / "away", float("inf"), silent) == 0
+    assert training.train_cells(pack, tmp_path / "away", float("inf"), silent) == 0
     shutil.rmtree(tmp_path / "pack")
     run(where=tmp_path / "away", training=False)
     found = json.loads((tmp_path / "away/grid.json").read_text())
@@ -103,12 +105,12 @@ def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(che
         scores = found["variants"][variant]
         for place, seed in enumerate((0, 1)):
             there = tmp_path / "away" / variant / str(seed)
-            predicted = np.load(there / cells.PREDICTIONS)["test"].argmax(1)
+            predicted = np.load(there / PREDICTIONS)["test"].argmax(1)
             assert scores["accuracy"]["per_seed"][place] == accuracy_score(label, predicted)
             assert scores["uar"]["per_seed"][place] == pytest.approx(
                 recall_score(label, predicted, average="macro")
             )
-            history = pl.read_csv(there / cells.HISTORY)
+            history = pl.read_csv(there / HISTORY)
             chosen = int(history["val_accuracy"].arg_max())
             assert scores["optimistic"]["accuracy"]["per_seed"][place] == pytest.approx(
                 history["test_accuracy"].max()
