@@ -3,70 +3,31 @@
 import json
 import shutil
 
+import checkouts
 import numpy as np
 import polars as pl
 import pytest
 import torch
-from closure import ROOT
 from PIL import Image
-from ruamel.yaml import YAML
 from sklearn.metrics import accuracy_score, recall_score
 
 from clfer.cells import plan as cells
 from clfer.cells import training
 from clfer.cells.results import HISTORY, PREDICTIONS
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS
 from clfer.progress import silent
 from pipeline import paths
 from pipeline.grid import grid
 from pipeline.params import everything
 
-CLASSES = FERPLUS[:3]
-IMAGES = 60
-SMALL = {
-    "backbone": "resnet10",
-    "weights": "none",
-    "stem": "small",
-    "resize": 68,
-    "crop": 64,
-    "epochs": 2,
-    "batch_size": 12,
-}
-PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
-
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A split of faces whose class shows as a band; rows are not in order."""
+    """A folder with a split and a recipe called small."""
+    checkouts.checkout(tmp_path)
+    checkouts.change(tmp_path, recipes={"small": checkouts.SMALL | {"epochs": 2}})
     monkeypatch.chdir(tmp_path)
     everything.cache_clear()
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(ROOT / "params.yaml")
-    params["recipes"]["small"] = SMALL
-    yaml.dump(params, tmp_path / "params.yaml")
-    for folder in ("data/splits", "data/faces"):
-        (tmp_path / folder).mkdir(parents=True)
-    row = (np.arange(IMAGES) * 7) % IMAGES
-    faces = np.random.default_rng(0).integers(0, 80, (IMAGES, 48, 48, 1), dtype=np.uint8)
-    for place, one in enumerate(row):
-        faces[place, 16 * (one % 3) : 16 * (one % 3) + 16] += 150
-    np.save(paths.faces("demo"), faces)
-    label = [CLASSES[one % 3] for one in row]
-    table = pl.DataFrame(
-        {
-            "row": pl.Series(row, dtype=pl.Int64),
-            "face": pl.Series(range(IMAGES), dtype=pl.Int64),
-            "label": pl.Series(label, dtype=pl.Enum(CLASSES)),
-            "target": pl.Series(
-                np.eye(3, dtype=np.float32)[row % 3], dtype=pl.Array(pl.Float32, 3)
-            ),
-            "split": PARTS,
-            "group": pl.Series(row, dtype=pl.Int64),
-            "unique": [one % 4 > 0 for one in row],
-        }
-    )
-    table.write_parquet(paths.split("demo"), metadata={"protocol": "bands", "evidence": "false"})
     yield tmp_path
     everything.cache_clear()
 
@@ -150,12 +111,9 @@ def test_what_it_refuses(checkout):
     assert "did you mean 'small'?" in refusal(recipe="smal")
     assert "found 'mrs'" in refusal(variants="mrs")
     run(seeds="0", variants="baseline")
-    params = checkout / "params.yaml"
-    params.write_text(
-        params.read_text().replace("epochs: 2,", "epochs: 3,").replace("epochs: 2\n", "epochs: 3\n")
-    )
+    checkouts.change(checkout, recipes={"small": checkouts.SMALL | {"epochs": 3}})
     everything.cache_clear()
     assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
-    params.write_text(params.read_text().replace("select: val", "select: test"))
+    checkouts.change(checkout, recipe={"select": "test"})
     everything.cache_clear()
     assert "train.select: expected val" in refusal()

@@ -8,65 +8,21 @@ import subprocess
 import sys
 import time
 
+import checkouts
 import numpy as np
 import polars as pl
 import psutil
 import pytest
-from closure import ROOT
-from ruamel.yaml import YAML
-
-from clfer.expressions import FERPLUS
-
-CLASSES = FERPLUS[:3]
-RECIPE = {
-    "backbone": "resnet10",
-    "weights": "none",
-    "stem": "small",
-    "resize": 68,
-    "crop": 64,
-    "erasing": 0.0,
-    "epochs": 3,
-    "batch_size": 8,
-    "schedule": "one_cycle",
-}
-PARTS = ["train"] * 40 + ["val"] * 12 + ["test"] * 13
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The code, params with a small recipe, and a split of faces whose class shows as a band."""
-    for name in ("clfer", "pipeline"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    write(tmp_path, RECIPE)
-    for folder in ("data/splits", "data/faces"):
-        (tmp_path / folder).mkdir(parents=True)
-    code = np.arange(len(PARTS)) % 3
-    random = np.random.default_rng(0)
-    faces = random.integers(0, 80, (len(PARTS), 48, 48, 1), dtype=np.uint8)
-    for i, c in enumerate(code):
-        faces[i, 16 * c : 16 * c + 16] += 150
-    np.save(tmp_path / "data/faces/demo.npy", faces)
-    table = pl.DataFrame(
-        {
-            "row": pl.Series(range(len(PARTS)), dtype=pl.Int64),
-            "face": pl.Series(range(len(PARTS)), dtype=pl.Int64),
-            "label": pl.Series([CLASSES[c] for c in code], dtype=pl.Enum(CLASSES)),
-            "target": pl.Series(np.eye(3, dtype=np.float32)[code], dtype=pl.Array(pl.Float32, 3)),
-            "split": PARTS,
-            "group": pl.Series(range(len(PARTS)), dtype=pl.Int64),
-            "unique": [True] * len(PARTS),
-        }
-    )
-    metadata = {"protocol": "bands", "evidence": "false"}
-    table.write_parquet(tmp_path / "data/splits/demo.parquet", metadata=metadata)
-    return tmp_path
+    return change_batch(checkouts.checkout(tmp_path, epochs=3), 8)
 
 
-def write(folder, recipe):
-    yaml = YAML(typ="safe", pure=True)
-    params = yaml.load(ROOT / "params.yaml")
-    params["datasets"]["demo"]["recipe"] = recipe
-    yaml.dump(params, folder / "params.yaml")
+def change_batch(folder, size):
+    checkouts.change(folder, recipe={"batch_size": size})
+    return folder
 
 
 def begun(folder, *arguments):
@@ -99,7 +55,7 @@ def test_one_model_is_trained_and_scored_and_said_once(checkout):
     assert status == 0, err
     assert err.count("train demo ours seed 0 on cpu, 2 processes") == 1
     assert err.count("epoch   3") == 1
-    assert out.count("40 images, 3 epochs of resnet10") == 1
+    assert out.count("24 images, 3 epochs of resnet10") == 1
     history = pl.read_csv(checkout / "runs/demo/ours/0/history.csv")
     assert history["epoch"].to_list() == [1, 2, 3]
     assert not any((checkout / ".scratch").iterdir())
@@ -109,7 +65,7 @@ def test_one_model_is_trained_and_scored_and_said_once(checkout):
         assert status == 0, err
         assert out.count("accuracy") == 1
         predictions.append(pl.read_parquet(checkout / "results/demo/ours/0/predictions.parquet"))
-    assert len(predictions[0]) == 13
+    assert len(predictions[0]) == 24
     assert predictions[0].drop("probability").equals(predictions[1].drop("probability"))
     one, two = (found["probability"].to_numpy() for found in predictions)
     np.testing.assert_allclose(one, two, atol=1e-6)
@@ -141,7 +97,7 @@ def test_a_dead_process_ends_the_run_and_the_state_goes_on(checkout):
 
 @pytest.mark.slow
 def test_what_several_processes_refuse_is_one_line(checkout):
-    write(checkout, RECIPE | {"batch_size": 9})
+    change_batch(checkout, 9)
     status, _, err = ended(begun(checkout, *TRAIN))
     assert status == 1
     errors = [line for line in err.splitlines() if line.startswith("error: ")]

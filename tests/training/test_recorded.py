@@ -8,7 +8,6 @@ from tiny import data, digest, variant
 from clfer.training.batches import Batches
 from clfer.training.descent import Descent
 from clfer.training.examples import Faces
-from clfer.training.optimizers import rate_on
 from clfer.training.state import begin
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
@@ -33,7 +32,6 @@ def test_a_replayed_step_is_the_step_itself(name, optimizer):
         for step, batch in enumerate(batches):
             outcome = descent.take(batch, 1e-3 * (step + 1), grouping=step % 2 == 0)
             tally.add(step, outcome.losses, outcome.logits, batch.label)
-        rate_on(gpu, state.optimizer)
         weights = {k: v.cpu() for k, v in state.network.state_dict().items()}
         return tally.means(), digest(weights)
 
