@@ -70,6 +70,7 @@ def everything() -> Mapping[str, Any]:
         _check_blocks(loaded, name)
     for name, own in (loaded.get("datasets") or {}).items():
         _check_block(own.get("recipe", {}), "datasets", name, "recipe")
+    ASKED.clear()  # that was of another reading
     return loaded
 
 
@@ -83,8 +84,9 @@ def check_unchanged() -> None:
     """InputError where what was asked for no longer stands in the file as it was read: DVC notes
     the values that it finds when a stage has ended, whatever it ran with.
     """
+    asked = dict(ASKED)
     everything.cache_clear()
-    for keys, was in ASKED.items():
+    for keys, was in asked.items():
         if changed := _changed(".".join(keys), was, _under(keys)):
             place, before, after = changed
             raise InputError(

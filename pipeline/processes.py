@@ -4,26 +4,33 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from uuid import uuid4
 
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from clfer.ending import STATUS
 
 
 def launch(processes: int, arguments: Sequence[str]) -> None:
     """Run `clfer ARGUMENTS` in so many processes that know each other, and wait for them.
 
     Where one fails, the others are ended, and this process exits with its status; it has said why
-    itself.
+    itself. Interrupted, this process ends them all.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     os.environ.setdefault("OMP_NUM_THREADS", str(max((cores or 1) // processes, 1)))
-    logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)  # a page on every failure
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # a page on every failure
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=processes,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        run_id=uuid4().hex,
         max_restarts=0,
         monitor_interval=0.5,
     )
@@ -34,5 +41,7 @@ def launch(processes: int, arguments: Sequence[str]) -> None:
         status = failure.exitcode
         if status < 0:  # a signal's number; nothing has been said
             print(f"error: one of {processes} processes was killed ({-status})", file=sys.stderr)
-            status = 128 - status
+            status = STATUS - status
         sys.exit(status)
+    except SignalException as error:
+        sys.exit(STATUS + error.sigval)

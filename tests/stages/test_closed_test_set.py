@@ -29,7 +29,6 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLFER_DEVICE", "cpu")
     params.everything.cache_clear()
-    params.ASKED.clear()  # by other tests of this process; a command has one of its own
     yield tmp_path
     params.everything.cache_clear()
 

@@ -96,6 +96,21 @@ def test_a_dead_process_ends_the_run_and_the_state_goes_on(checkout):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_ends_them_all_in_silence(checkout, how):
+    checkouts.change(checkout, recipe={"epochs": 200})
+    running = checkouts.Running(checkout, *TRAIN)
+    assert running.until("^ +epoch +2 ")
+    running.process.send_signal(how)
+    assert running.end() == 128 + how
+    said = [line for line in running.stderr.splitlines() if "epoch" not in line]
+    assert said == ["train demo ours seed 0 on cpu, 2 processes"]
+    assert checkouts.orphans(checkout) == []
+    assert checkouts.half(checkout) == []
+    assert list(checkout.glob(".scratch/*/state.pt"))
+
+
+@pytest.mark.slow
 def test_what_several_processes_refuse_is_one_line(checkout):
     change_batch(checkout, 9)
     status, _, err = ended(begun(checkout, *TRAIN))

@@ -170,6 +170,12 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_epoch(tmp_pat
     assert torch.equal(found["label"], expected.label)
 
 
+def test_weights_that_the_last_update_broke_are_not_kept(tmp_path):
+    with pytest.raises(InputError, match="the weights are not numbers after epoch 1"):
+        run(tmp_path, lr=1e38, batch_size=24, epochs=1)
+    assert not (tmp_path / "state.pt").exists()
+
+
 def test_selection_on_the_test_split_wants_the_test_split(tmp_path):
     with pytest.raises(KeyError):
         run(tmp_path / "a", select="test")
