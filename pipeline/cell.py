@@ -1,6 +1,7 @@
 """What a cell of the grid is made of: a variant, and how it is trained on a dataset."""
 
 from clfer.errors import InputError
+from clfer.faces.preprocessing import Cut
 from clfer.model.variant import Variant
 from clfer.training.recipe import Recipe
 from pipeline.params import PARAMS, block, settings, shown
@@ -11,6 +12,11 @@ RECIPE = "recipe"  # the entry of a row of `variants` that is no module
 def variant(name: str) -> Variant:
     """The modules of a row of `variants`."""
     return settings(Variant, "variants", name, without=(RECIPE,))
+
+
+def cut(dataset: str) -> Cut:
+    """How the dataset's faces are cut out, which a model of them carries with it."""
+    return settings(Cut, "datasets", dataset, "faces", without=("detector", "weights"))
 
 
 def recipe(dataset: str, name: str) -> Recipe:

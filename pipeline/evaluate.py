@@ -13,7 +13,8 @@ from jaxtyping import Float
 from clfer import distributed, labels
 from clfer.figures import confusion
 from clfer.files import replacing
-from clfer.model.bundle import Card, load
+from clfer.model.bundle import load
+from clfer.model.card import Card
 from clfer.progress import silent
 from clfer.scoring.marks import OPTIMISTIC, TEST
 from clfer.scoring.scores import scores

@@ -86,6 +86,7 @@ def _plan(name: str, recipe: str | None, cases: Sequence[tuple[str, int]]) -> Pl
     return {
         "dataset": name,
         "classes": list(labels.classes(split)),
+        "cut": cell.cut(name).model_dump(mode="json"),
         "cells": [_cell(name, over, variant, seed) for variant, seed in cases],
         "sources": {
             "split_sha256": sha256(paths.split(name)),

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.model.card import METADATA
 from clfer.report import checks
 from clfer.report.material import Cell, Code, Figure, Material, Picture
 from clfer.report.page import page
@@ -20,7 +21,6 @@ from pipeline import checkout, outputs, paths
 from pipeline.console import say
 from pipeline.params import everything
 
-CARD = "clfer"  # the entry of clfer.model.bundle; importing that would take torch's seconds
 VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
 
 
@@ -92,7 +92,7 @@ def _cards(datasets: Mapping[str, Any]) -> Iterator[tuple[Cell, Mapping[str, Any
 def _card(path: Path, cell: str) -> Mapping[str, Any]:
     try:
         with safe_open(path, framework="numpy") as file:
-            card: Mapping[str, Any] = json.loads(file.metadata()[CARD])
+            card: Mapping[str, Any] = json.loads(file.metadata()[METADATA])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: expected a model with its card, found none; `clfer train {cell}` writes it"

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from clfer import __version__, distributed
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
-from clfer.model.bundle import card, save
+from clfer.model.bundle import save
+from clfer.model.card import card
 from clfer.progress import silent
 from clfer.scratch import fingerprint
 from clfer.training.checkpoints import FORMAT, claim
@@ -98,7 +99,8 @@ def _train(
             pl.DataFrame(state.history).write_csv(temporary)
         with replacing(out / "features.safetensors") as temporary:
             save_file(state.moments, temporary)
-        bundle = card(classes, recipe.backbone, recipe.stem, chosen, recipe, provenance)
+        cut = cell.cut(name)
+        bundle = card(classes, recipe.backbone, recipe.stem, chosen, cut, recipe, provenance)
         save(state.best, bundle, out / "model.safetensors")
         check_unchanged()  # before the state goes: put back, the parameters find it done
     known = int((state.label != UNLABELLED).sum())

@@ -10,6 +10,7 @@ import pytest
 import torch
 from closure import ROOT
 from recipes import recipe
+from variants import CUT
 
 from clfer.cells import plan as cells
 from clfer.cells import training
@@ -45,6 +46,7 @@ def folder(tmp_path):
     plan = {
         "dataset": "bands",
         "classes": CLASSES,
+        "cut": CUT.model_dump(mode="json"),
         "sources": {"faces_sha256": "a", "split_sha256": "b"},
         "cells": [
             {"variant": v, "seed": s, "modules": m, "recipe": recipe().model_dump(mode="json")}

@@ -1,5 +1,6 @@
 """Variants and networks small enough for tests."""
 
+from clfer.faces.preprocessing import Cut
 from clfer.model.method import Contrast, build
 from clfer.model.network import Network
 from clfer.model.variant import CLBS, CLFM, MSR, SCN, SimSiam, Variant
@@ -26,6 +27,7 @@ CLBS_SETTINGS = CLBS(
 SIMSIAM_SETTINGS = SimSiam(weight=0.5, fd=16, bottleneck=8)
 SCN_SETTINGS = SCN(weight=0.5, high=0.7, margin=0.15, relabel_from=0.5, relabel_margin=0.2)
 BASELINE = Variant()
+CUT = Cut(threshold=0.4, turned=False, size=48, channels=1, margin=0.1, landmarks=None)
 OURS = Variant(msr=MSR(fd=32), clfm=CLFM_SETTINGS, clbs=CLBS_SETTINGS)
 
 

@@ -24,7 +24,7 @@ SPEED = ("compile", "deterministic")  # settings that change nothing but roundin
 
 @dataclass(frozen=True)
 class Pack:
-    """What a grid is trained from. plan: dataset, classes, sources and cells."""
+    """What a grid is trained from. plan: dataset, classes, cut, sources and cells."""
 
     faces: Faces
     splits: Mapping[str, Examples]

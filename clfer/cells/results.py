@@ -14,8 +14,10 @@ from jaxtyping import Float
 
 from clfer import __version__
 from clfer.cells.plan import CELL, Pack
+from clfer.faces.preprocessing import Cut
 from clfer.files import replacing
-from clfer.model.bundle import card, save
+from clfer.model.bundle import save
+from clfer.model.card import card
 from clfer.model.variant import Variant
 from clfer.progress import silent
 from clfer.training.prediction import predict
@@ -61,7 +63,8 @@ def write(
         **pack.plan["sources"],
     }
     classes = tuple(pack.plan["classes"])
-    bundle = card(classes, recipe.backbone, recipe.stem, variant, recipe, provenance)
+    cut = Cut.model_validate(pack.plan["cut"])
+    bundle = card(classes, recipe.backbone, recipe.stem, variant, cut, recipe, provenance)
     half = {k: v.half() if v.is_floating_point() else v for k, v in state.best.items()}
     save(half, bundle, out / MODEL)
     with replacing(out / HISTORY) as temporary:

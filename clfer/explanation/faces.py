@@ -5,7 +5,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clfer.faces.views import MEAN, STD
+from clfer.faces.preprocessing import MEAN, STD
 
 
 def examples(images: pl.DataFrame, count: int | None) -> pl.DataFrame:

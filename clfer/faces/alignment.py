@@ -5,6 +5,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from skimage.transform import SimilarityTransform
 
+from clfer.faces.preprocessing import Cut
+
 # Where ArcFace (Deng et al. 2019) wants the eyes, the nose and the corners of the mouth, as shares
 # of the crop's side: (x, y), left to right as seen in the picture.
 TEMPLATE = np.array(
@@ -18,16 +20,22 @@ TEMPLATE = np.array(
 ) / 112  # fmt: skip
 
 
-def transform(
-    landmarks: Float[np.ndarray, "5 2"], size: int, margin: float
-) -> Float[np.ndarray, "2 3"]:
-    """The similarity (rotation, scale, shift) that takes landmarks closest to the template, least
-    squares.
-
-    `margin`: share of the crop's side left free on each side beyond the template's own frame.
+def places(cut: Cut) -> Float[np.ndarray, "5 2"]:
+    """Where a cut face has its landmarks, as shares of its side: at the template's places with
+    `margin` of the side left free around its frame, or where the cut itself says.
     """
-    target = (TEMPLATE * (1 - 2 * margin) + margin) * size
-    found = SimilarityTransform.from_estimate(landmarks, target)
+    if cut.landmarks is not None:
+        return np.array(cut.landmarks)
+    return TEMPLATE * (1 - 2 * cut.margin) + cut.margin
+
+
+def transform(
+    landmarks: Float[np.ndarray, "5 2"], places: Float[np.ndarray, "5 2"], size: int
+) -> Float[np.ndarray, "2 3"]:
+    """The similarity (rotation, scale, shift) that takes landmarks closest to their places in a
+    crop of this size, least squares.
+    """
+    found = SimilarityTransform.from_estimate(landmarks, places * size)
     matrix: np.ndarray = found.params[:2]
     return matrix
 
@@ -35,12 +43,11 @@ def transform(
 def align(
     image: UInt8[np.ndarray, "H W *C"],
     landmarks: Float[np.ndarray, "5 2"],
+    places: Float[np.ndarray, "5 2"],
     size: int,
-    margin: float,
 ) -> UInt8[np.ndarray, "S S *C"]:
     """The face upright in a size x size crop; beyond the picture its border is repeated."""
-    matrix = transform(landmarks, size, margin)
-    return _warped(image, matrix, size)
+    return _warped(image, transform(landmarks, places, size), size)
 
 
 def boxed(

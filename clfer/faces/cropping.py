@@ -7,26 +7,25 @@ from typing import Any, Literal, NamedTuple
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from pydantic import Field
 
-from clfer.faces.alignment import align, boxed, whole
+from clfer.faces.alignment import align, boxed, places, whole
 from clfer.faces.detection import Found, principal
-from clfer.settings import Settings
+from clfer.faces.preprocessing import Cut
 
 Find = Callable[[UInt8[np.ndarray, "_ _ ..."]], Found]
 Points = Float[np.ndarray, "5 2"]
 
 
-class Alignment(Settings):
-    """How faces are cut out: `datasets.D.faces`."""
+class Alignment(Cut):
+    """How faces are found and cut out in a dataset: `datasets.D.faces`."""
 
     detector: Literal["insightface", "given", "none"]  # given: by the dataset; none: they are crops
     weights: Path | None  # of the detector; null: see clfer.faces.weights
-    threshold: float = Field(ge=0, le=1)  # least score of a detected face
-    turned: bool  # see clfer.faces.detection.Detector
-    size: int = Field(ge=16)  # side of a stored face in pixels
-    channels: Literal[1, 3]
-    margin: float = Field(ge=0, lt=0.5)  # see clfer.faces.alignment
+
+    @property
+    def cut(self) -> Cut:
+        """What of it photos need to be cut alike, wherever the detector is."""
+        return Cut(**{name: getattr(self, name) for name in Cut.model_fields})
 
 
 class Fate(NamedTuple):
@@ -58,15 +57,15 @@ def cut(
     dataset. find: for detector insightface. A detected face goes before the dataset's landmarks,
     these before its box, and the box before the middle of the picture: no picture is given up.
     """
-    size, margin = settings.size, settings.margin
+    size = settings.size
     points, fate = _locate(picture, landmarks, box, settings, find)
     if points is not None:
-        face = align(picture, points, size, margin)
+        face = align(picture, points, places(settings), size)
     elif fate.outcome == "box":
-        face = boxed(picture, np.asarray(box, dtype=np.float64), size, margin)
+        face = boxed(picture, np.asarray(box, dtype=np.float64), size, settings.margin)
     else:
         face = whole(picture, size)
-    return _channels(face, settings.channels), fate
+    return coloured(face, settings.channels), fate
 
 
 def _locate(
@@ -103,7 +102,7 @@ def _detected(found: Found, shape: tuple[int, ...], box: Any) -> tuple[Points, F
     return points, Fate("detected", score, points.ravel().tolist())
 
 
-def _channels(
+def coloured(
     face: UInt8[np.ndarray, "S S *C"], channels: int
 ) -> UInt8[np.ndarray, "S S {channels}"]:
     """Grey or RGB, as it shall be stored."""

@@ -17,21 +17,13 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from clfer.faces.preprocessing import MEAN, STD, View
 from clfer.settings import Settings
 
 PLACED, DISTORTED = 8, 4  # uniform numbers that placing and distorting one sample take
 DRAWS = PLACED + DISTORTED
-MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the encoder starts from
-STD = (0.229, 0.224, 0.225)
 SMALLEST_ERASED = 0.02  # share of the image's area, as in random erasing (Zhong et al. 2020)
 ASPECT = 3.3  # largest ratio of an erased rectangle's sides
-
-
-class View(Settings):
-    """How a face is shown to the network."""
-
-    resize: int = Field(gt=0)  # side in pixels to which the stored face is brought
-    crop: int = Field(gt=0)  # side of the window that is cut from it: the input size
 
 
 class Augmentation(Settings):

@@ -2,61 +2,17 @@
 metadata.
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from clfer.errors import InputError
-from clfer.faces.views import MEAN, STD, View
 from clfer.files import replacing
+from clfer.model.card import METADATA, Card, read
 from clfer.model.network import Network
-from clfer.model.variant import Variant
-from clfer.settings import Settings
-
-FORMAT = 1
-METADATA = "clfer"  # one entry: several would be written in no fixed order, and bytes must repeat
-
-
-class Card(Settings):
-    """What has to be known to use a network, and where it comes from."""
-
-    format: int
-    classes: tuple[str, ...]
-    backbone: str
-    stem: str
-    variant: Variant
-    view: View
-    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
-    std: tuple[float, ...]
-    provenance: dict[str, Any]
-
-
-def card(
-    classes: tuple[str, ...],
-    backbone: str,
-    stem: str,
-    variant: Variant,
-    view: View,
-    provenance: dict[str, Any],
-) -> Card:
-    """The card of a network trained here."""
-    return Card(
-        format=FORMAT,
-        classes=classes,
-        backbone=backbone,
-        stem=stem,
-        variant=variant,
-        view=View(resize=view.resize, crop=view.crop),
-        mean=MEAN,
-        std=STD,
-        provenance=provenance,
-    )
 
 
 def save(weights: dict[str, Tensor], card: Card, path: Path) -> None:
@@ -65,7 +21,7 @@ def save(weights: dict[str, Tensor], card: Card, path: Path) -> None:
         save_file(
             {name: value.contiguous() for name, value in weights.items()},
             temporary,
-            metadata={METADATA: json.dumps(card.model_dump(mode="json"), sort_keys=True)},
+            metadata={METADATA: card.text()},
         )
 
 
@@ -81,14 +37,7 @@ def load(path: Path) -> tuple[Network, Card]:
         raise InputError(
             f"{path} is no readable safetensors file ({error}); train it again"
         ) from error
-    if text is None:
-        raise InputError(f"{path}: expected a model written by clfer, found one without its card")
-    try:
-        card = Card.model_validate_json(text)
-    except ValidationError as error:
-        raise InputError(
-            f"{path}: expected a card of format {FORMAT}, found another; train it again"
-        ) from error
+    card = read(text, path)
     try:
         with torch.device("meta"):  # first without memory: a card may ask for more than there is
             _network(card).load_state_dict(weights, assign=True)

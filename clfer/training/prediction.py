@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clfer.distributed import joined_rows, share
-from clfer.faces.views import View, central
+from clfer.faces.preprocessing import View
+from clfer.faces.views import central
 from clfer.progress import Track
 from clfer.training.examples import Faces
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from clfer.faces.views import Augmentation, View
+from clfer.faces.preprocessing import View
+from clfer.faces.views import Augmentation
 
 
 class Recipe(View, Augmentation):

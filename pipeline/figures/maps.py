@@ -10,7 +10,8 @@ from clfer.errors import InputError
 from clfer.explanation.activation import enlarged, maps, stretched
 from clfer.explanation.channels import grouped
 from clfer.explanation.faces import examples, seen
-from clfer.faces.views import View, central
+from clfer.faces.preprocessing import View
+from clfer.faces.views import central
 from clfer.figures import feature_maps as by_block
 from clfer.figures import semantic_groups as by_group
 from clfer.model.bundle import load

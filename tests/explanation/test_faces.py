@@ -5,7 +5,8 @@ import polars as pl
 import torch
 
 from clfer.explanation.faces import examples, seen
-from clfer.faces.views import View, central
+from clfer.faces.preprocessing import View
+from clfer.faces.views import central
 
 IMAGES = pl.DataFrame(
     {

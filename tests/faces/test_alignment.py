@@ -7,10 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from variants import CUT
 
 from clfer.datasets.demo import dataset as demo
-from clfer.faces.alignment import TEMPLATE, align, boxed, transform, whole
+from clfer.faces.alignment import TEMPLATE, align, boxed, places, transform, whole
 from clfer.progress import silent
+
+
+def cut(margin=0.1, landmarks=None):
+    return CUT.model_copy(update={"margin": margin, "landmarks": landmarks})
 
 
 @given(
@@ -24,9 +29,17 @@ from clfer.progress import silent
 def test_a_moved_template_comes_back(angle, scale, x, y, margin):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     landmarks = TEMPLATE @ turn.T * 100 * scale + (x, y)
-    matrix = transform(landmarks, 48, margin)
+    matrix = transform(landmarks, places(cut(margin=margin)), 48)
     back = landmarks @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(back, (TEMPLATE * (1 - 2 * margin) + margin) * 48, atol=1e-6)
+
+
+def test_a_cut_may_say_where_the_landmarks_go():
+    wanted = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
+    landmarks = np.array(wanted) * 200 + (17, -5)
+    matrix = transform(landmarks, places(cut(landmarks=wanted)), 64)
+    back = landmarks @ matrix[:, :2].T + matrix[:, 2]
+    np.testing.assert_allclose(back, np.array(wanted) * 64, atol=1e-6)
 
 
 def test_the_drawn_points_land_on_the_template():
@@ -34,9 +47,9 @@ def test_the_drawn_points_land_on_the_template():
     landmarks = np.array([(60, 80), (120, 90), (85, 115), (55, 140), (110, 150)], float)
     for x, y in landmarks.astype(int):
         image[y - 4 : y + 5, x - 4 : x + 5] = 255
-    matrix = transform(landmarks, 96, 0.1)
+    matrix = transform(landmarks, places(cut()), 96)
     expected = landmarks @ matrix[:, :2].T + matrix[:, 2]
-    face = align(image, landmarks, 96, 0.1)
+    face = align(image, landmarks, places(cut()), 96)
     assert face.shape == (96, 96)
     for x, y in expected.round().astype(int):
         assert face[y, x] > 200
@@ -90,7 +103,7 @@ def test_landmarks_land_on_the_template_at_any_size(scale):
     landmarks = np.array([(30, 35), (58, 33), (45, 50), (33, 66), (57, 65)], float)
     large = np.kron(image, np.ones((scale, scale), np.uint8))
     moved = (landmarks + 0.5) * scale - 0.5
-    one, other = align(image, landmarks, 48, 0.1), align(large, moved, 48, 0.1)
+    one, other = align(image, landmarks, places(cut()), 48), align(large, moved, places(cut()), 48)
     assert np.abs(one.astype(int) - other).max() <= 12
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.99
 
@@ -102,13 +115,13 @@ def test_the_landmarks_of_drawn_faces_are_recovered_within_a_pixel(tmp_path):
     points = demo.landmarks(tmp_path)["landmarks"].to_numpy().reshape(-1, 5, 2)
     target = (TEMPLATE * 0.8 + 0.1) * 192
     for landmarks in points:
-        fit = transform(landmarks, 192, 0.1)
+        fit = transform(landmarks, places(cut()), 192)
         best = landmarks @ fit[:, :2].T + fit[:, 2]  # closest to the template, not on it
         for place, landmark in zip(best, landmarks, strict=True):
             dot = np.zeros((48, 48), np.uint8)
             x, y = landmark.round().astype(int)
             dot[y, x] = 255
-            face = align(dot, landmarks - landmark + (x, y), 192, 0.1).astype(float)
+            face = align(dot, landmarks - landmark + (x, y), places(cut()), 192).astype(float)
             rows, columns = np.mgrid[:192, :192]
             seen = np.array([(face * columns).sum(), (face * rows).sum()]) / face.sum()
             assert np.abs(seen - place).max() < 1

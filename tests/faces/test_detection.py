@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clfer.errors import InputError
-from clfer.faces.alignment import align, transform
+from clfer.faces.alignment import TEMPLATE, align, transform
 from clfer.faces.detection import Detector, Found, _turned_back, principal
 from clfer.pictures import decode
 
@@ -101,7 +101,7 @@ def test_a_picture_on_its_side_is_found_like_the_upright_one(turning, detector, 
     np.testing.assert_allclose(back.landmarks, upright.landmarks, atol=1.0)
     np.testing.assert_allclose(back.box, upright.box, atol=1.5)
     for landmarks in lying.landmarks:
-        matrix = transform(landmarks, 112, 0.0)
+        matrix = transform(landmarks, TEMPLATE, 112)
         aligned = landmarks @ matrix[:, :2].T + matrix[:, 2]
         assert abs(angle(aligned)) < 20
 
@@ -147,5 +147,7 @@ def test_an_upright_face_comes_out_of_a_photo(detector, photo):
     picture = photo("skimage_astronaut.png")
     turn = cv2.getRotationMatrix2D((256, 256), 20, 1.0)
     turned = cv2.warpAffine(picture, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    faces = [align(p, detector(p).landmarks[0], 64, 0.0).astype(float) for p in (picture, turned)]
+    faces = [
+        align(p, detector(p).landmarks[0], TEMPLATE, 64).astype(float) for p in (picture, turned)
+    ]
     assert np.corrcoef(faces[0].ravel(), faces[1].ravel())[0, 1] > 0.9

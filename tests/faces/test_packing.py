@@ -14,7 +14,7 @@ from closure import ROOT
 from clfer import labels
 from clfer.errors import InputError
 from clfer.faces import packing
-from clfer.faces.alignment import align, boxed, whole
+from clfer.faces.alignment import align, boxed, places, whole
 from clfer.faces.cropping import Alignment
 from clfer.faces.detection import Detector, Found
 from clfer.faces.packing import outcomes, pack
@@ -23,7 +23,14 @@ from clfer.progress import silent
 from clfer.scratch import held
 
 GIVEN = Alignment(
-    detector="given", weights=None, threshold=0.4, turned=False, size=48, channels=1, margin=0.1
+    detector="given",
+    weights=None,
+    threshold=0.4,
+    turned=False,
+    size=48,
+    channels=1,
+    margin=0.1,
+    landmarks=None,
 )
 NONE = GIVEN.model_copy(update={"detector": "none"})
 SEEN = GIVEN.model_copy(update={"detector": "insightface"})
@@ -68,7 +75,7 @@ def test_the_best_that_is_known_is_taken(tmp_path):
     assert faces.shape == (4, 48, 48, 1)
     assert faces.dtype == np.uint8
     points = np.reshape(POINTS, (5, 2))
-    assert (faces[0, ..., 0] == align(pictures[0], points, 48, 0.1)).all()
+    assert (faces[0, ..., 0] == align(pictures[0], points, places(GIVEN), 48)).all()
     assert (faces[1, ..., 0] == boxed(pictures[1], np.array(BOX), 48, 0.1)).all()
     assert (faces[2, ..., 0] == whole(pictures[2], 48)).all()
     assert outcomes(found) == ["2 given, 1 box, 1 centre"]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 from torchvision.transforms.functional import InterpolationMode, affine
 
-from clfer.faces.views import DRAWS, MEAN, PLACED, STD, Augmentation, View, augmented, central
+from clfer.faces.preprocessing import MEAN, STD, View
+from clfer.faces.views import DRAWS, PLACED, Augmentation, augmented, central
 
 VIEW = View(resize=72, crop=64)
 PLAIN = Augmentation(

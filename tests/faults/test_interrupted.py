@@ -12,9 +12,11 @@ from checkouts import CELL, CLASSES, Running, change, checkout, clfer, files, ha
 from closure import ROOT
 from recipes import recipe
 from ruamel.yaml import YAML
+from variants import CUT
 
-from clfer.faces.views import View
+from clfer.faces.preprocessing import View
 from clfer.model import bundle
+from clfer.model.card import card
 from clfer.model.network import Network
 from clfer.model.variant import Variant
 
@@ -100,8 +102,8 @@ def test_evaluate(how, folder):
     chosen = recipe(resize=68, crop=64)
     weights = Network("resnet10", "small", 3, Variant()).state_dict()
     about = {"recipe": chosen.model_dump(mode="json")}
-    card = bundle.card(CLASSES, "resnet10", "small", Variant(), View(resize=68, crop=64), about)
-    bundle.save(weights, card, folder / "runs/demo/ours/0/model.safetensors")
+    made = card(CLASSES, "resnet10", "small", Variant(), CUT, View(resize=68, crop=64), about)
+    bundle.save(weights, made, folder / "runs/demo/ours/0/model.safetensors")
     interrupt(folder, how, ("evaluate", *CELL), mapped)
     assert not (folder / "results").exists()
 

@@ -5,14 +5,15 @@ import json
 import torch
 from mutations import attack, broken
 from safetensors.torch import save
-from variants import OURS
+from variants import CUT, OURS
 
-from clfer.faces.views import View
+from clfer.faces.preprocessing import View
 from clfer.model import bundle
+from clfer.model.card import METADATA, card
 
-CARD = bundle.card(("a", "b"), "resnet10", "small", OURS, View(resize=64, crop=64), {"seed": 0})
+CARD = card(("a", "b"), "resnet10", "small", OURS, CUT, View(resize=64, crop=64), {"seed": 0})
 TENSORS = {"conv1.weight": torch.zeros(4, 3, 3, 3), "bn1.bias": torch.ones(4)}
-VALID = save(TENSORS, metadata={bundle.METADATA: json.dumps(CARD.model_dump(mode="json"))})
+VALID = save(TENSORS, metadata={METADATA: json.dumps(CARD.model_dump(mode="json"))})
 
 
 def test_a_model(tmp_path):

@@ -8,13 +8,14 @@ import zipfile
 import pytest
 import torch
 from safetensors.torch import save_file
-from variants import OURS, small
+from variants import CUT, OURS, small
 from watched import told
 
 from clfer.errors import InputError
-from clfer.faces.views import View
+from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
+from clfer.model.card import METADATA, card
 from clfer.training.checkpoints import Checkpoint
 
 MB = 1 << 20
@@ -79,11 +80,11 @@ def test_a_model_that_declares_a_terabyte(tmp_path):
 
 def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
     network, _ = small(OURS)
-    made = bundle.card(("a", "b"), "resnet10", "small", OURS, View(resize=64, crop=64), {})
+    made = card(("a", "b"), "resnet10", "small", OURS, CUT, View(resize=64, crop=64), {})
     huge = made.model_dump(mode="json")
     huge["variant"]["msr"]["fd"] = 10**9
     path = tmp_path / "model.safetensors"
-    save_file(network.state_dict(), path, metadata={bundle.METADATA: json.dumps(huge)})
+    save_file(network.state_dict(), path, metadata={METADATA: json.dumps(huge)})
     line, grown, _ = told(*MODEL, path)
     assert line.startswith(f"{path}: expected the weights of its card, found others (")
     assert grown < 400 * MB
@@ -101,7 +102,7 @@ def test_weights_that_are_not_those_of_the_card(tmp_path, change):
         "backbone": lambda: None,
     }
     changes[change]()
-    made = bundle.card(("a", "b"), "resnet10", "small", OURS, View(resize=64, crop=64), {})
+    made = card(("a", "b"), "resnet10", "small", OURS, CUT, View(resize=64, crop=64), {})
     if change == "backbone":
         made = made.model_copy(update={"backbone": "vit"})
     bundle.save(weights, made, tmp_path / "model.safetensors")

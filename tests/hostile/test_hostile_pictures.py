@@ -135,6 +135,7 @@ def test_every_hostile_picture_is_one_outcome_and_the_others_are_kept(tmp_path):
         size=16,
         channels=3,
         margin=0,
+        landmarks=None,
     )
     fates = packing.pack(
         folder.pictures(tmp_path / "raw", table, tmp_path),

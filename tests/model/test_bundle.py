@@ -5,11 +5,12 @@ import json
 import pytest
 import torch
 from safetensors.torch import save_file
-from variants import OURS, small
+from variants import CUT, OURS, small
 
 from clfer.errors import InputError
-from clfer.faces.views import View
-from clfer.model.bundle import card, load, save
+from clfer.faces.preprocessing import View
+from clfer.model.bundle import load, save
+from clfer.model.card import card
 
 CLASSES = tuple("abcdefgh")
 
@@ -17,7 +18,7 @@ CLASSES = tuple("abcdefgh")
 def written(path):
     network, _ = small(OURS)
     made = card(
-        CLASSES, "resnet10", "small", OURS, View(resize=72, crop=64), {"dataset": "demo", "seed": 0}
+        CLASSES, "resnet10", "small", OURS, CUT, View(resize=72, crop=64), {"dataset": "demo"}
     )
     save(network.state_dict(), made, path)
     return network.eval(), made
@@ -50,5 +51,7 @@ def test_other_files_are_refused_by_name(tmp_path):
     with pytest.raises(InputError, match=r"model.safetensors: expected a model written by clfer"):
         load(path)
     save_file({"w": torch.zeros(1)}, path, metadata={"clfer": json.dumps({"format": 99})})
-    with pytest.raises(InputError, match=r"model.safetensors: expected a card of format 1"):
+    with pytest.raises(
+        InputError, match=r"model.safetensors: expected a card of format 2, found 99"
+    ):
         load(path)

@@ -10,11 +10,13 @@ import torch
 from closure import ROOT
 from PIL import Image
 from safetensors.torch import save_file
+from variants import CUT
 
 from clfer.errors import InputError
 from clfer.expressions import FERPLUS
-from clfer.faces.views import View
+from clfer.faces.preprocessing import View
 from clfer.model import bundle
+from clfer.model.card import card
 from clfer.model.network import Network
 from clfer.model.variant import MSR, Variant
 from pipeline import outputs, paths
@@ -71,8 +73,8 @@ def trained(variant, seed):
     results.mkdir(parents=True)
     settings = Variant(msr=MSR(fd=8)) if variant == "ours" else Variant()
     network = Network("resnet10", "small", 3, settings)
-    card = bundle.card(CLASSES, "resnet10", "small", settings, View(resize=64, crop=64), {})
-    bundle.save(network.state_dict(), card, run / outputs.MODEL)
+    made = card(CLASSES, "resnet10", "small", settings, CUT, View(resize=64, crop=64), {})
+    bundle.save(network.state_dict(), made, run / outputs.MODEL)
     columns = ["loss", "loss_cls", "val_loss", *(f"gradient_{j}" for j in range(1, 5)), *GROUPS]
     epochs = {"epoch": EPOCHS} | {name: [1.0, 0.5, 0.3 + seed] for name in columns}
     pl.DataFrame(epochs).write_csv(run / outputs.HISTORY)

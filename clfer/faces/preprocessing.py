@@ -1,0 +1,34 @@
+"""From a picture to a network's input, in settings: what a model carries with it.
+
+This file imports nothing heavy, so that a model can be read where PyTorch is not installed.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from clfer.settings import Settings
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the encoder starts from
+STD = (0.229, 0.224, 0.225)
+
+Place = tuple[float, float]
+
+
+class View(Settings):
+    """How a face is shown to the network."""
+
+    resize: int = Field(gt=0)  # side in pixels to which the stored face is brought
+    crop: int = Field(gt=0)  # side of the window that is cut from it: the input size
+
+
+class Cut(Settings):
+    """How faces are found in a picture and cut out of it."""
+
+    threshold: float = Field(ge=0, le=1)  # least score of a detected face
+    turned: bool  # see clfer.faces.detection.Detector
+    size: int = Field(ge=16)  # side of a stored face in pixels
+    channels: Literal[1, 3]
+    margin: float = Field(ge=0, lt=0.5)  # see clfer.faces.alignment.places
+    # where published faces have eyes, nose and corners of the mouth, for photos to be cut alike
+    landmarks: Annotated[tuple[Place, ...], Field(min_length=5, max_length=5)] | None
