@@ -1,3 +1,18 @@
 """Cross-layer contrastive learning of latent semantics for facial expression recognition."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from clfer.inference.predictor import Predictor
+
 __version__ = "0.1.0"
+__all__ = ["Predictor", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """`clfer.Predictor`, imported when it is asked for: importing clfer shall take no time."""
+    if name != "Predictor":
+        raise AttributeError(f"module 'clfer' has no attribute '{name}'")
+    from clfer.inference.predictor import Predictor
+
+    return Predictor

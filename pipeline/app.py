@@ -32,6 +32,7 @@ TOOLS = {
     "experiment": "Make a table or figure of the paper again, on any dataset.",
     "figure": "Draw a figure of the paper from models trained here.",
     "grid": "Train and compare variants over seeds in one process, here or elsewhere.",
+    "predict": "Say the expressions of the faces in photos, folders and videos.",
     "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
 
