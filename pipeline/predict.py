@@ -261,7 +261,7 @@ def _check_apart(target: Path, source: Source) -> None:
 
 
 def _introduce(predictor: Predictor, chosen: bool) -> None:
-    """Which model speaks and what it was trained on, on standard error, with a warning of the demo's."""
+    """Which model speaks and what it was trained on, with a warning of the demo's."""
     for file, engine in zip(predictor.files, predictor.engines, strict=True):
         about = engine.card.provenance
         said = [f"{about.get('variant', 'a network')} on {about.get('dataset', 'unknown data')}"]

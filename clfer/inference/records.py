@@ -24,7 +24,9 @@ Write = Callable[[Row], None]
 
 
 def row(frame: Frame, face: Face, minimum: float) -> Row:
-    """What is known of a face; the box in pixels, rounded to a hundredth. `label` is None where its probability is less than `minimum`."""
+    """What is known of a face, its box in pixels. `label` is None where its probability is below
+    `minimum`.
+    """
     return {
         "file": frame.name,
         "frame": frame.number,
