@@ -1,6 +1,7 @@
 """Frames of a video, one at a time."""
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from clfer.errors import InputError
 from clfer.inference.predictor import Frame
 from clfer.pictures import LARGEST, UnreadableError
 
+QUIET = "-8"  # of FFmpeg's levels
 CODEC = "mp4v"  # the one that every build of OpenCV writes
 RATE = 25.0  # frames a second where a file does not say
 
@@ -102,7 +104,8 @@ class Writer:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """OpenCV's and FFmpeg's own remarks on broken files are kept to themselves in the block."""
+    """OpenCV's own remarks on broken files are kept to itself in the block, FFmpeg's from then on."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
     before = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

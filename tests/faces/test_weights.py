@@ -50,7 +50,9 @@ def files(folder):
 
 def test_where_weights_are(weights, home, dead_address):
     assert locate(weights, silent, dead_address) == weights
-    with pytest.raises(InputError, match=r"found no file .*nowhere.onnx"):
+    with pytest.raises(
+        InputError, match=r"nowhere.onnx: expected an SCRFD detector .* found no file"
+    ):
         locate(home / "nowhere.onnx", silent, dead_address)
     folder = home / "models/buffalo_s"
     folder.mkdir(parents=True)

@@ -1,0 +1,212 @@
+"""`clfer predict` as people call it: what is printed, what is written, and how it ends."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import polars as pl
+import pytest
+from bundles import CLASSES, model
+from closure import ROOT
+from PIL import Image
+
+from clfer.inference.video import Video, Writer
+
+
+def face(seed, shape=(48, 48)):
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def environment(**more):
+    clean = {key: value for key, value in os.environ.items() if not key.startswith("CLFER")}
+    return clean | {"PYTHONPATH": str(ROOT), "CLFER_DEVICE": "cpu", "COLUMNS": "80"} | more
+
+
+def predict(folder, *arguments, given="", **more):
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", "predict", *map(str, arguments)],
+        cwd=folder,
+        input=given,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a model as training leaves it, and pictures of which one is broken."""
+    folder = tmp_path_factory.mktemp("checkout")
+    run = folder / "runs/demo/ours/0"
+    run.mkdir(parents=True)
+    about = {"dataset": "demo", "variant": "ours", "seed": 0}
+    model(run / "model.safetensors", about=about)
+    (folder / "photos/deep").mkdir(parents=True)
+    for number, name in enumerate(("a.png", "b.png", "deep/c.png")):
+        Image.fromarray(face(number)).save(folder / "photos" / name)
+    (folder / "photos/broken.png").write_bytes((folder / "photos/a.png").read_bytes()[:500])
+    return folder
+
+
+def test_a_folder_with_a_broken_picture_in_it(trained):
+    outs = ("--csv", "o/f.csv", "--json", "o/f.json", "--parquet", "o/f.parquet", "--draw", "o/d")
+    done = predict(trained, "photos", "--no-detect", *outs)
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert said[0] == (
+        "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo, seed 0"
+    )
+    assert said[1].startswith("warning: this model was trained on drawn faces")
+    assert "3 faces in 3 pictures" in done.stdout
+    assert "could not be read, and left out: 1" in done.stdout
+    assert "photos/broken.png: " in done.stdout
+    with (trained / "o/f.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["file"] for row in rows] == ["photos/a.png", "photos/b.png", "photos/deep/c.png"]
+    for row in rows:
+        assert row["label"] in CLASSES
+        assert sum(float(row[f"probability_{name}"]) for name in CLASSES) == pytest.approx(1)
+        assert row["label"] in done.stdout
+    listed = json.loads((trained / "o/f.json").read_text())
+    assert [one["label"] for one in listed] == [row["label"] for row in rows]
+    assert pl.read_parquet(trained / "o/f.parquet")["label"].to_list() == [
+        row["label"] for row in rows
+    ]
+    drawn = sorted(str(path.relative_to(trained / "o/d")) for path in trained.glob("o/d/**/*.png"))
+    assert drawn == ["a.png", "b.png", "deep/c.png"]
+
+
+def test_names_on_standard_input_and_a_least_confidence(trained):
+    done = predict(
+        trained, "-", "--no-detect", "--min-confidence", "1", given="photos/b.png\nphotos/a.png\n"
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split("│") for line in done.stdout.splitlines() if "│" in line]
+    assert [row[0].strip() for row in rows] == ["b.png", "a.png"]
+    assert {row[2].strip() for row in rows} == {"unsure"}
+
+
+def test_nothing_that_can_be_read_is_an_error_and_leaves_no_file(trained):
+    done = predict(trained, "photos/broken.png", "--no-detect", "--csv", "none.csv")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "error: photos/broken.png: expected at least one picture or video that can be read, found "
+        "none"
+    )
+    assert not (trained / "none.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["gone.png"], "error: gone.png: expected a picture, a video or a folder; found nothing"),
+        (["photos", "--model", "params.yaml"], "error: params.yaml: expected a model file, the"),
+        (["photos", "--model", "photos/a.png"], "error: photos/a.png is no readable safetensors"),
+        (["photos", "--detector", "x.onnx"], "error: x.onnx: expected an SCRFD detector"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(trained, arguments, line):
+    done = predict(trained, *arguments)
+    assert done.returncode == 1
+    *introduction, last = done.stderr.splitlines()
+    assert last.startswith(line)
+    assert not introduction
+    assert done.stdout == ""
+
+
+def test_without_a_model_it_says_how_to_get_one(tmp_path):
+    Image.fromarray(face(0)).save(tmp_path / "a.png")
+    done = predict(tmp_path, "a.png", "--no-detect")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: runs: expected a trained model, found none; `dvc repro`")
+
+
+def test_drawing_never_replaces_a_picture(trained):
+    before = (trained / "photos/a.png").read_bytes()
+    done = predict(trained, "photos", "--no-detect", "--draw", "photos")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: --draw: expected another folder")
+    assert (trained / "photos/a.png").read_bytes() == before
+
+
+@pytest.fixture
+def clip(tmp_path):
+    path = tmp_path / "clip.mp4"
+    with Writer(path, 10.0) as writer:
+        for number in range(24):
+            writer.add(cv2.cvtColor(face(number // 8, (96, 96)), cv2.COLOR_GRAY2RGB))
+    return path
+
+
+def test_a_video_frame_by_frame(trained, clip):
+    folder = clip.parent
+    outs = ("--csv", "out.csv", "--draw", "drawn", "--timeline", "times", "--every", "2")
+    file = trained / "runs/demo/ours/0/model.safetensors"
+    done = predict(folder, "clip.mp4", "--no-detect", "--model", file, *outs)
+    assert done.returncode == 0, done.stderr
+    rows = pl.read_csv(folder / "out.csv")
+    assert rows["frame"].to_list() == list(range(0, 24, 2))
+    np.testing.assert_allclose(rows["seconds"].to_numpy(), np.arange(0, 2.4, 0.2), atol=0.01)
+    assert rows["label"].n_unique() >= 1
+    assert len(list(Video(folder / "drawn/clip.mp4"))) == 12
+    assert (folder / "times/clip.png").stat().st_size > 5000
+    line = next(line for line in done.stdout.splitlines() if line.startswith("clip.mp4"))
+    assert [cell.strip() for cell in line.split("│")][1:4] == ["12", "0", "12"]
+
+
+def test_a_broken_video_among_pictures_is_left_out(trained, clip):
+    clip.write_bytes(clip.read_bytes()[:300])
+    file = trained / "runs/demo/ours/0/model.safetensors"
+    done = predict(trained, "photos/a.png", clip, "--no-detect", "--model", file)
+    assert done.returncode == 0, done.stderr
+    assert f"{clip}: no video that can be decoded" in done.stdout.replace("\n", "")
+    assert "moov" not in done.stderr  # FFmpeg's own words
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_no_file(trained, tmp_path, how):
+    for number in range(3000):
+        Image.fromarray(face(number)).save(tmp_path / f"{number}.png")
+    command = [sys.executable, "-m", "pipeline", "predict", str(tmp_path), "--no-detect"]
+    cut = trained / f"cut-{how}"
+    running = subprocess.Popen(
+        [*command, "--csv", "cut.csv", "--draw", str(cut)],
+        cwd=trained,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(cut.glob("*.png")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    running.send_signal(how)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == 128 + how
+    assert "Traceback" not in said
+    assert not (trained / "cut.csv").exists()
+    assert not list(trained.glob(".cut*"))
+    assert not list(cut.glob(".*"))
+
+
+def test_the_real_photos(trained, real_data):
+    weights = real_data / "weights/insightface/det_500m.onnx"
+    done = predict(trained, real_data / "photos", "--csv", "real.csv", CLFER_DETECTOR=str(weights))
+    assert done.returncode == 0, done.stderr
+    rows = pl.read_csv(trained / "real.csv")
+    by_file = dict(rows.group_by("file").len().iter_rows())
+    counts = {path.rpartition("/")[2]: count for path, count in by_file.items()}
+    assert counts["solvay_conference_1927.png"] == 29
+    assert counts["fr_two_people.jpg"] == 2
+    assert counts["skimage_astronaut.png"] == 1
+    assert "no face found in 3 of them" in done.stdout
+    for name in ("chelsea", "coffee", "rocket"):
+        assert f"skimage_{name}" in done.stdout
+        assert not any(name in path for path in counts)
