@@ -30,8 +30,8 @@ def locate(weights: Path | None, track: Track, address: str = PACK) -> Path:
     if weights is not None:
         if not weights.is_file():
             raise InputError(
-                f"{weights}: expected an SCRFD detector (det_*.onnx of insightface), found no file; "
-                "name another by faces.weights, or --detector where there is one"
+                f"{weights}: expected an SCRFD detector (det_*.onnx of insightface), found no "
+                "file; name another by faces.weights, or --detector where there is one"
             )
         return weights
     folder = Path.home() / FOLDER

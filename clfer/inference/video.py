@@ -104,7 +104,7 @@ class Writer:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """OpenCV's own remarks on broken files are kept to itself in the block, FFmpeg's from then on."""
+    """No remarks of OpenCV's on broken files in the block, and none of FFmpeg's from then on."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", QUIET)
     before = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
