@@ -31,7 +31,7 @@ from pipeline.params import block
 def evaluate(
     name: Annotated[str, typer.Argument(metavar="DATASET")],
     variant: Annotated[str, typer.Argument(metavar="VARIANT")],
-    seed: Annotated[int, typer.Argument(min=0)],
+    seed: Annotated[int, typer.Argument(metavar="SEED", min=0)],
     on: Annotated[
         str | None,
         typer.Option(metavar="DATASET", help="Test on the images of another dataset instead."),
