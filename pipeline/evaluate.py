@@ -161,8 +161,8 @@ def _recipe(card: Card, model: Path) -> Recipe:
 
 def _cut(card: Card) -> dict[str, Any] | None:
     """How its faces were cut, where the model's file says so."""
-    faces = getattr(card, "faces", None)
-    return faces.model_dump() if faces else None
+    cut = getattr(card, "cut", None)
+    return cut.model_dump() if cut else None
 
 
 def _own(images: pl.DataFrame, probability: Float[np.ndarray, "N C"], card: Card) -> pl.DataFrame:

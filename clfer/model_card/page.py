@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from clfer.model_card.about import about
@@ -129,15 +130,17 @@ def overall(trained: Trained) -> str:
 
 
 def per_class(trained: Trained) -> str:
-    """Recall and precision of each class with their intervals."""
+    """Recall and precision of each class with their intervals; a class that is never chosen has no
+    precision.
+    """
+    chosen = np.sum(trained.scores["confusion"], axis=0)
     rows = []
-    for name in trained.scores["classes"]:
+    for name, often in zip(trained.scores["classes"], chosen, strict=True):
         one = trained.scores["per_class"][name]
-        shares = [
-            f"{numbers.percent(one[key], 1)} ({between(one[f'{key}_ci95'])})"
-            for key in ("recall", "precision")
-        ]
-        rows.append([literal(name), numbers.count(one["support"]), *shares])
+        recall = f"{numbers.percent(one['recall'], 1)} ({between(one['recall_ci95'])})"
+        precision = f"{numbers.percent(one['precision'], 1)} ({between(one['precision_ci95'])})"
+        found = [literal(name), numbers.count(one["support"]), recall]
+        rows.append([*found, precision if often else "never chosen"])
     return table(["class", "images", "recall, %", "precision, %"], rows)
 
 

@@ -323,6 +323,13 @@ def test_a_dataset_that_nobody_described(trained):
     assert facts(text)["dataset"] == "not known here: those of whoever gave it out"
 
 
+def test_a_class_that_is_never_chosen_has_no_precision(trained):
+    counts = [[5, 3, 0], [2, 6, 0], [4, 4, 0]]
+    text = page(replace(trained, scores={**trained.scores, "confusion": counts}))
+    (classes,) = [one for one in tables(text) if one[0][0] == "class"]
+    assert [row[3] == "never chosen" for row in classes[1:]] == [False, False, True]
+
+
 def test_the_same_model_gives_the_same_card(folder):
     before = written(folder)
     done(folder, "evaluate", *CELL)
