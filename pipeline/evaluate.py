@@ -114,7 +114,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             file_sha256=sha256(model),
             card=card,
             parameters=sum(one.numel() for one in network.parameters()),
-            faces=_cut(card),
+            cut=_cut(card),
             stored=stored.shape[1:],
             split=split,
             split_sha256=sha256(paths.split(name)),
@@ -160,7 +160,7 @@ def _recipe(card: Card, model: Path) -> Recipe:
 
 
 def _cut(card: Card) -> dict[str, Any] | None:
-    """How its faces were cut, where the model's file says so."""
+    """How faces are cut from photos for it, where the model's file says so."""
     cut = getattr(card, "cut", None)
     return cut.model_dump() if cut else None
 

@@ -20,7 +20,7 @@ class Trained:
 
     file:    where it stands in the checkout, and its SHA-256
     card:    what the model's file says of itself
-    faces:   how the faces were cut (`datasets.D.faces`), where that is known
+    cut:     how faces are cut from photos for it, where its file says so
     stored:  height, width and channels of the stored faces
     split:   the table of the split it was scored on, with the SHA-256 of its file
     scores:  what `results/D/V/S/scores.json` holds
@@ -33,7 +33,7 @@ class Trained:
     file_sha256: str
     card: Card
     parameters: int
-    faces: Mapping[str, Any] | None
+    cut: Mapping[str, Any] | None
     stored: tuple[int, int, int]
     split: pl.DataFrame
     split_sha256: str

@@ -77,7 +77,7 @@ def trained(folder):
         file_sha256=sha256(folder / MODEL),
         card=card,
         parameters=sum(one.numel() for one in network.state_dict().values() if one.requires_grad),
-        faces=None,
+        cut=None,
         stored=(48, 48, 1),
         split=pl.read_parquet(path),
         split_sha256=sha256(path),
@@ -248,20 +248,20 @@ def test_warnings_that_are_due(trained):
         assert facts(text)["labels"] == labels
 
 
-CUTS = {
-    "insightface": ("found by insightface's detector from a score of 0.4 on", "were cut with one"),
-    "given": ("by the landmarks or boxes that the dataset gives, with a margin of 0.1", ""),
-    "none": ("not at all: the pictures are taken as crops", ""),
-}
-
-
-@pytest.mark.parametrize("detector", CUTS)
-def test_how_the_faces_were_cut(detector, trained):
-    faces = {"detector": detector, "threshold": 0.4, "margin": 0.1, "turned": False}
-    told = facts(page(replace(trained, faces=faces)))
-    how, used = CUTS[detector]
-    assert how in told["how faces were cut"]
-    assert ("these faces were cut with one" in told["face detector"]) == bool(used)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {},
+            "from a score of 0.4 on, turned upright by eyes, nose and mouth, with a margin of 0.1",
+        ),
+        ({"turned": True}, "from a score of 0.4 on, in four directions, turned upright"),
+        ({"landmarks": [[0.3, 0.3]] * 5}, "brought to where the dataset's faces have them"),
+    ],
+)
+def test_how_a_face_is_cut_from_a_photo(given, told, trained):
+    cut = {"threshold": 0.4, "turned": False, "margin": 0.1, "landmarks": None, **given}
+    assert told in facts(page(replace(trained, cut=cut)))["how a face is cut from a photo"]
 
 
 def test_votes_withheld_labels_and_weights_are_told_where_there_are_any(trained):
