@@ -6,13 +6,16 @@ import sys
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from clfer import __version__
 from clfer.ending import orderly
 from clfer.errors import trouble
+from pipeline.completion import offering
+from pipeline.outline import outline
 
 STAGES = {
     "download": "Fetch and verify a dataset's published files (the demo's are drawn).",
@@ -38,57 +41,90 @@ TOOLS = {
 
 LEADER = 3  # seconds in which the first of several processes has said the same, and ended them all
 
-app = typer.Typer(pretty_exceptions_enable=False)
+EPILOG = (
+    "Exit status: 0 done; 1 something that you can mend, said in one line on standard error; "
+    "2 wrong usage; 128 and the signal's number where it was interrupted, 130 by Ctrl-C."
+)
 
 
-@app.callback(no_args_is_help=True)
-def clfer(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Cross-layer contrastive learning for facial expression recognition.
-
-    Each stage reads params.yaml and the files of the stage before it; `dvc repro` runs all that is
-    out of date.
+class Commands(TyperGroup):
+    """Names and summaries are those of the tables; the rest of a command is read when it is asked
+    for, and its module imported when it is called.
     """
-    if version:
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, listed and _command(str(name)), rest
+
+
+app = typer.Typer(
+    cls=Commands, epilog=EPILOG, rich_markup_mode="markdown", pretty_exceptions_enable=False
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
         typer.echo(__version__)
         raise typer.Exit
 
 
-def _add(name: str, summary: str) -> None:
-    """A command that imports its module when it is called: torch takes seconds, and help shall not
-    wait for it.
+@app.callback(no_args_is_help=True)
+def clfer(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    """Cross-layer contrastive learning for facial expression recognition.
+
+    Each stage reads params.yaml and the files of the stage before it; `dvc repro` runs all that is
+    out of date. `clfer COMMAND --help` says more of a command.
     """
 
-    @app.command(
-        name,
-        help=summary,
-        add_help_option=False,
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+
+def _list(name: str, summary: str, panel: str) -> None:
+    @app.command(name, help=summary, rich_help_panel=panel)
+    def listed() -> None:
+        """Never called: see Commands."""
+
+
+for _panel, _table in (("Stages", STAGES), ("Tools", TOOLS)):
+    for _name, _summary in _table.items():
+        _list(_name, _summary, _panel)
+
+
+def _command(name: str) -> Any:
+    """A command with its arguments and options, for typer to run, explain or complete."""
+    try:
+        shape = outline(name)
+    except NameError:
+        shape = _imported(name)
+    single = typer.Typer(
+        add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
     )
-    def command(context: typer.Context) -> None:
-        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        module = importlib.import_module(f"pipeline.{name}")
-        single.command()(_guarded(getattr(module, name), name in STAGES))
-        single(context.args, prog_name=f"clfer {name}")
+    single.command(name)(_called(name, offering(shape)))
+    return typer.main.get_command(single)
 
 
-def _guarded(run: Callable[..., None], is_stage: bool) -> Callable[..., None]:
+def _called(name: str, shape: Callable[..., None]) -> Callable[..., None]:
     """The command as it is run: interrupted in order, and a stage on parameters that stay."""
-    from pipeline.params import check_unchanged
 
-    @wraps(run)
-    def guarded(*given: object, **options: object) -> None:
+    @wraps(shape)
+    def called(*given: object, **options: object) -> None:
+        from pipeline.params import check_unchanged
+
+        run = _imported(name)
         with orderly():
             run(*given, **options)
-            if is_stage:
+            if name in STAGES:
                 check_unchanged()
 
-    return guarded
+    return called
 
 
-for _name, _summary in (STAGES | TOOLS).items():
-    _add(_name, _summary)
+def _imported(name: str) -> Callable[..., None]:
+    run: Callable[..., None] = getattr(importlib.import_module(f"pipeline.{name}"), name)
+    return run
 
 
 def main() -> None:

@@ -9,12 +9,16 @@ import polars as pl
 import torch
 import typer
 from jaxtyping import Float
+from pydantic import ValidationError
 
-from clfer import distributed, labels
+from clfer import __version__, distributed, labels
+from clfer.errors import InputError
 from clfer.figures import confusion
-from clfer.files import replacing
+from clfer.files import replacing, sha256
 from clfer.model.bundle import load
 from clfer.model.card import Card
+from clfer.model_card.page import page
+from clfer.model_card.trained import Trained
 from clfer.progress import silent
 from clfer.scoring.marks import OPTIMISTIC, TEST
 from clfer.scoring.scores import scores
@@ -32,7 +36,7 @@ from pipeline.params import block
 def evaluate(
     name: Annotated[str, typer.Argument(metavar="DATASET")],
     variant: Annotated[str, typer.Argument(metavar="VARIANT")],
-    seed: Annotated[int, typer.Argument(min=0)],
+    seed: Annotated[int, typer.Argument(metavar="SEED", min=0)],
     on: Annotated[
         str | None,
         typer.Option(metavar="DATASET", help="Test on the images of another dataset instead."),
@@ -59,13 +63,13 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
     """The same in this process, which may be one of several: the leader writes and speaks."""
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
+    recipe = _recipe(card, model)
     data = on or name
     split, stored = cached(data)
     images = split.filter(pl.col("split") == "test").sort("row")
     images = images.select("row", "group", "unique", "label", "target")
     faces = Faces(stored, there, memory=8.0)
     network.to(faces.device).to(memory_format=torch.channels_last)
-    recipe = Recipe.model_validate(card.provenance["recipe"])
     numbers = precision(recipe, faces.device)
     index = examples(split, "test").face
     shown = track if distributed.leads() else silent
@@ -102,6 +106,22 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
         title += f" ({OPTIMISTIC})"
     classes = tuple(found["classes"])
     _write(predictions, found, title, out)
+    if not on:
+        trained = Trained(
+            dataset=name,
+            variant=variant,
+            seed=seed,
+            file=model.as_posix(),
+            file_sha256=sha256(model),
+            card=card,
+            parameters=sum(one.numel() for one in network.parameters()),
+            stored=stored.shape[1:],
+            split=split,
+            split_sha256=sha256(paths.split(name)),
+            scores=found,
+        )
+        with replacing(out / "model_card.md") as temporary:
+            temporary.write_text(page(trained), encoding="utf-8")
     columns = [c[:4] for c in classes]  # eight of them fit a terminal of 80 columns
     table(
         f"{title}: rows are the actual class, columns the predicted one",
@@ -121,6 +141,22 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
         ],
         f"evaluate {title}: {out}",
     )
+
+
+def _recipe(card: Card, model: Path) -> Recipe:
+    """How it was trained; InputError where another version of clfer knew other settings."""
+    told = card.provenance
+    try:
+        return Recipe.model_validate(told.get("recipe"))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(["recipe", *map(str, first["loc"])])
+        found = "none" if first["type"] == "missing" else str(first["input"])[:60]
+        raise InputError(
+            f"{model}: expected the settings of training of clfer {__version__}, found "
+            f"{found} as {key} (trained by clfer {told.get('clfer', 'of unknown version')}); "
+            f"train it again"
+        ) from error
 
 
 def _own(images: pl.DataFrame, probability: Float[np.ndarray, "N C"], card: Card) -> pl.DataFrame:

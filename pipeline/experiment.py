@@ -42,8 +42,15 @@ NAMES = (
 
 
 def experiment(
-    name: Annotated[str, typer.Argument(metavar="NAME", help=f"One of {', '.join(NAMES)}.")],
-    dataset: Annotated[str, typer.Option(help="A dataset of params.yaml.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help=f"One of {', '.join(NAMES)}.",
+            autocompletion=lambda: [*NAMES],
+        ),
+    ],
+    dataset: Annotated[str, typer.Option(metavar="DATASET", help="A dataset of params.yaml.")],
     seeds: Annotated[str | None, typer.Option(help="Such as 0,1,2 or 0-9.")] = None,
     variants: Annotated[str | None, typer.Option(help="Only these rows, such as msr,ours.")] = None,
     categories: Annotated[

@@ -30,7 +30,12 @@ FIGURES = {
 
 
 def figure(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="One of the list above.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="One of the list above.", autocompletion=lambda: [*FIGURES]
+        ),
+    ],
     dataset: Annotated[str, typer.Option(metavar="DATASET", help="Whose runs are drawn.")],
     variant: Annotated[
         list[str] | None,
@@ -45,14 +50,13 @@ def figure(
 ) -> None:
     """Draw a figure of the paper from models trained here.
 
-    \b
-    learning_intensity  gradients by block and semantic group (1a, 5; --block)
-    loss                training and validation loss (12)
-    confusion           confusion matrices on the test images (6)
-    k                   accuracy against the number of clusters (8)
-    feature_maps        where blocks respond on some faces (7, 11; --images)
-    semantic_groups     channels by group on a face (10; --block, --row)
-    tsne                features of the faces over training (9)
+    - learning_intensity: gradients by block and semantic group (1a, 5; --block)
+    - loss: training and validation loss (12)
+    - confusion: confusion matrices on the test images (6)
+    - k: accuracy against the number of clusters (8)
+    - feature_maps: where blocks respond on some faces (7, 11; --images)
+    - semantic_groups: channels by group on a face (10; --block, --row)
+    - tsne: features of the faces over training (9)
 
     Numbers in brackets are the paper's figures. Writes figures/DATASET/NAME.png, the same as .svg,
     and its caption as .json.

@@ -28,7 +28,7 @@ from pipeline.params import check_unchanged
 def train(
     name: Annotated[str, typer.Argument(metavar="DATASET")],
     variant: Annotated[str, typer.Argument(metavar="VARIANT")],
-    seed: Annotated[int, typer.Argument(min=0)],
+    seed: Annotated[int, typer.Argument(metavar="SEED", min=0)],
     fresh: Annotated[
         bool, typer.Option(help="Begin anew instead of continuing a killed run.")
     ] = False,

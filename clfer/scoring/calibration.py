@@ -26,9 +26,7 @@ def reliability(
     confidence: Float[np.ndarray, " N"], right: Bool[np.ndarray, " N"], bins: int
 ) -> Reliability:
     """Bin m holds the confidences in (m / bins, (m + 1) / bins]; the first one holds 0 as well."""
-    # Rounded first: 0.6 * 15 is a hair above 9 in binary and would fall into the bin above.
-    position = np.round(confidence.astype(np.float64) * bins, 9)
-    index = np.clip(np.ceil(position).astype(np.int64) - 1, 0, bins - 1)
+    index = _bin(confidence, bins)
     images = np.bincount(index, minlength=bins)
     whole = np.maximum(images, 1)
     return Reliability(
@@ -50,6 +48,21 @@ def expected_calibration_error(
     return float(gaps @ bins.images / len(confidence))
 
 
+def of_ece(
+    confidence: Float[np.ndarray, " N"], right: Bool[np.ndarray, " N"]
+) -> Float[np.ndarray, " N"]:
+    """What each image contributes to the error's own error; see clfer.scoring.sampling.
+
+    (s (right - confidence) - ECE) / N, with s = 1 or -1 as the accuracy of the image's bin lies
+    above its confidence or below. To first order: bins are taken as staying on their side.
+    """
+    bins = reliability(confidence, right, BINS)
+    side = np.sign(bins.accuracy - bins.confidence)[_bin(confidence, BINS)]
+    error = expected_calibration_error(confidence, right)
+    share: Float[np.ndarray, " N"] = (side * (right - confidence) - error) / len(right)
+    return share
+
+
 def negative_log_likelihood(
     probability: Float[np.ndarray, "N C"], label: Int[np.ndarray, " N"]
 ) -> float:
@@ -67,3 +80,11 @@ def divergence(target: Float[np.ndarray, "N C"], probability: Float[np.ndarray, 
     given = np.maximum(probability.astype(np.float64), FLOOR)
     ratio = np.where(voted > 0, voted, 1.0) / given
     return float((voted * np.log(ratio)).sum(axis=1).mean())
+
+
+def _bin(confidence: Float[np.ndarray, " N"], bins: int) -> Int[np.ndarray, " N"]:
+    """The bin of each confidence."""
+    # Rounded first: 0.6 * 15 is a hair above 9 in binary and would fall into the bin above.
+    position = np.round(confidence.astype(np.float64) * bins, 9)
+    index: Int[np.ndarray, " N"] = np.clip(np.ceil(position).astype(np.int64) - 1, 0, bins - 1)
+    return index

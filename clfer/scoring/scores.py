@@ -7,6 +7,7 @@ import polars as pl
 from jaxtyping import Int
 
 from clfer.scoring import calibration, counts, sampling, votes
+from clfer.scoring.comparison import interval
 from clfer.scoring.predictions import check, class_names, codes, confidence, confusion
 
 CONFIDENCE = 0.95
@@ -35,21 +36,32 @@ def scores(predictions: pl.DataFrame) -> dict[str, Any]:
 def on(predictions: pl.DataFrame, rated: bool) -> dict[str, Any]:
     """The scores on the given images (at least one); `rated` says that votes are known.
 
-    `accuracy_ci95` is Wilson's interval and takes images as independent; `accuracy_se` takes copies
-    of one image as one.
+    `accuracy_ci95` is Wilson's interval and takes images as independent; `accuracy_se` and the
+    intervals of UAR, macro-F1 and ECE, which are no shares, take copies of one image as one. They
+    are null where nothing varies.
     """
     table = confusion(predictions)
     label, predicted = codes(predictions, "label"), codes(predictions, "predicted")
-    influence = sampling.of_accuracy(label, predicted, len(table))
+    group = predictions["group"].to_numpy()
+    right = sampling.of_accuracy(label, predicted, len(table))
+    uar, macro_f1 = counts.uar(table), counts.macro_f1(table)
+    calibrated = of_probabilities(predictions, rated)
     return {
         "images": len(predictions),
         "accuracy": counts.accuracy(table),
         "accuracy_ci95": wilson(int(np.trace(table)), len(predictions)),
-        "accuracy_se": sampling.standard_error(influence, predictions["group"].to_numpy()),
-        "uar": counts.uar(table),
-        "macro_f1": counts.macro_f1(table),
+        "accuracy_se": sampling.standard_error(right, group),
+        "uar": uar,
+        "uar_ci95": of_images(uar, sampling.of_uar(label, predicted, len(table)), group),
+        "macro_f1": macro_f1,
+        "macro_f1_ci95": of_images(
+            macro_f1, sampling.of_macro_f1(label, predicted, len(table)), group
+        ),
         "kappa": counts.kappa(table),
-        **of_probabilities(predictions, rated),
+        **calibrated,
+        "ece_ci95": of_images(
+            calibrated["ece"], calibration.of_ece(*confidence(predictions)), group
+        ),
         "per_class": dict(zip(class_names(predictions), per_class(table), strict=True)),
         "confusion": table.tolist(),
     }
@@ -99,3 +111,12 @@ def per_class(table: Int[np.ndarray, "C C"]) -> list[dict[str, Any]]:
 def wilson(right: int, total: int) -> list[float]:
     """Wilson's 95 % interval as JSON has it."""
     return list(counts.wilson(right, total, CONFIDENCE))
+
+
+def of_images(
+    value: float, contributions: sampling.Contributions, group: sampling.Labels
+) -> list[float] | None:
+    """The 95 % interval of a score within [0, 1] for other images; None where nothing varies."""
+    variance = sampling.variance(contributions, group)
+    found = interval(np.array([value]), variance, len(np.unique(group)))
+    return None if found is None else [max(0.0, found.low), min(1.0, found.high)]

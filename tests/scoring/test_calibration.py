@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from clfer.scoring import calibration
+from clfer.scoring import calibration, sampling
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -60,3 +60,21 @@ def test_divergence_from_votes() -> None:
     hot = np.array([[0.0, 1.0, 0.0]])
     likelihood = calibration.negative_log_likelihood(given, np.array([1]))
     assert calibration.divergence(hot, given) == pytest.approx(likelihood)
+
+
+def test_the_error_of_the_error_agrees_with_a_cluster_bootstrap() -> None:
+    """Of a model that is too sure of itself; the first 300 images are 100 groups of copies."""
+    rng = np.random.default_rng(8)
+    confidence = rng.uniform(0.4, 1, 900)
+    right = rng.uniform(size=900) < confidence - 0.15
+    confidence[:300], right[:300] = np.repeat(confidence[:100], 3), np.repeat(right[:100], 3)
+    group = np.concatenate([np.repeat(np.arange(100), 3), np.arange(100, 700)])
+    contributions = calibration.of_ece(confidence, right)
+    assert contributions.sum() == pytest.approx(0, abs=1e-12)
+    members = [np.flatnonzero(group == one) for one in range(700)]
+    takes = [np.concatenate([members[i] for i in rng.integers(0, 700, 700)]) for _ in range(600)]
+    values = [
+        calibration.expected_calibration_error(confidence[take], right[take]) for take in takes
+    ]
+    found = sampling.standard_error(contributions, group)
+    assert found == pytest.approx(np.std(values), rel=0.12)

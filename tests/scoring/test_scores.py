@@ -33,6 +33,13 @@ def test_numbers_by_hand() -> None:
     assert found["accuracy_se"] == pytest.approx(
         np.sqrt((0.5**2 + 4 * 0.25**2 + 2 * 0.75**2) / 64 * 7 / 6)
     )
+    # Contributions to UAR: (right - recall) / (3 x images of the class); seven groups, t(6).
+    pulls = [2 * 0.25 / 12, 0.25 / 12, -0.75 / 12, 0, 0, 0.5 / 6, -0.5 / 6]
+    half = 2.446911851144969 * np.sqrt(np.square(pulls).sum() * 7 / 6)
+    assert found["uar_ci95"] == pytest.approx([found["uar"] - half, min(1, found["uar"] + half)])
+    for metric in ("macro_f1", "ece"):
+        low, high = found[f"{metric}_ci95"]
+        assert 0 <= low < found[metric] < high <= 1
     assert found["classes"] == list(CLASSES)
     assert found["confusion"] == [[3, 1, 0], [0, 2, 0], [1, 0, 1]]
     anger = found["per_class"]["anger"]

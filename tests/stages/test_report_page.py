@@ -136,16 +136,6 @@ def test_how_to_run_it_again_from_the_commit(checkout):
     assert "clfer/new.py" in box.text
 
 
-def test_the_card_is_where_models_keep_it():
-    (line,) = [
-        one
-        for one in (ROOT / "pipeline/report.py").read_text().splitlines()
-        if one.startswith("CARD = ")
-    ]
-    kept = line.split("#")[0].strip().replace("CARD", "METADATA")
-    assert kept in (ROOT / "clfer/model/bundle.py").read_text()
-
-
 def test_the_templates_are_installed_with_the_package():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     folders = [

@@ -1,0 +1,160 @@
+"""The card of a trained model as a page of Markdown: what it is, what it was trained and tested on,
+how well it does, what it is for and what not.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from clfer.model_card.about import about
+from clfer.model_card.trained import PARTS, Trained
+from clfer.report import numbers
+from clfer.scoring import markdown
+
+MODULES = {
+    "msr": "multi-scale representation (MSR)",
+    "clfm": "contrastive learning of feature maps (CLFM)",
+    "clbs": "contrastive learning of batch samples (CLBS)",
+    "simsiam": "SimSiam",
+    "scn": "Self-Cure Network (SCN)",
+}
+ONLY_IN_TRAINING = {"clfm", "clbs", "simsiam"}
+CONFUSIONS = 5  # the commonest that are named
+STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
+
+
+def page(trained: Trained) -> str:
+    """The page; the same model, split and scores give the same text."""
+    template = environment().get_template("card.md.j2")
+    found = template.render(it=trained, known=about(trained.dataset))
+    return found.rstrip("\n") + "\n"
+
+
+@cache
+def environment() -> Environment:
+    """Templates that fail on a name that does not exist; what comes from files is `literal`."""
+    found = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    found.filters.update(
+        count=numbers.count,
+        percent=numbers.percent,
+        between=between,
+        literal=literal,
+        listed=numbers.listed,
+    )
+    found.globals.update(
+        modules=modules,
+        settings=settings,
+        images=images,
+        overall=overall,
+        per_class=per_class,
+        confusions=confusions,
+        numbered=numbered,
+    )
+    return found
+
+
+def literal(text: object) -> str:
+    """Words of others, such as names of classes, so that Markdown shows them as they are."""
+    calm = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
+    return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
+
+
+def between(interval: Sequence[float] | None, digits: int = 1) -> str:
+    """An interval of a share in percent: '61.5 to 71.5'; a dash for none."""
+    ends = interval or (None,)
+    return " to ".join(numbers.percent(end, digits) for end in ends)
+
+
+def numbered(names: Iterable[str]) -> str:
+    """'0 neutral, 1 happiness'."""
+    return ", ".join(f"{place} {literal(name)}" for place, name in enumerate(names))
+
+
+def modules(trained: Trained) -> str:
+    """What the variant adds to the network, with what is gone when it predicts."""
+    here = [name for name, one in trained.card.variant.model_dump().items() if one]
+    if not here:
+        return "nothing beside the backbone"
+    return "; ".join(
+        MODULES[name] + (", in training alone" if name in ONLY_IN_TRAINING else "") for name in here
+    )
+
+
+def settings(block: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """'epochs 9, batch_size 16'."""
+    return ", ".join(f"{key.replace('_', ' ')} {block[key]}" for key in keys if key in block)
+
+
+def images(trained: Trained) -> str:
+    """Images by class and part."""
+    counts = [trained.images(part) for part in PARTS]
+    rows = [
+        [literal(name), *(numbers.count(part[name]) for part in counts)]
+        for name in trained.card.classes
+    ]
+    total = ["all", *(numbers.count(sum(part.values())) for part in counts)]
+    return table(["images", *PARTS], [*rows, total])
+
+
+def overall(trained: Trained) -> str:
+    """The scores of the whole, and beside them those on images without a copy elsewhere."""
+    found, unique = trained.scores, trained.scores["duplicate_free"]
+    head = ["score, %", "all test images", "95 % interval"]
+    head += ["without copies", "95 % interval"] if unique else []
+    rows = [["images", numbers.count(found["images"]), ""]]
+    rows[0] += [numbers.count(unique["images"]), ""] if unique else []
+    for words, key in (
+        ("accuracy", "accuracy"),
+        ("UAR, mean recall of the classes", "uar"),
+        ("macro-F1", "macro_f1"),
+        ("ECE, calibration error", "ece"),
+        ("right among the raters' first two", "top2"),
+    ):
+        if found[key] is not None:
+            parts = [part for part in (found, unique) if part]
+            cells = [
+                (numbers.percent(part[key]), between(part.get(f"{key}_ci95"))) for part in parts
+            ]
+            rows.append([words, *(cell for pair in cells for cell in pair)])
+    return table(head, rows)
+
+
+def per_class(trained: Trained) -> str:
+    """Recall and precision of each class with their intervals; a class that is never chosen has no
+    precision.
+    """
+    chosen = np.sum(trained.scores["confusion"], axis=0)
+    rows = []
+    for name, often in zip(trained.scores["classes"], chosen, strict=True):
+        one = trained.scores["per_class"][name]
+        recall = f"{numbers.percent(one['recall'], 1)} ({between(one['recall_ci95'])})"
+        precision = f"{numbers.percent(one['precision'], 1)} ({between(one['precision_ci95'])})"
+        found = [literal(name), numbers.count(one["support"]), recall]
+        rows.append([*found, precision if often else "never chosen"])
+    return table(["class", "images", "recall, %", "precision, %"], rows)
+
+
+def confusions(trained: Trained) -> list[str]:
+    """The commonest mistakes, in words."""
+    return [
+        f"{literal(actual)} taken for {literal(said)}: {count:,} of {whole:,} images "
+        f"({100 * count / whole:.1f} %)"
+        for actual, said, count, whole in trained.confusions()[:CONFUSIONS]
+    ]
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The first column to the left, numbers to the right."""
+    lines = markdown.table(head, rows).split("\n")
+    lines[1] = f"| {' | '.join(['---', *['---:'] * (len(head) - 1)])} |"
+    return "\n".join(lines)
