@@ -72,7 +72,7 @@ def _align(name: str, team: Team) -> None:
         alignment = settings(Alignment, "datasets", name, "faces")
         raw = paths.existing(paths.raw(name), f"download {name}")
         labels = paths.labels(name)
-        rows = stored.table(labels, f"relabel {name}", LABELS)
+        rows = stored.table(labels, f"relabel {name}", LABELS, alone=True)
         find, weights = None, ""
         if alignment.detector == "insightface":
             file = locate(alignment.weights and paths.BASE / alignment.weights, shown)

@@ -43,11 +43,11 @@ def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
     return table["sha256"].null_count()
 
 
-def read(raw: Path) -> pl.DataFrame:
-    """The index in `raw`."""
+def read(raw: Path, columns: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame:
+    """The index in `raw`, or some of its columns."""
     if not (raw / INDEX).is_file():
         raise InputError(f"{raw / INDEX}: expected the index of the images, found none; download")
-    return pl.read_parquet(raw / INDEX)
+    return pl.read_parquet(raw / INDEX, columns=list(columns))
 
 
 def folder(raw: Path) -> Path:
