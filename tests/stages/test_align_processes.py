@@ -1,10 +1,12 @@
 """`clfer align --processes 2` as people meet it: two real processes, and one of them in trouble."""
 
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import checkouts
 import psutil
@@ -74,6 +76,12 @@ def halted(folder, *words):
     follower.suspend()
     waited(lambda: {*OF_LEADER} <= {*records(folder)}, running)
     return running, follower
+
+
+def pending(process):
+    """Whether a process that stands still has been sent a signal."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"ShdPnd:\s+(\w+)", status)[1], 16) > 0
 
 
 def test_two_processes_make_the_bytes_of_one_and_one_of_them_speaks(made, checkout):
@@ -146,9 +154,10 @@ def test_what_one_of_them_meets_is_said_by_it_alone_and_the_records_stay(made, c
 def test_interrupted_it_ends_them_all_in_silence(how, made, checkout):
     _, one, _ = made
     running, follower = halted(checkout, *TWO)
-    follower.resume()
     running.process.send_signal(how)
-    assert running.end() in {128 + how, 0}
+    waited(lambda: pending(follower), running)
+    follower.resume()
+    assert running.end() == 128 + how
     assert running.stderr == ""
     assert checkouts.orphans(checkout) == []
     assert checkouts.half(checkout) == []
