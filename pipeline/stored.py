@@ -12,7 +12,8 @@ from jaxtyping import UInt8
 from clfer.errors import InputError
 from pipeline import paths
 
-PANIC = "PanicException"  # polars' own, of some damage; no subclass of Exception
+# What polars raises over a damaged file: of some damage its own panic, which is no Exception.
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 LONGEST = 300  # letters of what others say
 
 
@@ -25,9 +26,7 @@ def table(path: Path, stage: str, columns: Sequence[str] = (), alone: bool = Fal
         there = pl.read_parquet_schema(path) if alone else {}
         some = list(columns) if alone and {*columns} <= {*there} else None
         found = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, columns=some)
-    except BaseException as error:
-        if not (isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == PANIC):
-            raise
+    except DAMAGE as error:
         raise _damaged(path, stage, "a table", error) from error
     if absent := [name for name in columns if name not in found.columns]:
         raise InputError(

@@ -9,6 +9,8 @@ import pytest
 from mutations import attack, broken
 
 from clfer import labels
+from clfer.datasets.tree import index, listing
+from clfer.progress import silent
 from pipeline import stored
 
 ROWS = 40
@@ -72,6 +74,19 @@ def test_what_a_table_says_of_itself(tmp_path):
         assert {*labels.about(tmp_path / "demo.parquet")} == {"protocol", "evidence"}
 
     attack("parquet metadata", broken(*TABLES), read, 300)
+
+
+def test_the_index_of_the_images(tmp_path):
+    (tmp_path / "there").mkdir()
+    images = [listing.File(f"{number}.jpg", 9) for number in range(ROWS)]
+    index.write(tmp_path, tmp_path, tmp_path / "there", images, silent)
+    valid = (tmp_path / index.INDEX).read_bytes()
+
+    def read(content):
+        (tmp_path / index.INDEX).write_bytes(content)
+        index.read(tmp_path, ("path", "size")).to_dicts()
+
+    attack("index of images", broken(valid), read, 300)
 
 
 @pytest.mark.parametrize(("name", "reach"), [("faces.npy", 1 << 20), ("faces.npy, its start", 128)])
