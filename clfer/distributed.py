@@ -5,15 +5,20 @@ Notation: N processes, of which the one of rank 0 leads: it alone writes.
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 from torch.autograd.function import FunctionCtx
 
-JOINED = "TORCHELASTIC_RUN_ID"  # torchrun tells its processes so that they are several
+from clfer.team import Team
+from clfer.team import started as started
+
+LAST = 60  # seconds in which a process that has failed says why, and torchrun ends the others
 
 
 def size() -> int:
@@ -30,22 +35,19 @@ def leads() -> bool:
     return rank() == 0
 
 
-def started() -> bool:
-    """Whether this process was started as one of several, by torchrun."""
-    return JOINED in os.environ
-
-
 @contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def joined(device: torch.device, patience: timedelta | None = None) -> Iterator[None]:
     """In the block the processes that torchrun started know each other: by NCCL on GPUs, else by
     gloo.
+
+    patience: how long one waits for another, where PyTorch's ten or thirty minutes are too short
     """
     if not started():
         yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=patience)
     try:
         yield
         wait()  # none leaves while another still needs it
@@ -59,9 +61,20 @@ def local() -> int:
 
 
 def wait() -> None:
-    """Go on when all processes have come this far."""
+    """Go on when all processes have come this far. Where one of them has ended instead, it is its
+    to say why, and torchrun ends this one meanwhile.
+    """
     if size() > 1:
-        dist.barrier()
+        try:
+            dist.barrier()
+        except RuntimeError:
+            time.sleep(LAST)
+            raise
+
+
+def team() -> Team:
+    """The processes as those know of them that need no PyTorch."""
+    return Team(rank(), size(), wait)
 
 
 def gathered(values: Tensor) -> Tensor:

@@ -11,6 +11,9 @@ VOTES = pl.Array(pl.UInt8, 10)  # in the order of expressions.FERPLUS_VOTES
 LANDMARKS = pl.Array(pl.Float32, 10)  # x, y of the eyes, the nose and the corners of the mouth
 BOX = pl.Array(pl.Float32, 4)  # left, top, width, height
 
+# What polars raises over a damaged file: of some damage its own panic, which is no Exception.
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
 
 def table(rows: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
     """The columns that every stage after `relabel` may count on.
@@ -63,9 +66,10 @@ def about(path: Path) -> dict[str, str]:
     try:
         found = pl.read_parquet_metadata(path)
         return {key: found[key] for key in ("protocol", "evidence")}
-    except (pl.exceptions.PolarsError, KeyError) as error:
+    except (*DAMAGE, KeyError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{path}: expected a table that names its protocol, found none ({error}); delete it "
+            f"{path}: expected a table that names its protocol, found none ({reason}); delete it "
             "and let `dvc repro` write it again"
         ) from error
 

@@ -1,41 +1,91 @@
 """Stage align: every image's face, upright and of one size, in one array."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from typing import Annotated
 
 import numpy as np
 import typer
 
+from clfer.errors import InputError
 from clfer.faces import packing
 from clfer.faces.cropping import Alignment
 from clfer.faces.detection import Detector
 from clfer.faces.weights import locate
 from clfer.figures import contact_sheet
 from clfer.files import replacing, sha256
+from clfer.progress import silent
 from clfer.scratch import fingerprint, held
+from clfer.team import ALONE, Team, here, started
 from pipeline import paths, stored
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
 
 LABELS = ("row", "name", "landmarks", "box")
+PATIENCE = timedelta(days=7)  # one process's share may be done long before another's
 
 
-def align(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+def align(
+    name: Annotated[str, typer.Argument(metavar="DATASET")],
+    processes: Annotated[
+        int, typer.Option(min=1, help="Processes of this machine that share the images.")
+    ] = 1,
+) -> None:
     """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
-    module = dataset(name)
-    alignment = settings(Alignment, "datasets", name, "faces")
-    raw = paths.existing(paths.raw(name), f"download {name}")
-    labels = paths.labels(name)
-    rows = stored.table(labels, f"relabel {name}", LABELS)
-    find, weights = None, ""
-    if alignment.detector == "insightface":
-        file = locate(alignment.weights and paths.BASE / alignment.weights, track)
-        find = Detector(file, alignment.threshold, alignment.turned)
-        weights = f"{file.name} {sha256(file)}"
-    pictures = module.pictures(raw, rows, paths.BASE)
+    if processes > 1 and not started():
+        from pipeline.processes import launch
+
+        launch(processes, ["align", name])
+        return
+    with _joined() as team:
+        _align(name, team)
+
+
+@contextmanager
+def _joined() -> Iterator[Team]:
+    """In the block the processes that torchrun started are a team, and any other one is alone."""
+    if not started():
+        yield ALONE
+        return
+    import torch  # seconds to import, and not needed by one process
+
+    from clfer import distributed
+
+    with distributed.joined(torch.device("cpu"), PATIENCE):
+        team = distributed.team()
+        if team.size != here():
+            raise InputError(
+                f"align: expected processes of one machine, which write into one mapped file; "
+                f"found {team.size}, {here()} of them here; start it on one machine alone"
+            )
+        yield team
+
+
+def _align(name: str, team: Team) -> None:
+    """The same in this process, which may be one of several: the leader holds the work, brings it
+    together and speaks.
+    """
+    shown = track if team.leads else silent
+    with team.leader_first():
+        module = dataset(name)
+        alignment = settings(Alignment, "datasets", name, "faces")
+        raw = paths.existing(paths.raw(name), f"download {name}")
+        labels = paths.labels(name)
+        rows = stored.table(labels, f"relabel {name}", LABELS, alone=True)
+        find, weights = None, ""
+        if alignment.detector == "insightface":
+            file = locate(alignment.weights and paths.BASE / alignment.weights, shown)
+            find = Detector(file, alignment.threshold, alignment.turned)
+            weights = f"{file.name} {sha256(file)}"
+        pictures = module.pictures(raw, rows, paths.BASE)
     array = paths.faces(name)
     work = fingerprint(packing.FORMAT, name, alignment.model_dump(), weights, sha256(labels))
-    with held(paths.scratch(work), f"aligning {name}"):
-        table = packing.pack(pictures, rows, alignment, find, array, paths.scratch(work), track)
+    scratch = paths.scratch(work)
+    with held(scratch, f"aligning {name}") if team.leads else nullcontext():
+        table = packing.pack(pictures, rows, alignment, find, array, scratch, shown, team)
+        if table is None:
+            return
         with replacing(array.with_suffix(".png")) as temporary:
             contact_sheet.draw(pictures, table, np.load(array, mmap_mode="r"), temporary)
         with replacing(array.with_suffix(".parquet")) as temporary:

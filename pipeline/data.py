@@ -21,7 +21,7 @@ def cached(dataset: str) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:
     """
     split = stored.table(paths.split(dataset), f"split {dataset}", COLUMNS)
     faces = stored.array(paths.faces(dataset), f"align {dataset}")
-    used = split.filter(pl.col("split").is_not_null())["face"]
+    used = split["face"].filter(split["split"].is_not_null())
     if used.null_count() or (len(used) and used.max() >= len(faces)):  # type: ignore[operator]
         raise InputError(
             f"{paths.split(dataset)}: expected images among the {len(faces):,} of "

@@ -11,6 +11,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from clfer.ending import STATUS
+from clfer.team import cores
 
 
 def launch(processes: int, arguments: Sequence[str]) -> None:
@@ -19,8 +20,7 @@ def launch(processes: int, arguments: Sequence[str]) -> None:
     Where one fails, the others are ended, and this process exits with its status; it has said why
     itself. Interrupted, this process ends them all.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    os.environ.setdefault("OMP_NUM_THREADS", str(max((cores or 1) // processes, 1)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(cores() // processes, 1)))
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed"):
             logging.getLogger(name).setLevel(logging.CRITICAL)  # a page on every failure

@@ -25,16 +25,15 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     chosen = settings(Split, "split")
     labels, records = paths.labels(name), paths.faces(name).with_suffix(".parquet")
     pixels = stored.array(paths.faces(name), f"align {name}")
-    faces = stored.table(records, f"align {name}", ("row", "face"))
+    faces = stored.table(records, f"align {name}", ("row", "face"), alone=True)
     if len(faces) != len(pixels):
         raise InputError(
             f"{paths.faces(name)}: expected the {len(faces):,} faces of the records beside it, "
             f"found {len(pixels):,}; let `clfer align {name}` write both again"
         )
     table = (
-        stored.table(labels, f"relabel {name}", LABELS)
-        .select(LABELS)
-        .join(faces.select("row", "face"), on="row", how="left", maintain_order="left")
+        stored.table(labels, f"relabel {name}", LABELS, alone=True)
+        .join(faces, on="row", how="left", maintain_order="left")
         .with_columns(pl.col("usage").replace_strict(module.SPLITS).alias("published"))
         .drop("usage")
     )

@@ -12,21 +12,25 @@ from jaxtyping import UInt8
 from clfer.errors import InputError
 from pipeline import paths
 
-PANIC = "PanicException"  # polars' own, of some damage; no subclass of Exception
+# What polars raises over a damaged file: of some damage its own panic, which is no Exception.
+DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
+LONGEST = 300  # letters of what others say
 
 
-def table(path: Path, stage: str, columns: Sequence[str] = ()) -> pl.DataFrame:
-    """A table; InputError where it is missing, damaged or has none of these columns."""
+def table(path: Path, stage: str, columns: Sequence[str] = (), alone: bool = False) -> pl.DataFrame:
+    """A table, or these columns of a parquet file alone; InputError where it is missing, damaged or
+    lacks one of them.
+    """
     paths.existing(path, stage)
     try:
-        found = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path)
-    except BaseException as error:
-        if not (isinstance(error, pl.exceptions.PolarsError) or type(error).__name__ == PANIC):
-            raise
+        there = pl.read_parquet_schema(path) if alone else {}
+        some = list(columns) if alone and {*columns} <= {*there} else None
+        found = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, columns=some)
+    except DAMAGE as error:
         raise _damaged(path, stage, "a table", error) from error
     if absent := [name for name in columns if name not in found.columns]:
         raise InputError(
-            f"{path}: expected a column '{absent[0]}', found {', '.join(found.columns)}; "
+            f"{path}: expected a column '{absent[0]}', found {', '.join(found.columns)[:LONGEST]}; "
             f"{_again(path, stage)}"
         )
     return found
@@ -37,10 +41,9 @@ def array(path: Path, stage: str) -> UInt8[np.ndarray, "N S S C"]:
     paths.existing(path, stage)
     try:
         found: UInt8[np.ndarray, "N S S C"] = np.load(path, mmap_mode="r")
-    except (
-        ValueError,
-        EOFError,
-    ) as error:  # no array, pickled objects, or less than its header says
+    except OSError:
+        raise
+    except Exception as error:  # numpy trips over broken headers in many ways
         raise _damaged(path, stage, "an array of faces", error) from error
     if found.dtype != np.uint8 or found.ndim != 4:
         raise InputError(
@@ -55,13 +58,15 @@ def document(path: Path, stage: str) -> dict[str, Any]:
     paths.existing(path, stage)
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        if not isinstance(found, dict):
+            raise ValueError(f"{type(found).__name__}, no object")
+    except (ValueError, RecursionError) as error:
         raise _damaged(path, stage, "JSON", error) from error
     return found
 
 
 def _damaged(path: Path, stage: str, what: str, error: BaseException) -> InputError:
-    reason = " ".join(str(error).split())
+    reason = " ".join(str(error).split())[:LONGEST]
     return InputError(
         f"{path}: expected {what}, found it damaged ({reason}); {_again(path, stage)}"
     )

@@ -42,10 +42,10 @@ class Detector:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # pictures are looked at in parallel instead
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # errors are said by us
         try:
             session = onnxruntime.InferenceSession(
-                weights, options, providers=["CPUExecutionProvider"]
+                weights, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
             self.model = SCRFD(str(weights), session=session)
             five = self.model.use_kps
@@ -54,10 +54,13 @@ class Detector:
         if not five:
             raise InputError(_expected(weights, "a detector without landmarks"))
         self.model.prepare(ctx_id=-1, input_size=(SMALL, SMALL), det_thresh=threshold)
+        self.weights = weights
         self.turns = range(4 if turned else 1)
 
     def __call__(self, picture: UInt8[np.ndarray, "H W *C"]) -> Found:
-        """Every face in a picture, grey [H, W] or RGB [H, W, 3]."""
+        """Every face in a picture, grey [H, W] or RGB [H, W, 3]. InputError: the weights are those
+        of a network that is something else after all.
+        """
         height, width = picture.shape[:2]
         looks = [
             _turned_back(self._look(np.rot90(picture, turn)), turn, height, width)
@@ -78,12 +81,24 @@ class Detector:
                 colour, around, around, around, around, cv2.BORDER_CONSTANT, value=GREY
             )
             colour = cv2.resize(framed, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        corners, points = self.model.detect(colour, input_size=[(side, side) for side in sides])
-        corners, points = corners.astype(np.float64), points.astype(np.float64)
+        corners, points = self._detected(colour, [(side, side) for side in sides])
         box = np.hstack(
             [corners[:, :2] / scale - around, (corners[:, 2:4] - corners[:, :2]) / scale]
         )
         return Found(box, corners[:, 4], points / scale - around)
+
+    def _detected(
+        self, picture: UInt8[np.ndarray, "H W 3"], sizes: list[tuple[int, int]]
+    ) -> tuple[Float[np.ndarray, "F 5"], Float[np.ndarray, "F 5 2"]]:
+        """Left, top, right, bottom and score of each face, and its landmarks."""
+        try:
+            corners, points = self.model.detect(picture, input_size=sizes)
+        except Exception as error:  # of onnxruntime, or of numpy over what came out
+            raise InputError(_expected(self.weights, "one that fails on a picture")) from error
+        corners, points = corners.astype(np.float64), points.astype(np.float64)
+        if not (np.isfinite(corners).all() and np.isfinite(points).all()):
+            raise InputError(_expected(self.weights, "one that finds faces nowhere"))
+        return corners, points
 
 
 def principal(found: Found, middle: Float[np.ndarray, "2"]) -> int:

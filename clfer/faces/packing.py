@@ -14,6 +14,7 @@ from clfer.faces.cropping import Alignment, Fate, Find, cut
 from clfer.files import replacing
 from clfer.pictures import Pictures, UnreadableError
 from clfer.progress import Track
+from clfer.team import ALONE, Team, cores
 
 CHUNK = 256  # images between two records of how far the work is
 FORMAT = 2  # to be raised when the same images and settings would make other faces or records
@@ -38,12 +39,15 @@ def pack(
     path: Path,
     scratch: Path,
     track: Track,
-) -> pl.DataFrame:
-    """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table says how each image fared.
+    team: Team = ALONE,
+) -> pl.DataFrame | None:
+    """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table says how each image fared,
+    None in the processes of the team that do not lead.
 
     pictures: one for each row of `labels` (clfer.labels), read when asked for, by several threads
-    scratch:  a folder held by this process; what an earlier call with the same arguments left there
-              is not done again. It costs as much room as the faces, and no memory grows with N
+    scratch:  a folder held by the leader; what an earlier call with the same arguments left there,
+              of whatever team, is not done again. It costs as much room as the faces
+    team:     processes of one machine, each with all the other arguments
 
     Columns of the table: `row`; `face`, its index into the array, null where the image is rejected
     (its pixels are zero there); `height` and `width` of the picture; and those of `Fate`.
@@ -51,7 +55,9 @@ def pack(
     shape = (len(labels), settings.size, settings.size, settings.channels)
     chunks = [range(i, min(i + CHUNK, shape[0])) for i in range(0, shape[0], CHUNK)]
     store = scratch / "faces.npy"
-    faces = _opened(store, shape)
+    with team.leader_first():
+        _prepare(store, shape)
+    faces = np.lib.format.open_memmap(store, mode="r+")
 
     def one(row: int, landmarks: Any, box: Any) -> tuple[Any, ...]:
         try:
@@ -61,37 +67,37 @@ def pack(
         faces[row], fate = cut(picture, landmarks, box, settings, find)
         return row, row, *picture.shape[:2], *fate
 
-    tables = []
-    with ThreadPoolExecutor(_workers()) as pool:
-        for chunk in track(chunks, "aligning"):
-            # written after its faces: where it is, the chunk is done
-            record = scratch / f"{chunk.start:09}.parquet"
-            if not record.exists():
+    # each written after its faces: where it is, the chunk is done
+    records = {chunk: scratch / f"{chunk.start:09}.parquet" for chunk in chunks}
+    with ThreadPoolExecutor(max(cores() // team.size, 1)) as pool:
+        for chunk in track(team.share(chunks), "aligning"):
+            if not (record := records[chunk]).exists():
                 given = labels[chunk.start : chunk.stop]
                 known = [given[name].to_list() for name in ("landmarks", "box")]
                 found = list(pool.map(one, chunk, *known))
                 faces.flush()
                 with replacing(record) as temporary:
                     pl.DataFrame(found, SCHEMA, orient="row").write_parquet(temporary)
-            tables.append(pl.read_parquet(record))
     del faces
-    table = pl.concat([pl.DataFrame(schema=SCHEMA), *tables])
+    team.wait()
+    if not team.leads:
+        return None
+    table = pl.concat([pl.DataFrame(schema=SCHEMA), *map(pl.read_parquet, records.values())])
     with replacing(path) as temporary:  # last: nothing can fail behind it
         shutil.move(store, temporary)
     return table
 
 
-def _opened(store: Path, shape: tuple[int, ...]) -> np.memmap:
-    """The array of faces on disk, as an interrupted call left it or new."""
+def _prepare(store: Path, shape: tuple[int, ...]) -> None:
+    """Put an array of faces on disk, unless an interrupted call has left one."""
     if store.exists():
-        return np.lib.format.open_memmap(store, mode="r+")
+        return
     for record in store.parent.glob("*.parquet"):  # of faces that have left already
         record.unlink()
     # under its name only when its header is there
     with replacing(store) as temporary:
         np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
         _occupy(temporary)
-    return np.lib.format.open_memmap(store, mode="r+")
 
 
 def _occupy(path: Path) -> None:
@@ -102,11 +108,6 @@ def _occupy(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-
-
-def _workers() -> int:
-    """As many as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def outcomes(table: pl.DataFrame) -> list[str]:

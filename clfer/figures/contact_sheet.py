@@ -18,13 +18,14 @@ POINT = (230, 30, 30)
 
 
 def worst_first(table: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the table of `clfer.faces.packing.pack` that have a face, worst located first.
+    """`row` and `score` of the images in the table of `clfer.faces.packing.pack` that have a face,
+    worst located first.
 
     Where nothing was found (centre, then box) come before detections, these by their score.
     """
     rank = pl.col("outcome").replace_strict({"centre": 0, "box": 1}, default=2)
-    faces = table.filter(pl.col("face").is_not_null())
-    return faces.sort(rank, "score", "row", nulls_last=True)
+    faces = table.select("row", "score", "face", rank=rank).filter(pl.col("face").is_not_null())
+    return faces.sort("rank", "score", "row", nulls_last=True).select("row", "score")
 
 
 def draw(
@@ -41,10 +42,11 @@ def draw(
     room = COLUMNS * ROWS
     seen = ranked.filter(pl.col("score").is_not_null())
     some = lost.head(max(room // 2, room - len(seen)))
-    shown = pl.concat([some, seen.head(room - len(some))])
+    rows = pl.concat([some, seen.head(room - len(some))]).select("row")
+    shown = rows.join(table, on="row", how="left", maintain_order="left")
     width, height = 2 * SIDE + GAP, SIDE + LABEL + GAP
-    rows = -(-max(len(shown), 1) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * width + GAP, rows * height + GAP), "white")
+    lines = -(-max(len(shown), 1) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * width + GAP, lines * height + GAP), "white")
     write = ImageDraw.Draw(sheet)
     for place, entry in enumerate(shown.iter_rows(named=True)):
         x = GAP + place % COLUMNS * width

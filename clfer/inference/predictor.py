@@ -20,6 +20,7 @@ from clfer.inference.engines import Engine, opened
 from clfer.inference.models import located
 from clfer.pictures import UnreadableError, decode
 from clfer.progress import Track, silent
+from clfer.team import cores
 
 DETECTOR = "CLFER_DETECTOR"  # names a detector's file
 BATCH = 128  # faces that are classified at once
@@ -141,7 +142,7 @@ class Predictor:
         Frames are read and searched in parallel, faces classified in batches. keep: whether the
         pictures are handed back.
         """
-        workers = _workers()
+        workers = cores()
         waiting: deque[Future[_Prepared]] = deque()
         ready: list[_Prepared] = []
         pool = ThreadPoolExecutor(workers)
@@ -254,8 +255,3 @@ def _face(
 def _is_full(ready: Sequence[_Prepared]) -> bool:
     held = sum(one.picture.nbytes for one in ready if one.picture is not None)
     return sum(map(len, ready)) >= BATCH or held >= HELD or len(ready) >= 4 * BATCH
-
-
-def _workers() -> int:
-    """As many as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

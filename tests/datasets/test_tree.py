@@ -238,6 +238,17 @@ def test_pictures_may_be_read_from_many_threads_and_processes(there, tmp_path):
     assert all(map(np.array_equal, images, expected))
 
 
+def test_what_the_index_does_not_have_is_no_picture(there, tmp_path):
+    """Names before, between and behind those that it has."""
+    names = ["a.pnf", "a.png", "a.pnh", "zz.png", "ü.png", None]
+    found = pictures(tmp_path / "raw", row_of(there, *names), tmp_path)
+    assert np.array_equal(found[1], noise(1))
+    assert found.sizes.to_list() == [None, len(encoded(1)), None, None, None, None]
+    index.write(tmp_path / "none", there.relative_to(tmp_path), there, [], silent)
+    found = pictures(tmp_path / "none", row_of(there, *names), tmp_path)
+    assert found.sizes.to_list() == [None] * 6
+
+
 def refusal(found, row):
     with pytest.raises(UnreadableError) as told:
         found[row]

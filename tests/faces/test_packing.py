@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
@@ -21,6 +23,7 @@ from clfer.faces.packing import outcomes, pack
 from clfer.pictures import UnreadableError
 from clfer.progress import silent
 from clfer.scratch import held
+from clfer.team import Team
 
 GIVEN = Alignment(
     detector="given",
@@ -190,6 +193,51 @@ def test_what_was_done_is_not_done_again(tmp_path, monkeypatch):
     assert (faces == expected[1]).all()
 
 
+def together(folder, pictures, rows, size):
+    """What each of so many members of a team, here threads, is given back."""
+    barrier = threading.Barrier(size)
+    (folder / "scratch").mkdir(parents=True, exist_ok=True)
+
+    def member(rank):
+        team = Team(rank, size, barrier.wait)
+        try:
+            place = (folder / "faces.npy", folder / "scratch")
+            return pack(pictures, rows, GIVEN, None, *place, silent, team)
+        except BaseException:
+            barrier.abort()
+            raise
+
+    with ThreadPoolExecutor(size) as threads:
+        return list(threads.map(member, range(size)))
+
+
+def test_several_make_what_one_makes(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "CHUNK", 10)
+    pictures, rows = noise(45), table(*["landmarks"] * 45)
+    expected, whole_array = packed(tmp_path / "one", pictures, rows)
+    counted = Stopping(pictures, None)
+    led, *others = together(tmp_path / "three", counted, rows, 3)
+    assert others == [None, None]
+    assert sorted(counted.read) == list(range(45))
+    assert led.equals(expected)
+    assert (np.load(tmp_path / "three/faces.npy") == whole_array).all()
+
+
+def test_what_several_have_done_one_does_not_do_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(packing, "CHUNK", 10)
+    pictures, rows = noise(45), table(*["landmarks"] * 45)
+    expected, whole_array = packed(tmp_path / "one", pictures, rows)
+    with pytest.raises((RuntimeError, threading.BrokenBarrierError)):
+        together(tmp_path / "two", Stopping(pictures, 37), rows, 2)  # the last but one chunk
+    done = {int(path.stem) for path in (tmp_path / "two/scratch").glob("0*.parquet")}
+    assert done == {0, 10, 20, 40}
+    rest = Stopping(pictures, None)
+    found, faces = packed(tmp_path / "two", rest, rows)
+    assert sorted(rest.read) == list(range(30, 40))
+    assert found.equals(expected)
+    assert (faces == whole_array).all()
+
+
 def test_records_of_faces_that_have_left_are_not_believed(tmp_path, monkeypatch):
     """Killed after the array was moved to its place and before the folder was cleared."""
     monkeypatch.setattr(packing, "CHUNK", 10)
@@ -257,7 +305,7 @@ def test_the_same_faces_whatever_the_number_of_threads(real_data, real_npz, tmp_
     pixels = np.load(real_npz)["pixels"][:60]
     made = []
     for threads in (1, 4):
-        monkeypatch.setattr(packing, "_workers", lambda count=threads: count)
+        monkeypatch.setattr(packing, "cores", lambda count=threads: count)
         made.append(packed(tmp_path / str(threads), pixels, table(*[""] * 60), SEEN, find))
     (one, faces), (other, others) = made
     assert one.equals(other)

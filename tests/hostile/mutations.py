@@ -21,7 +21,7 @@ from clfer.pictures import UnreadableError
 SECONDS = float(os.environ.get("CLFER_FUZZ", 0))
 ROUND = 500  # inputs of one seed, where there is time for several
 LONGEST = 20  # seconds that one input may take
-MEMORY = 500 << 20  # bytes by which all inputs of a reader together may raise the peak
+MEMORY = 500 << 20
 
 TOKENS = [
     b"\0", b"\n", b"\r", b"\r\n", b"\t", b"\x0b", b"\x1c", b"\x85", b" ", b",", b";", b":", b"'",
@@ -133,10 +133,11 @@ def _timed():
         signal.signal(signal.SIGALRM, before)
 
 
-def attack(name, inputs, read, examples):
+def attack(name, inputs, read, examples, memory=MEMORY):
     """Read every input; only results, InputError and UnreadableError may come of it.
 
-    read: takes an input. What it raises otherwise is the test's failure, shrunk by hypothesis.
+    read:   takes an input. What it raises otherwise is the test's failure, shrunk by hypothesis
+    memory: bytes by which all inputs together may raise the peak
     """
     seen, start = Counter(), time.monotonic()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -178,4 +179,4 @@ def attack(name, inputs, read, examples):
         with open(os.environ.get("CLFER_FUZZ_LOG", os.devnull), "a") as log:
             log.write(f"{line}\n")
     assert seen["refused"] > 0
-    assert grown < MEMORY
+    assert grown < memory

@@ -3,10 +3,13 @@
 Run it with PYTHONPATH=tests. AffectNet trees in a temporary folder, their images a few hundred
 pictures under many names. MiB are the highest anonymous memory of the command's processes together:
 pages of mapped files, which the system takes back when it needs them, are not counted (Linux only).
-Training is one epoch on 400 images, whatever the size, since it is the faces that grow.
+Training is one epoch on 400 images, whatever the size, since it is the faces that grow. --sizes and
+--stages choose; in a --folder that stays, a stage finds what an earlier call has made.
 """
 
+import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -73,18 +76,36 @@ def measured(checkout: Path, stage: str) -> tuple[float, float]:
     return time.perf_counter() - started, most / 1024
 
 
-if __name__ == "__main__":
+def prepared(folder: Path, images: int) -> Path:
+    """A checkout of the code as it is now, with so many images; where they are there already, with
+    those.
+    """
+    for name in ("clfer", "pipeline"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    checkout = scratch(folder)
     yaml = YAML(typ="safe", pure=True)
-    for images in SIZES:
+    params = yaml.load(checkout / "params.yaml")
+    block = params["datasets"]["affectnet"]
+    block["faces"] |= {"size": 48, "channels": 1}
+    block["recipe"] = RECIPE | {"labelled_fraction": TRAINED / images}
+    params["split"]["duplicates"] = "keep"
+    yaml.dump(params, checkout / "params.yaml")
+    if not (checkout / "drawn").exists():
+        linked(affectnet(checkout / "data/external/affectnet", images), checkout / "drawn")
+    return checkout
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", nargs="+", type=int, default=SIZES)
+    parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=STAGES)
+    parser.add_argument("--folder", type=Path)
+    asked = parser.parse_args()
+    for images in asked.sizes:
         with TemporaryDirectory() as temporary:
-            checkout = scratch(Path(temporary))
-            params = yaml.load(checkout / "params.yaml")
-            block = params["datasets"]["affectnet"]
-            block["faces"] |= {"size": 48, "channels": 1}
-            block["recipe"] = RECIPE | {"labelled_fraction": TRAINED / images}
-            params["split"]["duplicates"] = "keep"
-            yaml.dump(params, checkout / "params.yaml")
-            linked(affectnet(checkout / "data/external/affectnet", images), checkout / "drawn")
-            for stage in STAGES:
+            folder = (asked.folder or Path(temporary)) / str(images)
+            folder.mkdir(parents=True, exist_ok=True)
+            checkout = prepared(folder, images)
+            for stage in asked.stages:
                 seconds, memory = measured(checkout, stage)
                 print(f"{images:8,} {stage:10} {seconds:8.1f} s {memory:7.0f} MiB", flush=True)

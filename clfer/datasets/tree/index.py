@@ -12,6 +12,7 @@ from clfer.datasets.tree.content import digest
 from clfer.datasets.tree.listing import File
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.labels import DAMAGE
 from clfer.progress import Track
 
 INDEX = "files.parquet"
@@ -43,11 +44,18 @@ def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
     return table["sha256"].null_count()
 
 
-def read(raw: Path) -> pl.DataFrame:
-    """The index in `raw`."""
+def read(raw: Path, columns: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame:
+    """The index in `raw`, or some of its columns; InputError where it is missing or damaged."""
     if not (raw / INDEX).is_file():
         raise InputError(f"{raw / INDEX}: expected the index of the images, found none; download")
-    return pl.read_parquet(raw / INDEX)
+    try:
+        return pl.read_parquet(raw / INDEX, columns=list(columns))
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{raw / INDEX}: expected the index of the images, found it damaged ({reason}); "
+            "download again"
+        ) from error
 
 
 def folder(raw: Path) -> Path:

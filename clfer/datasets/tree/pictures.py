@@ -22,7 +22,7 @@ class ImageFiles(Sequence[Any]):  # Any: a check of the elements' type would rea
     cannot be read, or is no image.
     """
 
-    def __init__(self, folder: Path, paths: list[str | None], sizes: list[int | None]) -> None:
+    def __init__(self, folder: Path, paths: pl.Series, sizes: pl.Series) -> None:
         self.folder = folder
         self.paths = paths
         self.sizes = sizes
@@ -62,6 +62,15 @@ def pictures(raw: Path, table: pl.DataFrame, base: Path) -> ImageFiles:
 
     base: what the folder in the params is relative to. A row without a name has no image.
     """
-    sizes = dict(index.read(raw).select("path", "size").iter_rows())
-    paths = table["name"].to_list()
-    return ImageFiles(base / index.folder(raw), paths, [sizes.get(path) for path in paths])
+    return ImageFiles(base / index.folder(raw), table["name"], _sizes(raw, table["name"]))
+
+
+def _sizes(raw: Path, names: pl.Series) -> pl.Series:
+    """Bytes of each image by the index in `raw`, null where it is not in there. No join: the index
+    is sorted, and a table of hundreds of thousands of paths large.
+    """
+    found = index.read(raw, ("path", "size"))
+    place = found["path"].search_sorted(names.fill_null(""))
+    paths, sizes = (found[name].extend_constant(None, 1) for name in ("path", "size"))
+    there = paths.gather(place) == names
+    return pl.select(pl.when(there).then(sizes.gather(place))).to_series()
