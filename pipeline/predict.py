@@ -47,7 +47,7 @@ class Told:
 def predict(
     given: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Pictures, videos, folders; - reads names."),
+        typer.Argument(metavar="PATH", help="Pictures, videos, folders; - reads names."),
     ],
     model: Annotated[
         list[str] | None,
