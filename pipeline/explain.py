@@ -13,6 +13,8 @@ from clfer.errors import InputError
 from clfer.explanation.reasons import BLOCK, Reasons, reasons
 from clfer.expressions import canonical
 from clfer.figures import explanation
+from clfer.figures.explanation import signed
+from clfer.figures.sheet import short
 from clfer.files import replacing
 from clfer.model.bundle import load
 from clfer.model.card import Card
@@ -22,7 +24,7 @@ from pipeline.console import err, plain, say
 from pipeline.subject import Subject
 
 FORMATS = (".png", ".svg", ".pdf")
-LONGEST = 60  # letters of a name in the figure
+LONGEST = 40  # letters of a name in the figure
 DIGITS = 6  # of numbers in the JSON
 DEMO = "demo"
 WARNING = "trained on drawn faces to try the pipeline: what it says of people means nothing"
@@ -74,8 +76,9 @@ def explain(
     about = _about(card)
     err.print(plain(f"model: {file}: {about}"), highlight=False, soft_wrap=True)
     found = reasons(network, meant.face, card.view, chosen)
-    title = f"{_short(image.name)}: {_likely(found, card.classes, 1)}"
-    below = f"{meant.said}; model {_short(file.name)}: {about}"
+    names = [short(name, LONGEST) for name in card.classes]
+    title = f"{short(image.name, LONGEST)}: {_likely(found, names, 1)}"
+    below = f"{meant.said}; model {short(file.name, LONGEST)}: {about}"
     explanation.draw(meant.place, found, card.classes, title, below, target)
     if numbers is not None:
         document = _document(image, file, meant, found, card.classes)
@@ -139,12 +142,6 @@ def _about(card: Card) -> str:
     return f"{said}; {WARNING}" if known.get("dataset") == DEMO else said
 
 
-def _short(name: str) -> str:
-    """Without its middle where it is long."""
-    half = LONGEST // 2
-    return name if len(name) <= LONGEST else f"{name[:half]}…{name[1 - half :]}"
-
-
 def _document(
     image: Path, file: Path, meant: Subject, found: Reasons, classes: Sequence[str]
 ) -> dict[str, Any]:
@@ -179,12 +176,14 @@ def _rounded(values: Any, digits: int = DIGITS) -> Any:
 
 def _told(found: Reasons, classes: Sequence[str]) -> list[str]:
     lines = [_likely(found, classes, 3)]
-    lines.append(f"explained: {classes[found.explained]}, logit {found.logit:+.2f}")
+    lines.append(f"explained: {classes[found.explained]}, logit {signed(found.logit)}")
     if found.mu is None or found.shares is None:
         lines.append("no weights of blocks: the model has no MSR")
     else:
-        lines.append(f"mu of blocks 1 to {len(found.mu)}: {_listed(found.mu, '.2f')}")
-        lines.append(f"they add to the logit: {_listed(found.shares, '+.2f')}")
+        lines.append(
+            f"mu of blocks 1 to {len(found.mu)}: {', '.join(f'{one:.2f}' for one in found.mu)}"
+        )
+        lines.append(f"they add to the logit: {', '.join(map(signed, found.shares))}")
     lines.append(f"a grey patch takes {found.fall:.2f} of it at most")
     sizes = ", ".join(map(str, found.sizes))
     return [*lines, f"semantic groups of block {BLOCK}, from the top: {sizes} channels"]
@@ -194,7 +193,3 @@ def _likely(found: Reasons, classes: Sequence[str], count: int) -> str:
     """The most probable classes."""
     order = np.argsort(-found.probabilities, kind="stable")[:count]
     return ", ".join(f"{classes[k]} {100 * found.probabilities[k]:.1f} %" for k in order)
-
-
-def _listed(values: Any, form: str) -> str:
-    return ", ".join(f"{value:{form}}" for value in values)

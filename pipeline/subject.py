@@ -57,6 +57,12 @@ def found(
     InputError where there is no face, or none of that number.
     """
     named = detector or os.environ.get(DETECTOR)
+    if named and not Path(named).is_file():
+        option = "--detector" if detector else DETECTOR
+        raise InputError(
+            f"{option}: expected an SCRFD detector (det_*.onnx of insightface); found no file "
+            f"{named}"
+        )
     weights = locate(Path(named) if named else None, track)
     faces = Detector(weights, cut.threshold, cut.turned)(picture)
     order = np.argsort(faces.box[:, 0] + faces.box[:, 2] / 2, kind="stable")

@@ -14,7 +14,7 @@ from clfer.figures import face_in_picture
 from clfer.figures.face_in_picture import Place
 from clfer.figures.montage import coloured, scale
 from clfer.figures.page import COLOURS, GREY, page
-from clfer.figures.sheet import Sheet, literal
+from clfer.figures.sheet import Sheet, literal, short
 
 MAPS = (
     "Bright: what the block sees there raises the logit of {name} (LayerCAM{deepest}). On the "
@@ -42,10 +42,11 @@ PICTURE, LEAST, FACE = 2.9, 1.5, 2.15
 BAR, ROOM = 0.12, 0.65  # the colour bar, and it with its numbers
 CHANNEL, BETWEEN = 1.06, 0.4
 LETTER, NUMBER = 0.075, 0.5  # of the name of a class; a percentage
-LETTERS, MOST = 18, 12  # letters of a line of that name; classes that have room for two lines
+LETTERS, MOST = 18, 9  # letters of a line of that name; classes that have room for two lines
 AROUND = 0.42  # below the upper part
-LETTERS_WIDE = 185  # of a line of small letters across the page
-SMALL = 8
+WIDE = 185  # letters of a line across the page
+LONGEST = 30  # of the name of a class in a line
+SMALL, TINY, LARGE = 8, 7.5, 9  # points
 
 
 class Map(NamedTuple):
@@ -66,18 +67,19 @@ def draw(
     maps = list(_maps(found))
     side = (WIDTH - 2 * EDGE - ROOM - (len(maps) - 1) * GAP) / len(maps)
     attention = HEAD + NAME + FACE + AROUND
-    words = wrap(_said(found, classes[found.explained]), LETTERS_WIDE)
-    groups = attention + NAME + 3 * LINE + side + (len(words) + 2) * LINE
+    words = wrap(_said(found, short(classes[found.explained], LONGEST)), WIDE)
+    lines = max(len(one.lines) for one in maps)
+    groups = attention + NAME + lines * LINE + side + (len(words) + 2) * LINE
     height = groups + NAME + 2 * LINE + 2 * CHANNEL + 4 * LINE
     with page(path, WIDTH, height) as figure:
         figure.set_layout_engine("none")  # all sizes are known
         sheet = Sheet(figure, WIDTH, height)
         sheet.write(EDGE, 0.15, title, 11, bold=True)
-        sheet.write(EDGE, 0.37, about, SMALL)
+        sheet.write(EDGE, 0.36, "\n".join(wrap(about, WIDE)), TINY)
         _upper(sheet, place, found, classes)
-        sheet.write(EDGE, attention, f"Where it looked for {classes[found.explained]}", 10, True)
-        _attention(sheet, found, maps, side, attention + NAME + 3 * LINE)
-        sheet.write(EDGE, groups - (len(words) + 1.5) * LINE, "\n".join(words), 7.5)
+        sheet.write(EDGE, attention, _question(found, classes), 10, True)
+        _attention(sheet, found, maps, side, attention + NAME + lines * LINE)
+        sheet.write(EDGE, groups - (len(words) + 1.5) * LINE, "\n".join(words), TINY)
         _groups(sheet, found, groups)
 
 
@@ -88,19 +90,18 @@ def _upper(sheet: Sheet, place: Place, found: Reasons, classes: Sequence[str]) -
     broad = min(max(FACE * width / height, LEAST), PICTURE)
     axes = sheet.panel(left, top, broad, FACE)
     face_in_picture.whole(axes, place)
-    axes.set_title(f"picture: {width} x {height}", fontsize=9)
+    axes.set_title(f"picture: {width} x {height}", fontsize=LARGE)
     left += broad + GAP
     if place.landmarks is not None:
         axes = sheet.panel(left, top, FACE, FACE)
         face_in_picture.close(axes, place)
-        axes.set_title("face and landmarks", fontsize=9)
+        axes.set_title("face and landmarks", fontsize=LARGE)
         left += FACE + GAP
     axes = sheet.panel(left, top, FACE, FACE)
     axes.imshow(found.face)
-    axes.set_title(f"as the network sees it: {len(found.face)} x {len(found.face)}", fontsize=9)
+    axes.set_title(f"as the network sees it: {len(found.face)} x {len(found.face)}", fontsize=LARGE)
     left += FACE + GAP
-    lines = 2 if len(classes) <= MOST else 1
-    names = [fill(one, LETTERS, max_lines=lines, placeholder="…") for one in classes]
+    names = [_named(one, len(classes)) for one in classes]
     left += LETTER * max(len(line) for name in names for line in name.split("\n")) + 0.1
     axes = sheet.figure.add_axes(sheet.box(left, top, WIDTH - EDGE - NUMBER - left, FACE))
     _bars(axes, found, names)
@@ -111,6 +112,8 @@ def _bars(axes: Axes, found: Reasons, names: Sequence[str]) -> None:
     percent = 100 * found.probabilities
     best = int(percent.argmax())
     places = range(len(names))
+    pitch = 72 * FACE / len(names)  # points
+    size = min(SMALL, 0.42 * pitch) if any("\n" in name for name in names) else 0.75 * pitch
     bars = axes.barh(places, percent, height=0.7, color=GREY)
     bars[best].set(color=COLOURS[0])
     if found.explained != best:
@@ -122,16 +125,22 @@ def _bars(axes: Axes, found: Reasons, names: Sequence[str]) -> None:
             (3, 0),
             textcoords="offset points",
             va="center",
-            fontsize=SMALL,
+            fontsize=min(SMALL, 0.75 * pitch),
             fontweight="bold" if k in (best, found.explained) else "normal",
         )
-    size = 9 if len(names) <= 8 else 7
-    axes.set_yticks(places, [literal(name) for name in names], fontsize=size)
+    axes.set_yticks(places, [literal(name) for name in names], fontsize=min(LARGE, size))
     axes.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.6), xticks=[0, 50, 100])
     axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.grid(axis="x")
-    axes.set_title("probability in %", fontsize=9)
+    axes.set_title("probability in %", fontsize=LARGE)
+
+
+def _named(name: str, classes: int) -> str:
+    """A name in two lines, or in one where there are many classes."""
+    if classes > MOST:
+        return short(name, LETTERS)
+    return fill(short(name, 2 * LETTERS), LETTERS, max_lines=2, placeholder="…")
 
 
 def _maps(found: Reasons) -> Iterator[Map]:
@@ -139,11 +148,11 @@ def _maps(found: Reasons) -> Iterator[Map]:
     for j, (values, grid) in enumerate(zip(found.attention, found.grids, strict=True)):
         lines = [f"block {j + 1}: {grid[0]} x {grid[1]}"]
         if found.mu is not None and found.shares is not None:
-            lines += [f"μ = {found.mu[j]:.2f}", f"adds {found.shares[j]:+.2f}"]
+            lines += [f"μ = {found.mu[j]:.2f}", f"adds {signed(found.shares[j])}"]
         yield Map(lines, values)
     if found.deepest is not None:
         yield Map([f"block {len(found.grids)}: Grad-CAM"], found.deepest)
-    most = f"takes {found.fall:.2f} of {found.logit:+.2f}" if found.fall > 0 else "takes nothing"
+    most = f"takes {found.fall:.2f} of {signed(found.logit)}" if found.fall > 0 else "takes nothing"
     yield Map(["covered by a patch:", most], found.covered)
 
 
@@ -154,7 +163,15 @@ def _attention(sheet: Sheet, found: Reasons, maps: Sequence[Map], side: float, t
         axes.imshow(_over(found.face, one.values))
         axes.set_title(literal("\n".join(one.lines)), fontsize=SMALL)
     left = EDGE + len(maps) * (side + GAP)
-    scale(sheet.figure, sheet.box(left, top, BAR, side), "share of each map's highest")
+    scale(sheet.figure, sheet.box(left, top, BAR, side), "share of its highest")
+
+
+def _question(found: Reasons, classes: Sequence[str]) -> str:
+    best = int(found.probabilities.argmax())
+    other = (
+        "" if found.explained == best else f", where it predicts {short(classes[best], LONGEST)}"
+    )
+    return f"Where it looked for {short(classes[found.explained], LONGEST)}{other}"
 
 
 def _said(found: Reasons, name: str) -> str:
@@ -179,8 +196,8 @@ def _groups(sheet: Sheet, found: Reasons, top: float) -> None:
             axes = sheet.panel(left + column * step, below + row * step, CHANNEL, CHANNEL)
             if not np.isnan(one).any():
                 axes.imshow(_over(found.face, one))
-    words = "\n".join(wrap(GROUPS.format(block=BLOCK), LETTERS_WIDE))
-    sheet.write(EDGE, below + 2 * step + 0.05, words, 7.5)
+    words = "\n".join(wrap(GROUPS.format(block=BLOCK), WIDE))
+    sheet.write(EDGE, below + 2 * step + 0.05, words, TINY)
 
 
 def _over(
@@ -190,3 +207,8 @@ def _over(
     grey = face.mean(axis=-1, keepdims=True)
     mixed: Float[np.ndarray, "S S 3"] = (1 - ALPHA) * grey + ALPHA * coloured(values)
     return mixed
+
+
+def signed(value: float) -> str:
+    """A number with its sign, of zero no minus."""
+    return f"{round(float(value), 2) + 0.0:+.2f}"

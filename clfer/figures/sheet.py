@@ -42,3 +42,9 @@ class Sheet:
 def literal(text: str) -> str:
     """The text with its dollars as such: matplotlib takes what stands between two for a formula."""
     return text.replace("$", r"\$")
+
+
+def short(text: str, letters: int) -> str:
+    """The text without its middle where it is longer: names often differ at their ends."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"
