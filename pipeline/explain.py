@@ -183,7 +183,7 @@ def _told(found: Reasons, classes: Sequence[str]) -> list[str]:
         lines.append(
             f"mu of blocks 1 to {len(found.mu)}: {', '.join(f'{one:.2f}' for one in found.mu)}"
         )
-        lines.append(f"they add to the logit: {', '.join(map(signed, found.shares))}")
+        lines.append(f"they add to the logit: {', '.join(map(signed, found.shares.tolist()))}")
     lines.append(f"a grey patch takes {found.fall:.2f} of it at most")
     sizes = ", ".join(map(str, found.sizes))
     return [*lines, f"semantic groups of block {BLOCK}, from the top: {sizes} channels"]

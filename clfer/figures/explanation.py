@@ -32,7 +32,7 @@ GROUPS = (
     "lowest to their own highest response. A channel belongs to the group of channels of the "
     "deepest block whose strongest responses lie most like its own; groups stand from the top down."
 )
-ALPHA = 0.65  # of a map over the face
+ALPHA = 0.7  # of a map over the face
 
 # Inches.
 WIDTH = 32 / 3  # 1600 pixels
@@ -46,7 +46,7 @@ LETTERS, MOST = 18, 9  # letters of a line of that name; classes that have room 
 AROUND = 0.42  # below the upper part
 WIDE = 185  # letters of a line across the page
 LONGEST = 30  # of the name of a class in a line
-SMALL, TINY, LARGE = 8, 7.5, 9  # points
+TINY, SMALL, LARGE, PART, PAGE = 7.5, 8.0, 9.0, 10.0, 11.0  # points
 
 
 class Map(NamedTuple):
@@ -74,10 +74,10 @@ def draw(
     with page(path, WIDTH, height) as figure:
         figure.set_layout_engine("none")  # all sizes are known
         sheet = Sheet(figure, WIDTH, height)
-        sheet.write(EDGE, 0.15, title, 11, bold=True)
+        sheet.write(EDGE, 0.15, title, PAGE, True)
         sheet.write(EDGE, 0.36, "\n".join(wrap(about, WIDE)), TINY)
         _upper(sheet, place, found, classes)
-        sheet.write(EDGE, attention, _question(found, classes), 10, True)
+        sheet.write(EDGE, attention, _question(found, classes), PART, True)
         _attention(sheet, found, maps, side, attention + NAME + lines * LINE)
         sheet.write(EDGE, groups - (len(words) + 1.5) * LINE, "\n".join(words), TINY)
         _groups(sheet, found, groups)
@@ -102,18 +102,20 @@ def _upper(sheet: Sheet, place: Place, found: Reasons, classes: Sequence[str]) -
     axes.set_title(f"as the network sees it: {len(found.face)} x {len(found.face)}", fontsize=LARGE)
     left += FACE + GAP
     names = [_named(one, len(classes)) for one in classes]
-    left += LETTER * max(len(line) for name in names for line in name.split("\n")) + 0.1
+    pitch = 72 * FACE / len(names)  # points from one bar to the next
+    size = min(SMALL, 0.38 * pitch) if any("\n" in name for name in names) else 0.75 * pitch
+    letters = max(len(line) for name in names for line in name.split("\n"))
+    left += LETTER * min(size / LARGE, 1) * letters + 0.1
     axes = sheet.figure.add_axes(sheet.box(left, top, WIDTH - EDGE - NUMBER - left, FACE))
-    _bars(axes, found, names)
+    _bars(axes, found, names, min(SMALL, 0.75 * pitch))
+    axes.tick_params(axis="y", labelsize=min(LARGE, size), length=0)
 
 
-def _bars(axes: Axes, found: Reasons, names: Sequence[str]) -> None:
+def _bars(axes: Axes, found: Reasons, names: Sequence[str], size: float) -> None:
     """The probability of each class: the highest in colour, hatched what is explained instead."""
     percent = 100 * found.probabilities
     best = int(percent.argmax())
     places = range(len(names))
-    pitch = 72 * FACE / len(names)  # points
-    size = min(SMALL, 0.42 * pitch) if any("\n" in name for name in names) else 0.75 * pitch
     bars = axes.barh(places, percent, height=0.7, color=GREY)
     bars[best].set(color=COLOURS[0])
     if found.explained != best:
@@ -125,12 +127,11 @@ def _bars(axes: Axes, found: Reasons, names: Sequence[str]) -> None:
             (3, 0),
             textcoords="offset points",
             va="center",
-            fontsize=min(SMALL, 0.75 * pitch),
+            fontsize=size,
             fontweight="bold" if k in (best, found.explained) else "normal",
         )
-    axes.set_yticks(places, [literal(name) for name in names], fontsize=min(LARGE, size))
+    axes.set_yticks(places, [literal(name) for name in names])
     axes.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.6), xticks=[0, 50, 100])
-    axes.tick_params(axis="y", length=0)
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.grid(axis="x")
     axes.set_title("probability in %", fontsize=LARGE)
@@ -139,7 +140,7 @@ def _bars(axes: Axes, found: Reasons, names: Sequence[str]) -> None:
 def _named(name: str, classes: int) -> str:
     """A name in two lines, or in one where there are many classes."""
     if classes > MOST:
-        return short(name, LETTERS)
+        return short(name, 2 * LETTERS)
     return fill(short(name, 2 * LETTERS), LETTERS, max_lines=2, placeholder="…")
 
 
@@ -148,7 +149,7 @@ def _maps(found: Reasons) -> Iterator[Map]:
     for j, (values, grid) in enumerate(zip(found.attention, found.grids, strict=True)):
         lines = [f"block {j + 1}: {grid[0]} x {grid[1]}"]
         if found.mu is not None and found.shares is not None:
-            lines += [f"μ = {found.mu[j]:.2f}", f"adds {signed(found.shares[j])}"]
+            lines += [f"μ = {found.mu[j]:.2f}", f"adds {signed(float(found.shares[j]))}"]
         yield Map(lines, values)
     if found.deepest is not None:
         yield Map([f"block {len(found.grids)}: Grad-CAM"], found.deepest)
@@ -182,7 +183,7 @@ def _said(found: Reasons, name: str) -> str:
 def _groups(sheet: Sheet, found: Reasons, top: float) -> None:
     """The strongest channels of each semantic group, in two rows."""
     rows, columns = found.grids[BLOCK - 1]
-    sheet.write(EDGE, top, f"Semantic groups of block {BLOCK}: {rows} x {columns}", 10, True)
+    sheet.write(EDGE, top, f"Semantic groups of block {BLOCK}: {rows} x {columns}", PART, True)
     groups, count = found.groups.shape[:2]
     step, across = CHANNEL + NARROW, -(-count // 2)
     ends = {0: " (top)", groups - 1: " (bottom)"}
@@ -211,4 +212,4 @@ def _over(
 
 def signed(value: float) -> str:
     """A number with its sign, of zero no minus."""
-    return f"{round(float(value), 2) + 0.0:+.2f}"
+    return f"{round(value, 2) + 0.0:+.2f}"
