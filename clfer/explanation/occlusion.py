@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-GRID = 12  # places of the patch along a side of the image
+GRID = 8  # places of the patch along a side of the image
 PATCH = 0.25  # its share of that side
 BATCH = 48  # covered images at a time
 

@@ -89,21 +89,18 @@ def test_a_face_crop(folder, name, capsys):
 
 
 def test_another_class_by_any_of_its_names(folder):
-    model = folder / "ours.safetensors"
-    for name in ("disgust", "Ekel"):
+    for name, file in (("disgust", folder / "face.svg"), ("Ekel", folder / "face.pdf")):
         explain(
             folder / "face.png",
-            model=model,
+            model=folder / "ours.safetensors",
             label=name,
             detect=False,
-            to=folder / "face.svg",
+            to=file,
             numbers=folder / "numbers.json",
         )
         assert numbers(folder)["explained"] == "disgust"
-        assert "Where it looked for disgust" in (folder / "face.svg").read_text()
-    for suffix in (".PNG", ".pdf"):
-        explain(folder / "face.png", model=model, detect=False, to=folder / f"other{suffix}")
-    assert (folder / "other.pdf").read_bytes()[:5] == b"%PDF-"
+    assert "Where it looked for disgust" in (folder / "face.svg").read_text()
+    assert (folder / "face.pdf").read_bytes()[:5] == b"%PDF-"
 
 
 def test_the_newest_model_of_the_checkout(folder, capsys):
@@ -117,7 +114,7 @@ def test_the_newest_model_of_the_checkout(folder, capsys):
 def test_several_faces_from_the_left(folder, photo, capsys):
     image, model = photo("fr_two_people.jpg"), folder / "ours.safetensors"
     boxes = []
-    for number in (1, 2, None):
+    for number in (2, None):
         explain(image, model=model, face=number, numbers=folder / "numbers.json")
         found = numbers(folder)
         left, top, width, height = found["box"]
@@ -127,8 +124,7 @@ def test_several_faces_from_the_left(folder, photo, capsys):
             assert left < x < left + width
             assert top < y < top + height
         boxes.append(found["box"])
-    assert boxes[0][0] < boxes[1][0]
-    assert boxes[2] == boxes[0]  # no other: it is the larger
+    assert boxes[1][0] < boxes[0][0]
     assert "face 1 of 2, the largest and most central" in capsys.readouterr().out
     assert refusal(image, model=model, face=3) == "--face: expected 1 to 2, from the left; found 3"
 
