@@ -19,17 +19,13 @@ from clfer.inference.sources import Source, sources
 from clfer.inference.video import Video, quiet
 from clfer.pictures import UnreadableError
 from pipeline import paths
-from pipeline.console import err, plain, say, table, track
+from pipeline.console import say, table, track
+from pipeline.introduction import introduce
 
 SHOWN = 50  # faces in the table; files have all of them
 NAMED = 5  # pictures that a line names
 LONGEST = 32  # letters of a name in the table
 UNSURE = "unsure"
-DEMO = "demo"
-WARNING = (
-    "warning: this model was trained on drawn faces to try the pipeline; what it says of people "
-    "means nothing"
-)
 
 
 @dataclass
@@ -93,7 +89,8 @@ def predict(
         device=device,
         track=track,
     )
-    _introduce(predictor, chosen=model is not None)
+    for file, engine in zip(predictor.files, predictor.engines, strict=True):
+        introduce(file, engine.card, chosen=model is not None)
     told = Told()
     with quiet(), files(predictor.classes, csv, json, parquet) as write:
         job = Job(predictor, write, told, draw, timeline, min_confidence, every)
@@ -104,11 +101,11 @@ def predict(
             for source in group:
                 job.video(source)
         if told.unreadable and not told.pictures and not told.videos:
-            _report(told, predictor)
+            _report(told)
             raise InputError(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
             )
-    _report(told, predictor)
+    _report(told)
     for path in (csv, json, parquet):
         if path is not None:
             say([], f"{told.faces:,} faces: {path}")
@@ -260,23 +257,7 @@ def _check_apart(target: Path, source: Source) -> None:
         raise InputError(f"--draw: expected another folder than that of {source.path}")
 
 
-def _introduce(predictor: Predictor, chosen: bool) -> None:
-    """Which model speaks and what it was trained on, with a warning of the demo's."""
-    for file, engine in zip(predictor.files, predictor.engines, strict=True):
-        about = engine.card.provenance
-        said = [f"{about.get('variant', 'a network')} on {about.get('dataset', 'unknown data')}"]
-        said += [f"{key} {about[key]}" for key in ("seed", "epoch") if key in about]
-        newest = "" if chosen else ", the newest here"
-        err.print(
-            plain(f"model: {file}{newest}: {', '.join(said)}"), highlight=False, soft_wrap=True
-        )
-        if about.get("selected_on") == "test":
-            err.print("its epoch was chosen on test images", highlight=False)
-        if about.get("dataset") == DEMO:
-            err.print(WARNING, style="bold yellow", highlight=False, soft_wrap=True)
-
-
-def _report(told: Told, predictor: Predictor) -> None:
+def _report(told: Told) -> None:
     if told.rows:
         columns = ["file", "face", "expression", "p", "then"]
         table(f"{told.faces:,} faces in {told.pictures:,} pictures", columns, told.rows)

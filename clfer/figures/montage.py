@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from clfer.figures.page import WIDTH, heading, page
 
 GAP, WIDE = 0.06, 0.3  # of a picture's side: between two pictures, between two parts
+SCALE = "response, within each map"
 COLOURS = "magma"  # its lightness rises steadily: it reads in grey and to the colour-blind
 # Inches: beside names of rows, the colour bar with its label, title and names of parts, below.
 LEFT, RIGHT, ABOVE, BELOW = 0.2, 0.75, 0.6, 0.45
@@ -53,7 +54,7 @@ def draw(
         length = min(cell * down, LONGEST)
         low = BELOW + (cell * down - length) / 2
         left = beside + cell * across + BAR
-        scale(figure, (left / width, low / height, BAR / width, length / height))
+        scale(figure, (left / width, low / height, BAR / width, length / height), SCALE)
 
 
 def spots(parts: Sequence[Float[np.ndarray, "R _ S S 3"]]) -> list[float]:
@@ -93,9 +94,9 @@ def coloured(maps: Float[np.ndarray, "*batch S S"]) -> Float[np.ndarray, "*batch
     return found
 
 
-def scale(figure: Figure, box: tuple[float, float, float, float]) -> None:
-    """The colour bar of `coloured`."""
+def scale(figure: Figure, box: tuple[float, float, float, float], label: str) -> None:
+    """The colour bar of `coloured`, and what it measures."""
     mapped = ScalarMappable(Normalize(0, 1), mpl.colormaps[COLOURS])
     bar = figure.colorbar(mapped, cax=figure.add_axes(box), ticks=[0, 0.5, 1])
-    bar.set_label("response, within each map", fontsize=8)
+    bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=8)

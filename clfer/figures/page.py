@@ -18,6 +18,7 @@ FORMATS = (".png", ".svg")
 SILENT = {
     ".png": {"Software": None},
     ".svg": {"Creator": None, "Date": None},
+    ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
 # Okabe and Ito's palette: told apart in the common colour blindnesses; black for the reference.
 BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
@@ -41,13 +42,13 @@ LOOK = {
 
 @contextmanager
 def page(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of width x height inches, written to `path` when the block ends well: as SVG where
-    its suffix says so, else as PNG.
+    """A figure of width x height inches, written to `path` when the block ends well: as SVG or PDF
+    where its suffix says so, else as PNG.
 
     The same content gives the same bytes: the user's matplotlibrc and matplotlib's lines on its
     version and the date are left out, and no global state of pyplot is touched.
     """
-    suffix = ".svg" if path.suffix == ".svg" else ".png"
+    suffix = path.suffix.lower() if path.suffix.lower() in SILENT else ".png"
     with style.context(["default", LOOK], after_reset=True):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)

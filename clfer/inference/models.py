@@ -39,7 +39,7 @@ def newest(base: Path) -> Path:
     return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
 
 
-def located(given: str, track: Track) -> Path:
+def located(given: str | Path, track: Track) -> Path:
     """The file that is meant: a path, the name of a released model, or https://...#sha256=...
 
     What has to be fetched is fetched once and its hash checked at every use. Raises InputError
@@ -47,6 +47,7 @@ def located(given: str, track: Track) -> Path:
     """
     if Path(given).is_file():
         return Path(given)
+    given = str(given)
     if given.startswith(("http://", "https://")):
         address, fragment = urldefrag(given)
         if not (hashed := HASH.fullmatch(fragment)):

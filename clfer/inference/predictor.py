@@ -112,17 +112,14 @@ class Predictor:
     ) -> None:
         if not models:
             raise InputError("Predictor: expected a model, found none")
-        self.files = [located(str(one), track) for one in models]
+        self.files = [located(one, track) for one in models]
         self.engines = [opened(file, device) for file in self.files]
         self.classes = self.engines[0].card.classes
         self._orders = [_order(engine, file, self.classes) for engine, file in self._pairs()]
         self._cuts: list[Cut] = list(dict.fromkeys(engine.card.cut for engine in self.engines))
         self._detector: Detector | None = None
         if detect:
-            first = self._cuts[0]
-            named = detector or os.environ.get(DETECTOR)
-            weights = locate(Path(named) if named else None, track)
-            self._detector = Detector(weights, first.threshold, first.turned)
+            self._detector = finder(detector, self._cuts[0], track)
 
     def faces(self, picture: str | Path | Picture) -> list[Face]:
         """The faces in a picture, from left to right: a file, or pixels grey [H, W] or RGB
@@ -178,11 +175,9 @@ class Predictor:
     def _cut(self, frame: Frame, picture: Picture) -> _Prepared:
         """The faces of a picture, cut in each way that a model wants."""
         if self._detector is None:
-            crops = [coloured(whole(picture, cut.size), cut.channels)[None] for cut in self._cuts]
+            crops = [as_it_is(picture, cut)[None] for cut in self._cuts]
             return _Prepared(frame, None, crops)
-        found = self._detector(picture)
-        order = np.argsort(found.box[:, 0] + found.box[:, 2] / 2, kind="stable")
-        found = Found(*(part[order] for part in found))
+        found = from_left(self._detector(picture))
         return _Prepared(frame, found, [_all(picture, found, cut) for cut in self._cuts])
 
     def _classified(self, ready: Sequence[_Prepared]) -> list[Seen]:
@@ -222,6 +217,30 @@ def read(path: Path) -> Picture:
         raise UnreadableError((error.strerror or type(error).__name__).lower()) from error
 
 
+def finder(detector: str | Path | None, cut: Cut, track: Track) -> Detector:
+    """What finds faces for a model. `detector` as for Predictor; InputError where there is none."""
+    named = detector or os.environ.get(DETECTOR)
+    return Detector(locate(Path(named) if named else None, track), cut.threshold, cut.turned)
+
+
+def from_left(found: Found) -> Found:
+    """The same faces by the middle of their box, the leftmost first."""
+    order = np.argsort(found.box[:, 0] + found.box[:, 2] / 2, kind="stable")
+    return Found(*(part[order] for part in found))
+
+
+def cut_out(
+    picture: Picture, landmarks: Float[np.ndarray, "5 2"], cut: Cut
+) -> UInt8[np.ndarray, "S S C"]:
+    """A face of the picture as the training faces were cut."""
+    return coloured(align(picture, landmarks, places(cut), cut.size), cut.channels)
+
+
+def as_it_is(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
+    """The largest square in the middle of the picture, as a face."""
+    return coloured(whole(picture, cut.size), cut.channels)
+
+
 def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
     """Where a model has each class; InputError where it has others."""
     own = engine.card.classes
@@ -237,7 +256,7 @@ def _all(picture: Picture, found: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C
     """Every face that was found, cut out in one way."""
     faces = np.zeros((len(found.score), cut.size, cut.size, cut.channels), np.uint8)
     for i, landmarks in enumerate(found.landmarks):
-        faces[i] = coloured(align(picture, landmarks, places(cut), cut.size), cut.channels)
+        faces[i] = cut_out(picture, landmarks, cut)
     return faces
 
 

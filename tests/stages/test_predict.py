@@ -61,7 +61,8 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
     assert done.returncode == 0, done.stderr
     said = done.stderr.splitlines()
     assert said[0] == (
-        "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo, seed 0"
+        "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo, seed 0 "
+        "(drawn faces: it knows no people)"
     )
     assert said[1].startswith("warning: this model was trained on drawn faces")
     assert "3 faces in 3 pictures" in done.stdout
