@@ -1,0 +1,90 @@
+"""Which file a model is: the newest one that was trained here, one that is named, or one that is
+fetched and verified.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urldefrag
+
+from clfer.errors import InputError
+from clfer.files import sha256
+from clfer.progress import Track
+from clfer.sources.http import download
+
+RELEASED = Path(__file__).with_name("released.json")  # or the file that this variable names:
+VARIABLE = "CLFER_RELEASED"
+CACHE = Path("clfer") / "models"  # below the folder where programs keep what they can fetch again
+LARGEST = 1 << 31  # bytes
+HASH = re.compile(r"sha256=([0-9a-f]{64})")
+
+
+class Release(NamedTuple):
+    """A model that was published: where, and the SHA-256 of its bytes."""
+
+    url: str
+    sha256: str
+
+
+def newest(base: Path) -> Path:
+    """The model that was trained last in the checkout at `base`; InputError where there is none."""
+    found = list(base.glob("runs/*/*/*/model.safetensors"))
+    if not found:
+        raise InputError(
+            f"{base / 'runs'}: expected a trained model, found none; `dvc repro` trains the "
+            "demo's, `clfer train` one; or name one by --model"
+        )
+    return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
+
+
+def located(given: str, track: Track) -> Path:
+    """The file that is meant: a path, the name of a released model, or https://...#sha256=...
+
+    What has to be fetched is fetched once and its hash checked at every use. Raises InputError
+    where nothing is meant, or the bytes are others.
+    """
+    if Path(given).is_file():
+        return Path(given)
+    if given.startswith(("http://", "https://")):
+        address, fragment = urldefrag(given)
+        if not (hashed := HASH.fullmatch(fragment)):
+            raise InputError(
+                f"{given}: expected its SHA-256 behind it, #sha256= and 64 hexadecimal digits; "
+                f"found {f'#{fragment}' if fragment else 'none'}"
+            )
+        return _fetched(Release(address, hashed[1]), track)
+    known = released()
+    if given in known:
+        return _fetched(known[given], track)
+    names = f"one of {', '.join(known)}" if known else "none of which there is yet"
+    raise InputError(
+        f"{given}: expected a model file, the name of a released model ({names}), or an address "
+        "https://...#sha256=...; found none of them"
+    )
+
+
+def released() -> dict[str, Release]:
+    """Published models by name; InputError where the file that lists them is broken."""
+    path = Path(os.environ.get(VARIABLE, RELEASED))
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Release(str(one["url"]), str(one["sha256"])) for name, one in entries.items()}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{path}: expected names, each with a url and a sha256, as JSON; found something else "
+            f"({' '.join(str(error).split())})"
+        ) from error
+
+
+def _fetched(release: Release, track: Track) -> Path:
+    """The file of a release in the cache, whole and right."""
+    kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    name = release.url.rpartition("/")[2] or "model"
+    target = kept / CACHE / f"{release.sha256[:16]}-{name}"
+    if target.is_file() and sha256(target) == release.sha256:
+        return target
+    remedy = "fetch it by hand and name the file by --model"
+    download(release.url, target, release.sha256, track, remedy, LARGEST)
+    return target

@@ -1,0 +1,261 @@
+"""From pictures to the expressions of the faces in them."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from clfer.errors import InputError
+from clfer.faces.alignment import align, places, whole
+from clfer.faces.cropping import coloured
+from clfer.faces.detection import Detector, Found
+from clfer.faces.preprocessing import Cut
+from clfer.faces.weights import locate
+from clfer.inference.engines import Engine, opened
+from clfer.inference.models import located
+from clfer.pictures import UnreadableError, decode
+from clfer.progress import Track, silent
+
+DETECTOR = "CLFER_DETECTOR"  # names a detector's file
+BATCH = 128  # faces that are classified at once
+HELD = 1 << 27  # bytes of pictures that wait for their faces to be classified
+LARGEST = 1 << 28  # bytes of an image file
+
+Picture = UInt8[np.ndarray, "H W *C"]
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face, and how probable each expression is.
+
+    box: left, top, width, height in pixels of the picture, and the landmarks (x, y of eyes, nose
+    and corners of the mouth, left to right) and score of its detection; None for a face crop.
+    """
+
+    probability: dict[str, float]
+    box: tuple[float, float, float, float] | None = None
+    detection_score: float | None = None
+    landmarks: tuple[tuple[float, float], ...] | None = None
+
+    @property
+    def label(self) -> str:
+        """The most probable class, of equal ones the first."""
+        return max(self.probability, key=self.probability.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of `label`."""
+        return self.probability[self.label]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture to look at. read: its pixels, or UnreadableError; number and seconds: of a video's
+    frame, from 0.
+    """
+
+    name: str
+    read: Callable[[], Picture]
+    number: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen in a frame: its faces from left to right, or why it could not be read."""
+
+    frame: Frame
+    faces: list[Face]
+    picture: Picture | None  # where it was asked for
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A frame with its faces cut, [F, S, S, C] for each way of cutting."""
+
+    frame: Frame
+    found: Found | None
+    cuts: list[UInt8[np.ndarray, "F S S C"]]
+    picture: Picture | None = None
+    problem: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.cuts[0]) if self.cuts else 0
+
+
+class Predictor:
+    """Finds faces and says their expressions: `Predictor("model.safetensors").faces("photo.jpg")`.
+
+    models:   files of clfer (.safetensors, or .onnx, which needs no PyTorch), names of released
+              models or addresses https://...#sha256=...; of several the probabilities are averaged
+    detect:   False where pictures are faces already, cut out as those that the model was trained on
+    detector: SCRFD's weights; None: the file that CLFER_DETECTOR names, or insightface's folder
+    device:   such as cpu or cuda, for .safetensors; None: a GPU where there is one
+
+    May be used by one thread at a time. Raises InputError naming what is missing or does not fit.
+    """
+
+    def __init__(
+        self,
+        *models: str | Path,
+        detect: bool = True,
+        detector: str | Path | None = None,
+        device: str | None = None,
+        track: Track = silent,
+    ) -> None:
+        if not models:
+            raise InputError("Predictor: expected a model, found none")
+        self.files = [located(str(one), track) for one in models]
+        self.engines = [opened(file, device) for file in self.files]
+        self.classes = self.engines[0].card.classes
+        self._orders = [_order(engine, file, self.classes) for engine, file in self._pairs()]
+        self._cuts: list[Cut] = list(dict.fromkeys(engine.card.cut for engine in self.engines))
+        self._detector: Detector | None = None
+        if detect:
+            first = self._cuts[0]
+            named = detector or os.environ.get(DETECTOR)
+            weights = locate(Path(named) if named else None, track)
+            self._detector = Detector(weights, first.threshold, first.turned)
+
+    def faces(self, picture: str | Path | Picture) -> list[Face]:
+        """The faces in a picture, from left to right: a file, or pixels grey [H, W] or RGB
+        [H, W, 3].
+
+        UnreadableError where the file holds no picture.
+        """
+        if isinstance(picture, (str, Path)):
+            picture = read(Path(picture))
+        pixels = picture
+        prepared = self._cut(Frame("", lambda: pixels), pixels)
+        return self._classified([prepared])[0].faces
+
+    def stream(self, frames: Iterable[Frame], keep: bool = False) -> Iterator[Seen]:
+        """What is seen in each frame, in their order; memory does not grow with their number.
+
+        Frames are read and searched in parallel, faces classified in batches. keep: whether the
+        pictures are handed back.
+        """
+        workers = _workers()
+        waiting: deque[Future[_Prepared]] = deque()
+        ready: list[_Prepared] = []
+        pool = ThreadPoolExecutor(workers)
+        try:
+            for frame in frames:
+                waiting.append(pool.submit(self._prepared, frame, keep))
+                if len(waiting) > 2 * workers:
+                    ready.append(waiting.popleft().result())
+                if _is_full(ready):
+                    yield from self._classified(ready)
+                    ready = []
+            for future in waiting:
+                ready.append(future.result())
+                if _is_full(ready):
+                    yield from self._classified(ready)
+                    ready = []
+            yield from self._classified(ready)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _pairs(self) -> Iterable[tuple[Engine, Path]]:
+        return zip(self.engines, self.files, strict=True)
+
+    def _prepared(self, frame: Frame, keep: bool) -> _Prepared:
+        """A frame read, searched and cut."""
+        try:
+            picture = frame.read()
+        except UnreadableError as error:
+            return _Prepared(frame, None, [], problem=str(error))
+        prepared = self._cut(frame, picture)
+        return _Prepared(frame, prepared.found, prepared.cuts, picture) if keep else prepared
+
+    def _cut(self, frame: Frame, picture: Picture) -> _Prepared:
+        """The faces of a picture, cut in each way that a model wants."""
+        if self._detector is None:
+            crops = [coloured(whole(picture, cut.size), cut.channels)[None] for cut in self._cuts]
+            return _Prepared(frame, None, crops)
+        found = self._detector(picture)
+        order = np.argsort(found.box[:, 0] + found.box[:, 2] / 2, kind="stable")
+        found = Found(*(part[order] for part in found))
+        return _Prepared(frame, found, [_all(picture, found, cut) for cut in self._cuts])
+
+    def _classified(self, ready: Sequence[_Prepared]) -> list[Seen]:
+        """The same with the expressions of all their faces, which are looked at together."""
+        total = sum(map(len, ready))
+        probability = self._probability(ready) if total else np.zeros((0, len(self.classes)))
+        seen, at = [], 0
+        for one in ready:
+            rows = probability[at : at + len(one)]
+            at += len(one)
+            faces = [_face(self.classes, row, one.found, i) for i, row in enumerate(rows)]
+            seen.append(Seen(one.frame, faces, one.picture, one.problem))
+        return seen
+
+    def _probability(self, ready: Sequence[_Prepared]) -> Float[np.ndarray, "N K"]:
+        """The mean over the models."""
+        ways = [
+            np.concatenate([one.cuts[way] for one in ready if len(one)])
+            for way in range(len(self._cuts))
+        ]
+        found = []
+        for engine, order in zip(self.engines, self._orders, strict=True):
+            faces = ways[self._cuts.index(engine.card.cut)]
+            parts = [engine(faces[i : i + BATCH]) for i in range(0, len(faces), BATCH)]
+            found.append(np.concatenate(parts)[:, order])
+        mean: np.ndarray = np.mean(found, axis=0)
+        return mean
+
+
+def read(path: Path) -> Picture:
+    """The picture in a file; UnreadableError where there is none."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UnreadableError(f"larger than {LARGEST >> 20} MiB")
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise UnreadableError((error.strerror or type(error).__name__).lower()) from error
+
+
+def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
+    """Where a model has each class; InputError where it has others."""
+    own = engine.card.classes
+    if sorted(own) != sorted(classes):
+        raise InputError(
+            f"{file}: expected the classes of the first model, {', '.join(classes)}, to average "
+            f"them; found {', '.join(own)}"
+        )
+    return [own.index(name) for name in classes]
+
+
+def _all(picture: Picture, found: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
+    """Every face that was found, cut out in one way."""
+    faces = np.zeros((len(found.score), cut.size, cut.size, cut.channels), np.uint8)
+    for i, landmarks in enumerate(found.landmarks):
+        faces[i] = coloured(align(picture, landmarks, places(cut), cut.size), cut.channels)
+    return faces
+
+
+def _face(
+    classes: Sequence[str], probability: Float[np.ndarray, " K"], found: Found | None, i: int
+) -> Face:
+    chances = dict(zip(classes, map(float, probability), strict=True))
+    if found is None:
+        return Face(chances)
+    left, top, width, height = map(float, found.box[i])
+    points = tuple((float(x), float(y)) for x, y in found.landmarks[i])
+    return Face(chances, (left, top, width, height), float(found.score[i]), points)
+
+
+def _is_full(ready: Sequence[_Prepared]) -> bool:
+    held = sum(one.picture.nbytes for one in ready if one.picture is not None)
+    return sum(map(len, ready)) >= BATCH or held >= HELD or len(ready) >= 4 * BATCH
+
+
+def _workers() -> int:
+    """As many as this process may use cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
