@@ -1,7 +1,7 @@
 """What computes: PyTorch, or onnxruntime alone."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -10,6 +10,7 @@ from clfer.errors import InputError
 from clfer.model.card import Card
 
 
+@runtime_checkable
 class Engine(Protocol):
     """Class probabilities of faces that were cut as `card.cut` says, in float32."""
 
