@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,13 @@ PACKAGES = ("onnx", "onnxscript")
 def check_packages() -> None:
     """InputError where a package is missing that only exporting needs."""
     for name in PACKAGES:
-        if find_spec(name) is None:
+        try:
+            import_module(name)
+        except ImportError as error:
             raise InputError(
-                f"export: expected the package {name}, found none; install it: "
+                f"export: expected the package {name}, found none that can be imported; "
                 f"pip install {' '.join(PACKAGES)}"
-            )
+            ) from error
 
 
 def converted(network: Network, card: Card) -> "onnx.ModelProto":
