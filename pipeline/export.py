@@ -196,10 +196,9 @@ def _timed(engines: dict[str, Engine], faces: UInt8[np.ndarray, "N S S C"]) -> N
         batch = np.resize(faces, (size, *faces.shape[1:]))
         steps = {name: _step(engine, batch) for name, engine in engines.items()}
         medians[size] = benchmark.medians(steps, rounds, CPU, track)
-    used = {torch.get_num_threads(), threads()}
     table(
-        f"ms a batch on this CPU, {' and '.join(map(str, sorted(used)))} threads, medians of "
-        f"{' and '.join(map(str, ROUNDS.values()))} in turn",
+        f"ms a batch on this CPU, threads: {torch.get_num_threads()} of PyTorch, {threads()} of "
+        f"onnxruntime; medians of {' and '.join(map(str, ROUNDS.values()))} in turn",
         ["", *(f"batch {size}" for size in ROUNDS)],
         [[name, *(f"{1000 * medians[size][name]:.1f}" for size in ROUNDS)] for name in engines],
     )

@@ -8,12 +8,13 @@ It is read as protocol buffers are (numbered fields, one within another) without
 import math
 from collections.abc import Iterator
 
-# all that networks of ours consist of, whole and quantised; none makes a tensor out of a size
+# all that networks of ours consist of, whole and quantised, also where an exporter knows neither
+# folding nor our pooling; none makes a tensor out of a size
 OPERATORS = {
     "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "Conv",
-    "DequantizeLinear", "Div", "Flatten", "Gemm", "GlobalAveragePool", "Identity", "MatMul",
-    "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "ReduceSum", "Relu", "Reshape", "Sigmoid",
-    "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze",
+    "DequantizeLinear", "Div", "Flatten", "Gather", "GatherND", "Gemm", "GlobalAveragePool",
+    "Identity", "MatMul", "MaxPool", "Mul", "QuantizeLinear", "ReduceMean", "ReduceSum", "Relu",
+    "Reshape", "Sigmoid", "Softmax", "Squeeze", "Sub", "Transpose", "Unsqueeze", "Where",
 }  # fmt: skip
 DIMENSIONS = 8  # of a tensor, at most
 FIELDS = 1_000_000  # in a file, at most: a ResNet-152 has some ten thousand
