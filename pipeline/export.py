@@ -85,15 +85,16 @@ def export(
         f"{parity.difference:.1e}, the same label for {_share(parity.same, parity.faces)}"
         + (f", the others tie within {LIMIT:g}" if parity.tied else ""),
     ]
+    say(lines, f"export {path}: {target}")
     if int8:
         small = target.with_suffix(".int8.onnx")
         smaller = quantised(made, card, material.calibration, track)
         with replacing(small) as temporary:
             write(smaller, temporary)
             engines["onnxruntime, int8"] = Exported(temporary)
-        lines.append(f"{small}: {_size(small)}, calibrated on {len(material.calibration):,} faces")
-        lines.append(_judged(material, engines["onnxruntime"], engines["onnxruntime, int8"]))
-    say(lines, f"export {path}: {target}")
+        calibrated = f"{_size(small)}, calibrated on {len(material.calibration):,} faces"
+        judged = _judged(material, engines["onnxruntime"], engines["onnxruntime, int8"])
+        say([calibrated, judged], f"in eight bits: {small}")
     _timed(engines, material.faces)
 
 
@@ -177,12 +178,12 @@ def _judged(material: Material, whole: Engine, small: Engine) -> str:
     a, b = of_whole.argmax(axis=1), of_small.argmax(axis=1)
     same = f"the same label for {_share(int((a == b).sum()), len(a))}"
     if material.label is None:
-        return f"int8 against float, on the faces it was not calibrated on: {same}, {largest}"
+        return f"against float, on the faces it was not calibrated on: {same}, {largest}"
     right = a == material.label, b == material.label
     test = mcnemar(*right)
     accuracy = [float(one.mean()) for one in right]
     return (
-        f"int8 against float on all {len(a):,} validation images: accuracy {accuracy[1]:.4f} "
+        f"against float, on all {len(a):,} validation images: accuracy {accuracy[1]:.4f} "
         f"against {accuracy[0]:.4f}, difference {accuracy[1] - accuracy[0]:+.4f} (right in float "
         f"alone {test.only_a_right}, in int8 alone {test.only_b_right}, McNemar's p "
         f"{test.p:.2g}); {same}, {largest}"
