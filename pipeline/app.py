@@ -34,6 +34,7 @@ TOOLS = {
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
     "experiment": "Make a table or figure of the paper again, on any dataset.",
     "explain": "Show where a model looked on a face, and what its blocks had to say.",
+    "export": "Write a model as ONNX, checked on real faces against PyTorch.",
     "figure": "Draw a figure of the paper from models trained here.",
     "grid": "Train and compare variants over seeds in one process, here or elsewhere.",
     "predict": "Say the expressions of the faces in photos, folders and videos.",

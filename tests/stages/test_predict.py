@@ -12,10 +12,13 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from bundles import CLASSES, model
 from closure import ROOT
+from exported_models import exported
 from PIL import Image
 
+from clfer.faces.views import central
 from clfer.inference.video import Video, Writer
 
 
@@ -211,3 +214,29 @@ def test_the_real_photos(trained, real_data):
     for name in ("chelsea", "coffee", "rocket"):
         assert f"skimage_{name}" in done.stdout
         assert not any(name in path for path in counts)
+
+
+def test_an_exported_model_predicts_where_pytorch_is_not(trained):
+    network, about = exported(trained / "small.onnx")
+    code = (
+        "import sys; sys.modules['torch'] = sys.modules['torchvision'] = None\n"
+        "from pipeline.app import main; main()"
+    )
+    words = ["predict", "photos", "--no-detect", "--model", "small.onnx", "--json", "onnx.json"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words],
+        cwd=trained,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    listed = json.loads((trained / "onnx.json").read_text())
+    assert len(listed) == 3
+    for number, one in enumerate(listed):
+        pixels = torch.from_numpy(face(number)[None, :, :, None])
+        with torch.no_grad():
+            expected = network(central(pixels, about.view)).softmax(1)[0]
+        found = [one["probability"][name] for name in about.classes]
+        np.testing.assert_allclose(found, expected, atol=1e-4)

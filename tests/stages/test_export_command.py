@@ -1,0 +1,197 @@
+"""`clfer export` in a checkout: what it writes, what it says, and when it writes nothing."""
+
+import re
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import onnx
+import polars as pl
+import pytest
+import torch
+import typer
+from checkouts import CLASSES, checkout
+from closure import ROOT
+from exported_models import faces, network
+from typer.testing import CliRunner
+from variants import CUT, OURS
+
+from clfer.errors import InputError
+from clfer.faces.preprocessing import View
+from clfer.files import sha256
+from clfer.inference.engines import Trained
+from clfer.inference.exported import Exported
+from clfer.model import bundle
+from clfer.model.card import card
+from pipeline import export as tool
+
+VIEW = View(resize=68, crop=64)
+MODEL = "runs/demo/ours/0/model.safetensors"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A checkout with faces and a model of them."""
+    checkout(tmp_path)
+    saved(tmp_path / MODEL, split_sha256=sha256(tmp_path / "data/splits/demo.parquet"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tool, "ROUNDS", {1: 1, 32: 1})
+    monkeypatch.setenv("COLUMNS", "400")
+    return tmp_path
+
+
+def saved(path, cut=CUT, classes=CLASSES, weights=None, **provenance):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = weights or network(classes=len(classes)).state_dict()
+    about = {"dataset": "demo", "seed": 0, **provenance}
+    bundle.save(made, card(classes, "resnet10", "small", OURS, cut, VIEW, about), path)
+    return path
+
+
+def run(*words):
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(tool.export)
+    return CliRunner().invoke(app, [*map(str, words)])
+
+
+def refused(*words):
+    done = run(*words)
+    assert isinstance(done.exception, InputError), done.output
+    line = str(done.exception)
+    assert "\n" not in line
+    return line
+
+
+def said(output):
+    """What is printed above the table of times, as one text."""
+    return " ".join(output.partition("ms a batch")[0].split())
+
+
+def test_the_newest_model_is_written_beside_itself_and_answers_as_pytorch_does(folder):
+    done = run()
+    assert done.exit_code == 0, done.output
+    given = faces(9)
+    expected = Trained(folder / MODEL, "cpu")(given)
+    found = Exported((folder / MODEL).with_suffix(".onnx"))(given)
+    assert np.abs(found - expected).max() < 1e-5
+    text = said(done.output)
+    assert text.startswith(f"export {MODEL}: runs/demo/ours/0/model.onnx opset 20, ")
+    assert "checked on 12 of 12 validation images of demo: largest" in text
+    assert "the same label for 12 of 12 (100 %)" in text
+    assert float(re.search(r"difference of a probability (\S+),", text)[1]) < 1e-4
+    assert re.search(r"onnxruntime\s+│\s+\d+\.\d\s+│\s+\d+\.\d", done.output)
+    assert not list(folder.rglob("*.int8.onnx"))
+
+
+def accuracy(engine, folder):
+    split = pl.read_parquet(folder / "data/splits/demo.parquet").filter(pl.col("split") == "val")
+    stored = np.load(folder / "data/faces/demo.npy")[split["face"].to_numpy()]
+    return float((engine(stored).argmax(1) == split["label"].to_physical().to_numpy()).mean())
+
+
+def test_eight_bits_are_scored_on_the_validation_images(folder):
+    done = run(MODEL, "--to", "out/a.onnx", "--int8", "--count", 5)
+    assert done.exit_code == 0, done.output
+    text = said(done.output)
+    assert "checked on 5 of 12 validation images" in text
+    assert "calibrated on 24 faces" in text
+    found = re.search(r"on all 12 validation images: accuracy (\S+) against (\S+),", text)
+    engines = [Exported(folder / "out" / name) for name in ("a.int8.onnx", "a.onnx")]
+    assert [float(one) for one in found.groups()] == pytest.approx(
+        [accuracy(engine, folder) for engine in engines], abs=1e-4
+    )
+    assert "onnxruntime, int8" in done.output
+    for name in ("a.onnx", "a.int8.onnx"):
+        onnx.checker.check_model(onnx.load(folder / "out" / name), full_check=True)
+
+
+@pytest.mark.slow
+def test_test_images_change_nothing(folder):
+    """Whatever they are, the files and all that is said of them are the same."""
+    saved(folder / MODEL, split_sha256="that of another split")
+    done = [run(MODEL, "--to", "first/a.onnx", "--int8")]
+    stored = np.load(folder / "data/faces/demo.npy")
+    split = pl.read_parquet(folder / "data/splits/demo.parquet").filter(pl.col("split") == "test")
+    stored[split["face"].to_numpy()] = 255 - stored[split["face"].to_numpy()]
+    np.save(folder / "data/faces/demo.npy", stored)
+    done.append(run(MODEL, "--to", "second/a.onnx", "--int8"))
+    for name in ("a.onnx", "a.int8.onnx"):
+        assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes()
+    assert said(done[0].output) == said(done[1].output).replace("second/", "first/")
+    assert "of demo (divided otherwise since: some may have been trained on): largest" in said(
+        done[0].output
+    )
+
+
+def test_a_folder_of_face_crops_instead(folder):
+    crops = folder / "crops"
+    (crops / "below").mkdir(parents=True)
+    for number, face in enumerate(faces(8)):
+        cv2.imwrite(str(crops / "below" / f"{number}.png"), face)
+    (crops / "broken.png").write_bytes(b"\x89PNG\r\n")
+    elsewhere = saved(folder / "a.safetensors", dataset=None)
+    done = run(elsewhere, "--faces", crops, "--int8")
+    assert done.exit_code == 0, done.output
+    text = said(done.output)
+    assert f"checked on 8 faces of {crops} (1 more could not be read)" in text
+    assert "on the faces it was not calibrated on: the same label for" in text
+    assert "of 4 (" in text
+    assert "accuracy" not in text
+    assert (folder / "a.onnx").exists()
+
+
+def test_a_network_that_does_not_answer_alike_is_not_written(folder):
+    """Its weights are no numbers, so neither are its answers."""
+    weights = network(classes=len(CLASSES)).state_dict()
+    weights["classifier.weight"] = torch.full_like(weights["classifier.weight"], torch.nan)
+    saved(folder / MODEL, weights=weights)
+    (folder / "old.onnx").write_bytes(b"what stood there")
+    line = refused(MODEL, "--to", "old.onnx")
+    assert "expected onnxruntime to say what PyTorch says within 0.0001, found nan" in line
+    assert (folder / "old.onnx").read_bytes() == b"what stood there"
+    refused(MODEL)
+    assert not list((folder / "runs").rglob("*onnx"))
+
+
+def test_no_faces_to_be_had(folder):
+    (folder / "data/faces/demo.npy").unlink()
+    line = refused(MODEL)
+    assert line.startswith("data/faces/demo.npy is missing, and faces are needed to check on; ")
+    assert "--faces FOLDER" in line
+    saved(folder / MODEL, dataset="../../etc")
+    assert "names its dataset, found none; give face crops to check on by" in refused(MODEL)
+    (folder / "empty").mkdir()
+    assert "expected pictures" in refused(MODEL, "--faces", "empty")
+    (folder / "empty" / "a.png").write_bytes(b"no picture")
+    assert "found none among 1 files that can be read" in refused(MODEL, "--faces", "empty")
+    assert not list((folder / "runs").rglob("*onnx"))
+
+
+def test_faces_that_are_not_the_models(folder):
+    saved(folder / MODEL, cut=CUT.model_copy(update={"size": 64}))
+    assert "expected faces [64, 64, 1] of" in refused(MODEL)
+    saved(folder / MODEL, classes=("a", "b", "c"))
+    assert "of a, b, c, as" in refused(MODEL)
+
+
+def test_what_is_no_model_and_no_place(folder):
+    assert "is missing" in refused("none.safetensors")
+    assert "--to: expected a name that ends in .onnx, found a.pt" in refused(MODEL, "--to", "a.pt")
+    (folder / "file").touch()
+    assert "expected a place to read and write" in refused(MODEL, "--to", "file/a.onnx")
+    (folder / MODEL).unlink()
+    assert "expected a trained model, found none" in refused()
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnxscript"])
+def test_without_a_package(name):
+    code = (
+        f"import sys; sys.modules['{name}'] = None\n"
+        "from clfer.errors import InputError\n"
+        "from pipeline.export import export\n"
+        "try:\n    export()\nexcept InputError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith(f"export: expected the package {name}, found none"), done.stderr
+    assert "pip install onnx onnxscript" in done.stdout
