@@ -159,6 +159,13 @@ def test_what_is_missing_is_named(file, tmp_path, monkeypatch):
         Predictor(file)
 
 
+def test_a_card_that_asks_for_enormous_faces_is_refused(tmp_path):
+    huge = CUT.model_copy(update={"size": 10**6})
+    file = model(tmp_path / "huge.safetensors", cut=huge)
+    with pytest.raises(InputError, match=r"huge.*expected faces of at most 4096 px, found 1000000"):
+        Predictor(file, detect=False)
+
+
 def test_importing_clfer_imports_nothing_heavy():
     import subprocess
     import sys
