@@ -2,10 +2,12 @@
 export default {
   template: `
     <table class="bars">
-      <caption class="hidden">{{ caption }}</caption>
+      <caption class="unseen">{{ caption }}</caption>
       <tr v-for="row in rows" :key="row.name" :class="{ best: row.best }">
         <th scope="row">{{ row.name }}</th>
-        <td class="track" aria-hidden="true"><span :style="{ width: row.percent + '%', background: row.colour }"></span></td>
+        <td aria-hidden="true">
+          <div class="track"><span :style="{ width: row.percent + '%', background: row.colour }"></span></div>
+        </td>
         <td class="number">{{ row.words }}</td>
       </tr>
     </table>

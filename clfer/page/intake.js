@@ -7,16 +7,16 @@ export default {
       <video v-show="stream" ref="video" autoplay playsinline muted aria-label="What the camera sees"></video>
       <p v-if="!stream" class="invitation">Drop a photo here</p>
       <div class="buttons">
-        <button type="button" class="strong" @click="$refs.file.click()">Choose a photo</button>
-        <button v-if="!stream" type="button" :disabled="starting" @click="start">Use the webcam</button>
-        <template v-else>
-          <button type="button" :disabled="live" @click="still">Take a picture</button>
+        <template v-if="stream">
+          <button type="button" class="strong" :disabled="live" @click="still">Take a picture</button>
           <label class="switch"><input type="checkbox" role="switch" v-model="live" @change="follow" />Live</label>
           <button type="button" @click="stop">Stop the camera</button>
         </template>
+        <button type="button" :class="{ strong: !stream }" @click="$refs.file.click()">Choose a photo</button>
+        <button v-if="!stream" type="button" :disabled="starting" @click="start">Use the webcam</button>
       </div>
       <p v-if="!stream" class="faint">JPEG, PNG, WebP, GIF, BMP or TIFF, up to {{ Math.round(largest / 1048576) }} MiB; or paste one.</p>
-      <input ref="file" type="file" accept="image/*,.tif,.tiff" class="hidden" tabindex="-1" aria-label="Photo" @change="chosen" />
+      <input ref="file" type="file" accept="image/*,.tif,.tiff" class="unseen" tabindex="-1" aria-label="Photo" @change="chosen" />
     </div>
   `,
   props: { url: String, largest: Number },
@@ -91,7 +91,7 @@ export default {
       canvas.height = video.videoHeight;
       canvas.getContext("2d").drawImage(video, 0, 0);
       const blob = await new Promise((done) => canvas.toBlob(done, "image/jpeg", 0.92));
-      await this.send(blob, "webcam");
+      await this.send(blob, "the webcam's picture");
     },
     async follow() {
       while (this.live) {

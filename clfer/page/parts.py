@@ -106,6 +106,6 @@ def _box(face: Face, size: tuple[int, int], classes: Sequence[str]) -> dict[str,
         "width": right - left,
         "height": bottom - top,
         "colour": colour,
-        "ink": "#000000" if sum(ImageColor.getrgb(colour)) > LIGHT else "#ffffff",
+        "letters": "#000000" if sum(ImageColor.getrgb(colour)) > LIGHT else "#ffffff",
         "words": f"{face.label} {percent(face.confidence)}",
     }

@@ -4,7 +4,7 @@ export default {
     <div class="picture">
       <img v-if="src" :src="src" :width="width" :height="height" :alt="alt" />
       <fieldset v-if="faces.length">
-        <legend class="hidden">Faces, from left to right</legend>
+        <legend class="unseen">Faces, from left to right</legend>
         <label v-for="(face, i) in faces" :key="i" class="face" :class="{ chosen: i === chosen, low: face.top < 8, far: face.left > 60 }" :style="place(face)">
           <input type="radio" name="face" :checked="i === chosen" :aria-label="'Face ' + (i + 1) + ': ' + face.words" @change="$emit('choose', i)" />
           <span class="tag" aria-hidden="true">{{ face.words }}</span>
@@ -22,7 +22,7 @@ export default {
         width: share(face.width),
         height: share(face.height),
         "--colour": face.colour,
-        "--ink": face.ink,
+        "--letters": face.letters,
       };
     },
   },

@@ -1,6 +1,7 @@
 """Serves the page, and sees to it that nothing goes elsewhere."""
 
 import socket
+import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -80,7 +81,9 @@ def serve(predictor: Predictor, visitors: socket.socket, local: bool) -> None:
         server_header=False,
         timeout_graceful_shutdown=FAREWELL,
     )
-    uvicorn.Server(config).run(sockets=[visitors])
+    with warnings.catch_warnings():  # NiceGUI looks through all there is for its server
+        warnings.filterwarnings("ignore", category=FutureWarning, module="nicegui")
+        uvicorn.Server(config).run(sockets=[visitors])
 
 
 def _application(observer: Observer, local: bool) -> FastAPI:

@@ -14,7 +14,7 @@ from clfer.page.parts import Bars, Blocks, Intake, Picture
 from clfer.pictures import UnreadableError
 
 LARGEST = 32 << 20  # bytes of a picture
-CAMERA = "webcam"  # the name of pictures that come from there
+CAMERA = "the webcam's picture"  # the name of pictures that come from there
 DRAWN = (
     "This model was trained on drawn faces, to try the pipeline. What it says of people means "
     "nothing."
@@ -28,7 +28,8 @@ PRIVACY = (
     "Pictures are looked at on {where}, in memory. They are not stored and not sent elsewhere."
 )
 HERE, THERE = "this computer", "the computer that serves this page"
-NOTHING = "No face found in {name}. Faces should be upright, and not smaller than about 20 pixels."
+EMPTY = "How probable each expression of a face is, and where the network looked, is shown here."
+NOTHING = "No face found in {name}. Upright faces that are not too small are found best."
 MAPS = (
     "Bright: what is there speaks for {label} (LayerCAM). Each map is scaled by its own highest "
     "value."
@@ -56,13 +57,13 @@ class Visit:
             said("p", "What a trained network reads from faces.").classes("faint")
         if is_drawn(observer.predictor):
             said("p", DRAWN).classes("warning")
-        with ui.element("main"):
+        with ui.element("div").classes("columns"):
             with ui.element("section").props('aria-label="Picture"'):
                 Intake(address, LARGEST).on("problem", self._trouble)
                 self.status = said("p").classes("status").props("role=status")
                 self.picture = Picture().on("choose", self._choose)
             with ui.element("section").props('aria-label="Chosen face"').classes("card"):
-                self.empty = said("p", "The expression of a face will be shown here.")
+                self.empty = said("p", EMPTY)
                 self.empty.classes("faint")
                 with ui.element("div") as self.result:
                     self._result()
@@ -110,7 +111,7 @@ class Visit:
         try:
             sight = await self.observer.look(content)
         except UnreadableError as error:
-            self.problem(f"{name} could not be read: {error}.")
+            self.problem(f"{name} could not be read: {str(error).lower()}.")
             return
         seen = self.sight.faces if self.sight is not None and name == self.name == CAMERA else []
         self.sight, self.name = sight, name
