@@ -54,13 +54,15 @@ def demo(
     """
     if find_spec("nicegui") is None:
         raise InputError(ABSENT)
-    from clfer.page.server import listening, serve
+    from clfer.page.listening import listening
 
     with listening(host, port) as visitors:
         predictor = Predictor(
             *(model or [str(newest(paths.BASE))]), detector=detector, device=device, track=track
         )
         introduce(predictor, chosen=model is not None)
+        from clfer.page.server import serve
+
         address, number = visitors.getsockname()[:2]
         local = ipaddress.ip_address(address).is_loopback
         if not local:

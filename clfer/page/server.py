@@ -9,8 +9,8 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from nicegui import ui
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 
-from clfer.errors import InputError
 from clfer.inference.predictor import Predictor
 from clfer.page.observer import Observer
 from clfer.page.visit import LARGEST, Visit
@@ -18,7 +18,7 @@ from clfer.page.visit import LARGEST, Visit
 STYLE = Path(__file__).with_name("style.css")
 ICON = Path(__file__).with_name("icon.svg")
 TITLE = "clfer: facial expressions"
-OWN = ["127.0.0.1", "localhost"]  # names of this machine
+OWN = ("localhost", "127.0.0.1", "::1", "[::1]")  # names of this machine
 # What a browser may load and talk to: this server alone. NiceGUI has its templates compiled in the
 # browser, which takes inline scripts and eval.
 POLICY = "; ".join(
@@ -44,26 +44,14 @@ RECONNECT = 10.0  # seconds that a visitor's page is kept after its connection i
 FAREWELL = 2  # seconds that open connections have at the end
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that visitors can reach from now on; any free port if that is 0. InputError where
-    the address can't be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise InputError(
-            f"--host {host} --port {port}: expected an address of this machine and a free port, "
-            f"found: {reason}; name another port by --port"
-        ) from error
-
-
 def serve(predictor: Predictor, visitors: socket.socket, local: bool) -> None:
     """Serve the page until the process is asked to end. local: whether it is for this machine
     alone.
     """
+    names = [*OWN, visitors.getsockname()[0]] if local else ["*"]
     app = _application(Observer(predictor), local)
+    # a page elsewhere whose name was made to point here gets nothing
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=names)
     ui.run_with(
         app,
         title=TITLE,
@@ -104,11 +92,14 @@ def _application(observer: Observer, local: bool) -> FastAPI:
         if visit is None:
             return Response(status_code=404)
         content = bytearray()
-        async for part in request.stream():
-            content += part
-            if len(content) > LARGEST:
-                visit.problem(f"{name} is too large; at most {LARGEST >> 20} MiB are taken.")
-                return Response(status_code=413)
+        try:
+            async for part in request.stream():
+                content += part
+                if len(content) > LARGEST:
+                    visit.problem(f"{name} is too large; at most {LARGEST >> 20} MiB are taken.")
+                    return Response(status_code=413)
+        except ClientDisconnect:  # the visitor went away meanwhile
+            return Response(status_code=400)
         await visit.look(bytes(content), name)
         return Response(status_code=204)
 
@@ -120,6 +111,4 @@ def _application(observer: Observer, local: bool) -> FastAPI:
         response.headers.update(HEADERS)
         return response
 
-    if local:  # a page elsewhere whose name was made to point here gets nothing
-        app.add_middleware(TrustedHostMiddleware, allowed_hosts=OWN)
     return app

@@ -7,6 +7,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
+from clfer.errors import trouble
 from clfer.inference.predictor import Face
 from clfer.page.about import facts, is_drawn
 from clfer.page.observer import Observer, Sight
@@ -30,6 +31,7 @@ PRIVACY = (
 HERE, THERE = "this computer", "the computer that serves this page"
 EMPTY = "How probable each expression of a face is, and where the network looked, is shown here."
 NOTHING = "No face found in {name}. Upright faces that are not too small are found best."
+DEFECT = "{name} could not be looked at: a defect of clfer, which is told where it was started."
 MAPS = (
     "Bright: what is there speaks for {label} (LayerCAM). Each map is scaled by its own highest "
     "value."
@@ -49,7 +51,7 @@ class Visit:
     """
 
     def __init__(self, observer: Observer, address: str, local: bool) -> None:
-        self.observer, self.local = observer, local
+        self.observer, self.local, self.client = observer, local, ui.context.client
         self.sight: Sight | None = None
         self.name, self.chosen = "", 0
         with ui.element("header"):
@@ -113,6 +115,11 @@ class Visit:
         except UnreadableError as error:
             self.problem(f"{name} could not be read: {str(error).lower()}.")
             return
+        except Exception as error:
+            self.problem(trouble(error) or DEFECT.format(name=name))
+            raise
+        if self.client.is_deleted:
+            return
         seen = self.sight.faces if self.sight is not None and name == self.name == CAMERA else []
         self.sight, self.name = sight, name
         if count := len(sight.faces):
@@ -156,8 +163,8 @@ class Visit:
         self.empty.set_visibility(False)
         self.result.set_visibility(True)
         found = await self.observer.attention(sight, chosen)
-        if sight is not self.sight or chosen != self.chosen:
-            return  # it was asked for another meanwhile
+        if self.client.is_deleted or sight is not self.sight or chosen != self.chosen:
+            return  # the visitor left, or asked for another meanwhile
         self.blocks.set_visibility(found is not None)
         if found is None:
             self.legend.set_text(NO_MAPS)

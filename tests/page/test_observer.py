@@ -4,6 +4,7 @@ are of.
 
 import asyncio
 import base64
+import copy
 import io
 
 import cv2
@@ -86,6 +87,25 @@ def test_without_a_face_or_a_picture(observer):
     assert asyncio.run(observer.look(encoded(np.zeros((1, 9), np.uint8)))).size == (9, 1)
     with pytest.raises(UnreadableError, match="no image"):
         asyncio.run(observer.look(b"<svg>"))
+
+
+def test_without_the_network_itself_there_are_no_maps(observer):
+    """As of a model in another form: all else is as it was."""
+    trained = observer.predictor.engines[0]
+
+    class Other:
+        card = trained.card
+
+        def __call__(self, faces):
+            return trained(faces)
+
+    predictor = copy.copy(observer.predictor)
+    predictor.engines = [Other()]
+    other = Observer(predictor)
+    picture = encoded(drawn(0, 1))
+    sight = asyncio.run(other.look(picture))
+    assert sight.faces == asyncio.run(observer.look(picture)).faces
+    assert asyncio.run(other.attention(sight, 0)) is None
 
 
 def test_many_at_once_get_their_own(observer):
