@@ -56,7 +56,8 @@ export default {
         return;
       }
       try {
-        await fetch(`${this.url}?name=${encodeURIComponent(name)}`, { method: "POST", body: blob });
+        const headers = { "X-Name": encodeURIComponent(name) };
+        await fetch(this.url, { method: "POST", headers, body: blob });
       } catch {
         this.$emit("problem", `${name} could not be handed over; is clfer demo still running?`);
         this.live = false;

@@ -4,6 +4,7 @@ import socket
 import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
@@ -40,6 +41,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+NAME = "X-Name"  # of a picture, in percent encoding: addresses are noted in more places
+GONE = 499  # status for nobody: the visitor left before the answer
 RECONNECT = 10.0  # seconds that a visitor's page is kept after its connection is lost
 FAREWELL = 2  # seconds that open connections have at the end
 
@@ -87,8 +90,8 @@ def _application(observer: Observer, local: bool) -> FastAPI:
         client.on_delete(lambda: visits.pop(client.id, None))
 
     @app.post("/look/{visitor}")
-    async def look(visitor: str, request: Request, name: str = "picture") -> Response:
-        visit = visits.get(visitor)
+    async def look(visitor: str, request: Request) -> Response:
+        visit, name = visits.get(visitor), unquote(request.headers.get(NAME, "picture"))
         if visit is None:
             return Response(status_code=404)
         content = bytearray()
@@ -99,7 +102,7 @@ def _application(observer: Observer, local: bool) -> FastAPI:
                     visit.problem(f"{name} is too large; at most {LARGEST >> 20} MiB are taken.")
                     return Response(status_code=413)
         except ClientDisconnect:  # the visitor went away meanwhile
-            return Response(status_code=400)
+            return Response(status_code=GONE)
         await visit.look(bytes(content), name)
         return Response(status_code=204)
 
@@ -107,7 +110,12 @@ def _application(observer: Observer, local: bool) -> FastAPI:
     async def sealed(
         request: Request, answer: Callable[[Request], Awaitable[Response]]
     ) -> Response:
-        response = await answer(request)
+        try:
+            response = await answer(request)
+        except RuntimeError:
+            if await request.is_disconnected():  # which NiceGUI's own layers take for a defect
+                return Response(status_code=GONE)
+            raise
         response.headers.update(HEADERS)
         return response
 

@@ -199,12 +199,13 @@ def test_the_server_has_the_same_limit(other):
             const address = mounted_app.elements ? Object.values(mounted_app.elements)
                 .map((one) => one.props?.url).find(Boolean) : null;
             const body = new Blob([new Uint8Array(size)]);
-            return (await fetch(address + "?name=big", { method: "POST", body })).status;
+            const headers = { "X-Name": "gro%C3%9F" };
+            return (await fetch(address, { method: "POST", headers, body })).status;
         }""",
         LARGEST + 1,
     )
     assert status == 413
-    other.get_by_text("big is too large; at most 32 MiB are taken.").wait_for()
+    other.get_by_text("groß is too large; at most 32 MiB are taken.").wait_for()
     other.wrong[:] = [one for one in other.wrong if "413" not in one]
 
 
