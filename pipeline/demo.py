@@ -47,10 +47,10 @@ def demo(
         str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")
     ] = None,
 ) -> None:
-    """Serve a page on this computer: drop a photo or use the webcam, see faces, bars and heat maps.
+    """Serve a page for this computer that shows what a model makes of photos or the webcam.
 
-    Pictures stay in memory and are sent nowhere else. Without --model the newest model of the
-    checkout is taken.
+    Pictures stay in memory and are sent nowhere else.
+    Without --model the newest model of the checkout is taken.
     """
     if find_spec("nicegui") is None:
         raise InputError(ABSENT)

@@ -2,13 +2,13 @@
 one.
 """
 
+import operator
 from collections.abc import Sequence
 
 from nicegui.element import Element
 from PIL import ImageColor
 
 from clfer.figures.page import COLOURS
-from clfer.inference.drawing import LIGHT
 from clfer.inference.predictor import Face
 from clfer.page.observer import Attention, Sight
 
@@ -85,6 +85,14 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
+def letters(colour: str) -> str:
+    """Black or white, whichever is read more easily on a colour (by WCAG's relative luminance)."""
+    levels = (value / 255 for value in ImageColor.getrgb(colour)[:3])
+    linear = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in levels)
+    luminance = sum(map(operator.mul, (0.2126, 0.7152, 0.0722), linear))
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#ffffff"
+
+
 def _map(address: str, words: str, name: str, grid: str, mu: float | None) -> dict[str, object]:
     return {"src": address, "alt": words, "name": name, "grid": grid, "mu": mu}
 
@@ -106,6 +114,6 @@ def _box(face: Face, size: tuple[int, int], classes: Sequence[str]) -> dict[str,
         "width": right - left,
         "height": bottom - top,
         "colour": colour,
-        "letters": "#000000" if sum(ImageColor.getrgb(colour)) > LIGHT else "#ffffff",
+        "letters": letters(colour),
         "words": f"{face.label} {percent(face.confidence)}",
     }

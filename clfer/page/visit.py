@@ -10,7 +10,7 @@ from nicegui.events import GenericEventArguments
 from clfer.errors import trouble
 from clfer.inference.predictor import Face
 from clfer.page.about import facts, is_drawn
-from clfer.page.observer import Observer, Sight
+from clfer.page.observer import Attention, Observer, Sight
 from clfer.page.parts import Bars, Blocks, Intake, Picture
 from clfer.pictures import UnreadableError
 
@@ -170,7 +170,13 @@ class Visit:
             self.legend.set_text(NO_MAPS)
             return
         self.blocks.show(found)
-        self.legend.set_text(MAPS.format(label=found.label) + (WEIGHTS if found.mu else ""))
+        self.legend.set_text(self._legend(found))
+
+    def _legend(self, found: Attention) -> str:
+        """What the maps are."""
+        files, place = self.observer.predictor.files, self.observer.explained or 0
+        of = f" The maps are those of {files[place].name}." if len(files) > 1 else ""
+        return MAPS.format(label=found.label) + (WEIGHTS if found.mu else "") + of
 
 
 def _next(faces: list[Face], before: Face | None) -> int:

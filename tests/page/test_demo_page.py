@@ -174,20 +174,49 @@ def test_the_keyboard_is_enough(page, weights, detector, tmp_path):
     page.get_by_text(f"{number} of 3").wait_for()
 
 
+def test_photos_are_dropped_and_pasted(page, tmp_path):
+    """As the browser hands them over: of several the first; text is no photo."""
+    bytes_of = [list(photo(tmp_path / f"{n}.png", drawn(n)).read_bytes()) for n in (0, 1)]
+    handed = page.evaluate_handle(
+        """(contents) => {
+            const handed = new DataTransfer();
+            contents.forEach((content, n) =>
+                handed.items.add(new File([new Uint8Array(content)], `photo-${n}.png`)));
+            return handed;
+        }""",
+        bytes_of,
+    )
+    page.dispatch_event(".intake", "drop", {"dataTransfer": handed})
+    page.get_by_text("1 face in photo-0.png.").wait_for(timeout=30_000)
+    text = page.evaluate_handle("new DataTransfer()")
+    page.dispatch_event(".intake", "drop", {"dataTransfer": text})
+    page.get_by_text("That was no file").wait_for()
+    page.evaluate(
+        """(content) => {
+            const clipboardData = new DataTransfer();
+            clipboardData.items.add(new File([new Uint8Array(content)], "pasted.png"));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+        }""",
+        bytes_of[1],
+    )
+    page.get_by_text("1 face in pasted.png.").wait_for(timeout=30_000)
+
+
 def test_what_is_no_picture_is_said_and_does_no_harm(page, tmp_path):
     good = photo(tmp_path / "good.png", drawn(0))
     broken = tmp_path / "broken.png"
     broken.write_bytes(good.read_bytes()[:9000])
-    notes = tmp_path / "notes.jpg"
+    notes = tmp_path / "<img src=x onerror=window.hurt=1> {{ 1 }} ${name} ü.jpg"
     notes.write_text("no picture")
     huge = tmp_path / "huge.png"
     with huge.open("wb") as file:
         file.truncate(LARGEST + 1)
-    put(page, notes, "notes.jpg could not be read: no image.")
+    put(page, notes, f"{notes.name} could not be read: no image.")
     put(page, broken, re.compile(r"broken\.png could not be read: .*truncated"))
     put(page, huge, "huge.png has 33 MiB; at most 32 MiB are taken.")
     put(page, photo(tmp_path / "wall.png", np.full((90, 90), 200)), "No face found in wall.png.")
     assert page.get_by_role("radio").count() == 0
+    assert page.evaluate("window.hurt") is None
     put(page, good, "1 face in good.png.")
     assert page.get_by_role("radio", name="Face 1").count() == 1
 
