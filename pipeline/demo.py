@@ -15,7 +15,7 @@ from clfer.inference.models import newest
 from clfer.inference.predictor import Predictor
 from pipeline import paths
 from pipeline.console import err, plain, say, track
-from pipeline.predict import introduce
+from pipeline.introduction import introduce
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
 OPEN = (
@@ -60,7 +60,8 @@ def demo(
         predictor = Predictor(
             *(model or [str(newest(paths.BASE))]), detector=detector, device=device, track=track
         )
-        introduce(predictor, chosen=model is not None)
+        for file, engine in zip(predictor.files, predictor.engines, strict=True):
+            introduce(file, engine.card, chosen=model is not None)
         from clfer.page.server import serve
 
         address, number = visitors.getsockname()[:2]

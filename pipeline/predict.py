@@ -93,7 +93,7 @@ def predict(
         device=device,
         track=track,
     )
-    introduce(predictor, chosen=model is not None)
+    _introduce(predictor, chosen=model is not None)
     told = Told()
     with quiet(), files(predictor.classes, csv, json, parquet) as write:
         job = Job(predictor, write, told, draw, timeline, min_confidence, every)
@@ -260,7 +260,7 @@ def _check_apart(target: Path, source: Source) -> None:
         raise InputError(f"--draw: expected another folder than that of {source.path}")
 
 
-def introduce(predictor: Predictor, chosen: bool) -> None:
+def _introduce(predictor: Predictor, chosen: bool) -> None:
     """Which model speaks and what it was trained on, with a warning of the demo's."""
     for file, engine in zip(predictor.files, predictor.engines, strict=True):
         about = engine.card.provenance

@@ -26,9 +26,8 @@ import sys
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a runner may have it ignored
 {before}
-from pipeline.app import TOOLS, _add, main
+from pipeline.app import main
 
-"demo" in TOOLS or _add("demo", "")
 main()
 """
 
