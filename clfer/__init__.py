@@ -1,9 +1,13 @@
 """Cross-layer contrastive learning of latent semantics for facial expression recognition."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from clfer.inference.predictor import Predictor
+
+# onnxruntime tells its maker of every use, unless this is set before it starts
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 __all__ = ["Predictor", "__version__"]

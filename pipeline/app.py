@@ -31,6 +31,7 @@ TOOLS = {
     "audit": "Look for copies, near duplicates, broken images and raters' disagreement.",
     "benchmark": "Time training steps, the input pipeline and memory on this machine.",
     "complexity": "Count parameters and multiply-accumulates of each variant.",
+    "demo": "Serve a page for this computer: photos or the webcam, faces, bars and heat maps.",
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
     "experiment": "Make a table or figure of the paper again, on any dataset.",
     "explain": "Show where a model looked on a face, and what its blocks had to say.",

@@ -1,0 +1,77 @@
+"""Tool demo: a page in the browser that shows what a model makes of a photo or the webcam."""
+
+import ipaddress
+import os
+import sys
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from clfer.errors import InputError
+from clfer.inference.models import newest
+from clfer.inference.predictor import Predictor
+from pipeline import paths
+from pipeline.console import err, plain, say, track
+from pipeline.introduction import introduce
+
+ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
+OPEN = (
+    "warning: whoever can reach this computer over the network can open the page and send it "
+    "pictures, over http, which others on the way can read"
+)
+
+
+def demo(
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|NAME|URL",
+            help="A model (.safetensors, .onnx); several are averaged. The newest one if left out.",
+        ),
+    ] = None,
+    detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="SCRFD's weights; or $CLFER_DETECTOR.", dir_okay=False),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8080,
+    host: Annotated[
+        str, typer.Option(help="An address of this computer; 0.0.0.0: all it has.")
+    ] = "127.0.0.1",
+    show: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
+    device: Annotated[
+        str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")
+    ] = None,
+) -> None:
+    """Serve a page for this computer that shows what a model makes of photos or the webcam.
+
+    Pictures stay in memory and are sent nowhere else.
+    Without --model the newest model of the checkout is taken.
+    """
+    if find_spec("nicegui") is None:
+        raise InputError(ABSENT)
+    from clfer.page.listening import listening
+
+    with listening(host, port) as visitors:
+        predictor = Predictor(
+            *(model or [str(newest(paths.BASE))]), detector=detector, device=device, track=track
+        )
+        for file, engine in zip(predictor.files, predictor.engines, strict=True):
+            introduce(file, engine.card, chosen=model is not None)
+        from clfer.page.server import serve
+
+        address, number = visitors.getsockname()[:2]
+        local = ipaddress.ip_address(address).is_loopback
+        if not local:
+            err.print(OPEN, style="bold yellow", highlight=False, soft_wrap=True)
+        if address in ("0.0.0.0", "::"):
+            address = "localhost"
+        url = f"http://{f'[{address}]' if ':' in address else address}:{number}"
+        say([], plain(f"page: {url} (Ctrl-C ends it)"))
+        if show and (sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}):
+            webbrowser.open(url)
+        serve(predictor, visitors, local)
