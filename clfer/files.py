@@ -25,8 +25,9 @@ def replacing(path: Path) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear(path)
-        temporary.touch()
     try:
+        with writing(path):
+            temporary.touch()
         yield temporary
         os.replace(temporary, path)
     except InputError as error:

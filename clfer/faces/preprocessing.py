@@ -13,13 +13,14 @@ MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the enc
 STD = (0.229, 0.224, 0.225)
 
 Place = tuple[float, float]
+LARGEST = 4096  # pixels of a side: a card is not to ask for more than there is memory
 
 
 class View(Settings):
     """How a face is shown to the network."""
 
-    resize: int = Field(gt=0)  # side in pixels to which the stored face is brought
-    crop: int = Field(gt=0)  # side of the window that is cut from it: the input size
+    resize: int = Field(gt=0, le=LARGEST)  # side in pixels to which the stored face is brought
+    crop: int = Field(gt=0, le=LARGEST)  # side of the window that is cut from it: the input size
 
 
 class Cut(Settings):
@@ -27,7 +28,7 @@ class Cut(Settings):
 
     threshold: float = Field(ge=0, le=1)  # least score of a detected face
     turned: bool  # see clfer.faces.detection.Detector
-    size: int = Field(ge=16)  # side of a stored face in pixels
+    size: int = Field(ge=16, le=LARGEST)  # side of a stored face in pixels
     channels: Literal[1, 3]
     margin: float = Field(ge=0, lt=0.5)  # see clfer.faces.alignment.places
     # where published faces have eyes, nose and corners of the mouth, for photos to be cut alike

@@ -9,8 +9,6 @@ from jaxtyping import Float, UInt8
 from clfer.errors import InputError
 from clfer.model.card import Card
 
-LARGEST = 4096  # pixels of a side
-
 
 @runtime_checkable
 class Engine(Protocol):
@@ -54,17 +52,7 @@ class Trained:
 
 
 def opened(path: Path, device: str | None) -> Engine:
-    """The engine for a model's file. InputError where it is none, or would have faces cut larger
-    than LARGEST.
-    """
-    engine = _engine(path, device)
-    cut, view = engine.card.cut, engine.card.view
-    if (side := max(cut.size, view.resize, view.crop)) > LARGEST:
-        raise InputError(f"{path}: expected faces of at most {LARGEST} px, found {side}")
-    return engine
-
-
-def _engine(path: Path, device: str | None) -> Engine:
+    """The engine for a model's file. InputError where it is none."""
     if path.suffix.lower() != ".onnx":
         return Trained(path, device)
     if device not in (None, "cpu"):

@@ -65,12 +65,13 @@ def read(text: str | None, path: Path) -> Card:
     """The card that stood in the file at `path`. Raises InputError naming what does not fit."""
     if text is None:
         raise InputError(f"{path}: expected a model written by clfer, found one without its card")
+    again = "export" if path.suffix == ".onnx" else "train"
     try:
         found = json.loads(text)
         version = found.get("format") if isinstance(found, dict) else None
         if version != FORMAT:
             raise InputError(
-                f"{path}: expected a card of format {FORMAT}, found {_shown(version)}; train it "
+                f"{path}: expected a card of format {FORMAT}, found {_shown(version)}; {again} it "
                 "again with this version of clfer, or use it with the one that wrote it"
             )
         return Card.model_validate(found)
@@ -81,7 +82,7 @@ def read(text: str | None, path: Path) -> Card:
         place = ".".join(map(str, first["loc"])) if first else "no JSON"
         raise InputError(
             f"{path}: expected a card of format {FORMAT}, found one that is broken ({place}); "
-            "train it again"
+            f"{again} it again"
         ) from error
 
 
