@@ -5,7 +5,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from clfer.errors import FULL, InputError, number, refused
@@ -40,7 +40,8 @@ def replacing(path: Path) -> Iterator[Path]:
             raise InputError(said) from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # of a place that is refused has been told
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """From a picture to expressions: against the same steps one by one, whatever is batched."""
 
+import json
 from itertools import count
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from bundles import CLASSES, model
 from PIL import Image
+from safetensors.torch import save_file
 from variants import CUT
 
 import clfer
@@ -16,6 +18,7 @@ from clfer.faces.detection import Detector
 from clfer.faces.views import central
 from clfer.inference.predictor import BATCH, Frame, Predictor, read
 from clfer.model.bundle import load
+from clfer.model.card import METADATA
 from clfer.pictures import UnreadableError
 
 SOLVAY, ASTRONAUT, COFFEE = (
@@ -159,10 +162,12 @@ def test_what_is_missing_is_named(file, tmp_path, monkeypatch):
         Predictor(file)
 
 
-def test_a_card_that_asks_for_enormous_faces_is_refused(tmp_path):
-    huge = CUT.model_copy(update={"size": 10**6})
-    file = model(tmp_path / "huge.safetensors", cut=huge)
-    with pytest.raises(InputError, match=r"huge.*found one that is broken \(cut\.size\)"):
+def test_a_card_that_asks_for_enormous_faces_is_refused(file):
+    network, card = load(file)
+    huge = card.model_dump(mode="json")
+    huge["cut"]["size"] = 10**6
+    save_file(network.state_dict(), file, metadata={METADATA: json.dumps(huge)})
+    with pytest.raises(InputError, match=r"found one that is broken \(cut\.size\); train it again"):
         Predictor(file, detect=False)
 
 
