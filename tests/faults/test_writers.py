@@ -2,10 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from closure import ROOT
 from failing_disks import full, limited, needs_mounts
+
+from clfer.files import replacing
 
 WRITE = """
 import sys
@@ -100,8 +103,6 @@ def test_a_full_disk(kind, write, tmp_path):
 
 
 def test_what_a_killed_process_left_goes_and_a_living_one_keeps_its_own(tmp_path):
-    from clfer.files import replacing
-
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     living = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -116,8 +117,19 @@ def test_what_a_killed_process_left_goes_and_a_living_one_keeps_its_own(tmp_path
 
 
 def test_a_defect_of_ours_stays_what_it_is(tmp_path):
-    from clfer.files import replacing
-
     with pytest.raises(KeyError), replacing(tmp_path / "scores.json"):
         raise KeyError("ours")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_right_after_the_file_was_made_leaves_none(tmp_path, monkeypatch):
+    touch = Path.touch
+
+    def interrupted(path):
+        touch(path)
+        raise SystemExit(130)
+
+    monkeypatch.setattr(Path, "touch", interrupted)
+    with pytest.raises(SystemExit), replacing(tmp_path / "out.csv"):
+        pass
     assert list(tmp_path.iterdir()) == []
