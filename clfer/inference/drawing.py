@@ -10,10 +10,9 @@ from jaxtyping import UInt8
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from clfer.figures.page import COLOURS, GREY
-from clfer.inference.predictor import Face
+from clfer.inference.predictor import UNSURE, Face
 
 FONT = Path("fonts") / "ttf" / "DejaVuSans.ttf"  # below matplotlib's own data
-UNSURE = "unsure"
 LIGHT = 330  # of a colour whose letters are black, as the sum of its three values
 
 Corners = tuple[float, float, float, float]  # left, top, right, bottom

@@ -23,6 +23,7 @@ from clfer.progress import Track, silent
 from clfer.team import cores
 
 DETECTOR = "CLFER_DETECTOR"  # names a detector's file
+UNSURE = "unsure"  # the label of a face whose best class is less probable than was asked for
 BATCH = 128  # faces that are classified at once
 HELD = 1 << 27  # bytes of pictures that wait for their faces to be classified
 LARGEST = 1 << 28  # bytes of an image file

@@ -160,7 +160,7 @@ def test_a_video_frame_by_frame(trained, clip):
     np.testing.assert_allclose(rows["seconds"].to_numpy(), np.arange(0, 2.4, 0.2), atol=0.01)
     assert rows["label"].n_unique() >= 1
     assert len(list(Video(folder / "drawn/clip.mp4"))) == 12
-    assert (folder / "times/clip.png").stat().st_size > 5000
+    assert (folder / "times/clip.mp4.png").stat().st_size > 5000
     line = next(line for line in done.stdout.splitlines() if line.startswith("clip.mp4"))
     assert [cell.strip() for cell in line.split("│")][1:4] == ["12", "0", "12"]
 
