@@ -141,7 +141,7 @@ class Job:
         except UnreadableError as error:
             self.told.unreadable.append(f"{source.path}: {error}")
             return
-        summary, times = told.Video(str(source.path)), Timeline(self.predictor.classes)
+        summary, times = told.Video(str(source.name)), Timeline(self.predictor.classes)
         frames: Iterable[Frame] = track(video, f"looking at {source.name}")  # type: ignore[arg-type]
         for seen in self._drawn(frames, video, source):
             summary.add(seen, self.told.minimum)

@@ -35,7 +35,7 @@ class Video:
         self.labels.update(_label(face, minimum) for face in seen.faces)
 
     def row(self) -> list[str]:
-        common = [f"{name} {100 * n / self.faces:.0f} %" for name, n in self.labels.most_common(3)]
+        common = [f"{name} {100 * n / self.faces:.0f} %" for name, n in self.labels.most_common(2)]
         frames = f"{self.frames:,}" + (f", {self.broken:,} broken" if self.broken else "")
         return [_short(self.name), frames, f"{self.empty:,}", f"{self.faces:,}", ", ".join(common)]
 
@@ -86,7 +86,7 @@ class Told:
         if (more := self.faces - len(self.rows)) > 0:
             say([], f"and {more:,} faces more: --csv FILE has all")
         if self.videos:
-            columns = ["video", "frames", "without a face", "faces", "expressions"]
+            columns = ["video", "frames", "no face", "faces", "expressions"]
             table("videos", columns, [video.row() for video in self.videos])
         if self.without:
             say(_some(self.without), f"no face found in {len(self.without):,} of them")

@@ -32,6 +32,8 @@ class Exported:
         self.path, self.card = path, read(found.get(METADATA), path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = cores(), 1
+        # waiting threads shall not take the cores from whoever computes meanwhile
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # what is wrong is raised as well
         try:
             self._session = onnxruntime.InferenceSession(
