@@ -44,7 +44,8 @@ def _fetch(folder: Path, track: Track, address: str) -> Path:
     pack, target = folder / address.rpartition("/")[2], folder / DETECTOR
     remedy = (
         f"put a det_*.onnx of insightface's into {folder} (its models are for non-commercial "
-        "research only), or do without: faces.detector given or none, or faces.weights: <file>"
+        "research only), name one by faces.weights or --detector, or do without: faces.detector "
+        "given or none, or --no-detect"
     )
     try:
         download(address, pack, None, track, remedy, LARGEST)
