@@ -94,8 +94,8 @@ def test_other_bytes_leave_nothing(home, site, content, found):
     assert str(told.value) == (
         f"{url}: expected a zip with det_500m.onnx of SHA-256 {SHA256}, found {found}; put a "
         f"det_*.onnx of insightface's into {home / 'models/clfer'} (its models are for "
-        "non-commercial research only), or do without: faces.detector given or none, or "
-        "faces.weights: <file>"
+        "non-commercial research only), name one by faces.weights or --detector, or do without: "
+        "faces.detector given or none, or --no-detect"
     )
     assert files(home) == []
 
@@ -107,7 +107,8 @@ def test_without_a_network_the_folder_and_the_ways_around_are_told(home, dead_ad
         f"buffalo_sc.zip: expected a download from {dead_address}/buffalo_sc.zip, found no "
         "connection (ConnectionError), and nothing better in 2 attempts; put a det_*.onnx of "
         f"insightface's into {home / 'models/clfer'} (its models are for non-commercial research "
-        "only), or do without: faces.detector given or none, or faces.weights: <file>"
+        "only), name one by faces.weights or --detector, or do without: faces.detector given or "
+        "none, or --no-detect"
     )
     assert not home.exists()
 
