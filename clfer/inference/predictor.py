@@ -79,11 +79,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """A frame with its faces cut, [F, S, S, C] for each way of cutting."""
+    """A frame with its F faces cut, an array [F, S, S, C] for each way of cutting."""
 
     frame: Frame
     found: Found | None
-    cuts: list[UInt8[np.ndarray, "F S S C"]]
+    cuts: list[UInt8[np.ndarray, "F _ _ _"]]
     picture: Picture | None = None
     problem: str | None = None
 
