@@ -22,7 +22,7 @@ from clfer.model.bundle import load
 from clfer.model.card import Card
 from clfer.scoring.comparison import mcnemar
 from clfer.team import cores
-from pipeline import paths
+from pipeline import outputs, paths
 from pipeline.console import say, table, track
 from pipeline.data import cached, examples
 
@@ -51,7 +51,8 @@ def export(
         typer.Argument(metavar="[MODEL]", help="A .safetensors; default: the newest in runs/."),
     ] = None,
     to: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Default: beside the model, .onnx.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Default: beside the model; of runs/: in exports/."),
     ] = None,
     faces: Annotated[
         Path | None,
@@ -68,7 +69,7 @@ def export(
     """Write a model as ONNX for onnxruntime, once it says what PyTorch says; time both."""
     check_packages()
     path = model or newest(paths.BASE)
-    target = to or path.with_suffix(".onnx")
+    target = to or outputs.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")
     network, card = load(path)

@@ -68,15 +68,16 @@ def said(output):
     return " ".join(output.partition("ms a batch")[0].split())
 
 
-def test_the_newest_model_is_written_beside_itself_and_answers_as_pytorch_does(folder):
+def test_the_newest_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
     done = run()
     assert done.exit_code == 0, done.output
     given = faces(9)
     expected = Trained(folder / MODEL, "cpu")(given)
-    found = Exported((folder / MODEL).with_suffix(".onnx"))(given)
+    found = Exported(folder / "exports/demo/ours/0.onnx")(given)
     assert np.abs(found - expected).max() < 1e-5
     text = said(done.output)
-    assert text.startswith(f"export {MODEL}: runs/demo/ours/0/model.onnx opset 20, ")
+    assert text.startswith(f"export {MODEL}: exports/demo/ours/0.onnx opset 20, ")
+    assert not list((folder / "runs").rglob("*onnx"))  # DVC would train it again
     assert "checked on 12 of 12 validation images of demo: largest" in text
     assert "the same label for 12 of 12 (100 %)" in text
     assert float(re.search(r"difference of a probability (\S+),", text)[1]) < 1e-4
