@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +170,7 @@ class Predictor:
             picture = frame.read()
         except UnreadableError as error:
             return _Prepared(frame, None, [], problem=str(error))
+        frame = replace(frame, read=_taken)  # a video's holds its pixels
         prepared = self._cut(frame, picture)
         return _Prepared(frame, prepared.found, prepared.cuts, picture) if keep else prepared
 
@@ -240,6 +241,10 @@ def cut_out(
 def as_it_is(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
     """The largest square in the middle of the picture, as a face."""
     return coloured(whole(picture, cut.size), cut.channels)
+
+
+def _taken() -> Picture:
+    raise UnreadableError("looked at already")
 
 
 def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:

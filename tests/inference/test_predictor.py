@@ -1,6 +1,7 @@
 """From a picture to expressions: against the same steps one by one, whatever is batched."""
 
 import json
+import weakref
 from itertools import count
 
 import numpy as np
@@ -20,6 +21,7 @@ from clfer.inference.predictor import BATCH, Frame, Predictor, read
 from clfer.model.bundle import load
 from clfer.model.card import METADATA
 from clfer.pictures import UnreadableError
+from clfer.team import cores
 
 SOLVAY, ASTRONAUT, COFFEE = (
     "solvay_conference_1927.png",
@@ -130,6 +132,21 @@ def test_an_endless_stream_is_taken_piece_by_piece(file):
     next(stream)
     stream.close()
     assert next(taken) < 2 * BATCH
+
+
+def test_pictures_are_let_go_before_their_faces_are_classified(file):
+    gone, most = [], 0
+
+    def pictures():
+        nonlocal most
+        for made in range(1, 101):
+            picture = noise(seed=made)
+            weakref.finalize(picture, gone.append, made)
+            most = max(most, made - len(gone))
+            yield Frame("", lambda picture=picture: picture)
+
+    assert len(list(Predictor(file, detect=False).stream(pictures()))) == 100
+    assert most <= 3 * cores() + 2
 
 
 def test_several_models_are_averaged_by_the_names_of_their_classes(tmp_path):
