@@ -1,6 +1,5 @@
 """The training loop: epochs of CL+MSR (Alg. 1), each followed by a look at the validation faces."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -61,7 +60,7 @@ def train(
         led(state.network)
         for name, examples in watched.items():
             row |= look(state.network, faces, examples, recipe, name)
-        check_finite(row, recipe, epoch)
+        check_finite(state.network, recipe, epoch)
         record(state.moments, state.network, faces, watched["val"], recipe, epoch + 1)
         select(state, row, f"{recipe.select}_accuracy", epoch)
         if leads():
@@ -124,14 +123,14 @@ def check_team(recipe: Recipe) -> None:
         )
 
 
-def check_finite(row: Row, recipe: Recipe, epoch: int) -> None:
+def check_finite(network: nn.Module, recipe: Recipe, epoch: int) -> None:
     """Raise InputError where the last update of an epoch, whose loss nobody saw, broke the weights;
     such a state must not be kept.
     """
-    if not math.isfinite(row["val_loss"]):
+    if not all(bool(one.isfinite().all()) for one in network.parameters()):
         raise InputError(
-            f"training: the weights are not numbers after epoch {epoch + 1}; expected a finite "
-            f"validation loss; lower train.lr (now {recipe.lr}) and start again"
+            f"training: the weights are not numbers after epoch {epoch + 1}; expected finite ones; "
+            f"lower train.lr (now {recipe.lr}) and start again"
         )
 
 
