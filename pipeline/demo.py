@@ -5,7 +5,6 @@ import os
 import sys
 import webbrowser
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,6 +15,7 @@ from clfer.inference.predictor import Predictor
 from pipeline import paths
 from pipeline.console import err, plain, say, track
 from pipeline.introduction import introduce
+from pipeline.options import Device, Models, Weights
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
 OPEN = (
@@ -25,17 +25,8 @@ OPEN = (
 
 
 def demo(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE|NAME|URL",
-            help="A model (.safetensors, .onnx); several are averaged. The newest one if left out.",
-        ),
-    ] = None,
-    detector: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="SCRFD's weights; or $CLFER_DETECTOR.", dir_okay=False),
-    ] = None,
+    model: Models = None,
+    detector: Weights = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8080,
     host: Annotated[
         str, typer.Option(help="An address of this computer; 0.0.0.0: all it has.")
@@ -43,9 +34,7 @@ def demo(
     show: Annotated[
         bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
     ] = True,
-    device: Annotated[
-        str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Serve a page for this computer that shows what a model makes of photos or the webcam.
 

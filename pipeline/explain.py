@@ -23,6 +23,7 @@ from clfer.model.network import Network
 from pipeline import outputs, paths, subject
 from pipeline.console import say, track
 from pipeline.introduction import about, introduce
+from pipeline.options import Detect, Weights
 from pipeline.subject import Subject
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -46,12 +47,8 @@ def explain(
         str | None,
         typer.Option("--class", metavar="NAME", help="What to explain; default: the prediction."),
     ] = None,
-    detect: Annotated[
-        bool, typer.Option("--detect/--no-detect", help="Or take the picture as a face crop.")
-    ] = True,
-    detector: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="SCRFD's weights; or $CLFER_DETECTOR.")
-    ] = None,
+    detect: Detect = True,
+    detector: Weights = None,
     to: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A .png, .svg or .pdf; default: in figures/explain."),

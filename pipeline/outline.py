@@ -7,7 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-LIGHT = {"collections", "pathlib", "typer", "typing"}  # imported all the same
+LIGHT = {
+    "collections.abc",
+    "pathlib",
+    "pipeline.options",
+    "typer",
+    "typing",
+}  # imported all the same
 
 
 def outline(name: str) -> Callable[..., None]:
@@ -29,9 +35,9 @@ def _light(node: ast.stmt) -> bool:
     """Whether it imports what is here anyway, or names a constant."""
     match node:
         case ast.Import(names=names):
-            return all(one.name.split(".")[0] in LIGHT for one in names)
+            return all(one.name in LIGHT for one in names)
         case ast.ImportFrom(module=str(module)):
-            return module.split(".")[0] in LIGHT
+            return module in LIGHT
         case ast.Assign(value=value):
             try:
                 ast.literal_eval(value)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.inference.frames import Frame, Seen, read
 from clfer.inference.models import newest
-from clfer.inference.predictor import Frame, Predictor, Seen, read
+from clfer.inference.predictor import Predictor
 from clfer.inference.records import files, row
 from clfer.inference.sources import Source, sources
 from clfer.inference.timeline import Timeline
@@ -24,6 +25,7 @@ from clfer.pictures import UnreadableError
 from pipeline import paths, told
 from pipeline.console import say, track
 from pipeline.introduction import introduce
+from pipeline.options import Detect, Device, Models, Weights
 from pipeline.told import Told
 
 QUALITY = 92  # of JPEGs that are drawn
@@ -34,13 +36,7 @@ def predict(
         list[str],
         typer.Argument(metavar="PATH", help="Pictures, videos, folders; - reads names."),
     ],
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FILE|NAME|URL",
-            help="A model (.safetensors, .onnx); several are averaged. The newest one if left out.",
-        ),
-    ] = None,
+    model: Models = None,
     csv: Annotated[Path | None, typer.Option(help="A row per face.", dir_okay=False)] = None,
     json: Annotated[Path | None, typer.Option(help="The same as a list.", dir_okay=False)] = None,
     parquet: Annotated[Path | None, typer.Option(help="The same.", dir_okay=False)] = None,
@@ -50,20 +46,13 @@ def predict(
     timeline: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A plot of expressions for each video.")
     ] = None,
-    detect: Annotated[
-        bool, typer.Option("--detect/--no-detect", help="Or take pictures as face crops.")
-    ] = True,
-    detector: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="SCRFD's weights; or $CLFER_DETECTOR.", dir_okay=False),
-    ] = None,
+    detect: Detect = True,
+    detector: Weights = None,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="No label below this probability.")
     ] = 0.0,
     every: Annotated[int, typer.Option(min=1, help="Of a video, only each such frame.")] = 1,
-    device: Annotated[
-        str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")
-    ] = None,
+    device: Device = None,
 ) -> None:
     """Say the expressions of the faces in photos, folders and videos.
 

@@ -10,7 +10,7 @@ from clfer.errors import InputError
 from clfer.faces.detection import principal
 from clfer.faces.preprocessing import Cut
 from clfer.figures.face_in_picture import Place
-from clfer.inference import predictor
+from clfer.inference import cutting, frames
 from clfer.pictures import UnreadableError
 from pipeline.console import track
 
@@ -35,7 +35,7 @@ class Subject(NamedTuple):
 def read(image: Path) -> Picture:
     """The picture in a file; InputError where there is none."""
     try:
-        return predictor.read(image)
+        return frames.read(image)
     except UnreadableError as error:
         raise InputError(f"{image}: expected a picture that can be read, found: {error}") from error
 
@@ -48,7 +48,7 @@ def found(
     detector: SCRFD's weights; None: the file that CLFER_DETECTOR names, or insightface's folder.
     InputError where there is no face, or none of that number.
     """
-    faces = predictor.from_left(predictor.finder(detector, cut, track)(picture))
+    faces = cutting.from_left(cutting.finder(detector, cut, track)(picture))
     count = len(faces.score)
     if not count:
         raise InputError(
@@ -63,11 +63,11 @@ def found(
     if number is None and count > 1:
         said += ", the largest and most central (another by --face)"
     points = faces.landmarks[best]
-    face = predictor.cut_out(picture, points, cut)
+    face = cutting.cut_out(picture, points, cut)
     return Subject(face, Place(picture, faces.box, best, points), float(faces.score[best]), said)
 
 
 def as_face(picture: Picture, cut: Cut) -> Subject:
     """The largest square in the middle of the picture, as a face."""
-    face = predictor.as_it_is(picture, cut)
+    face = cutting.as_it_is(picture, cut)
     return Subject(face, Place(picture, np.zeros((0, 4)), 0, None), None, "the picture as a face")

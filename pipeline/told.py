@@ -4,7 +4,7 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass, field
 
-from clfer.inference.predictor import UNSURE, Face, Seen
+from clfer.inference.frames import UNSURE, Face, Seen
 from pipeline.console import say, table
 
 SHOWN = 50  # faces in the table; files have all of them

@@ -9,7 +9,7 @@ from clfer.errors import InputError
 from clfer.faces.alignment import whole
 from clfer.faces.cropping import coloured
 from clfer.faces.preprocessing import Cut
-from clfer.inference.predictor import read
+from clfer.inference.frames import read
 from clfer.inference.sources import sources
 from clfer.pictures import UnreadableError
 from clfer.progress import Track

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from clfer.figures.page import COLOURS, GREY
-from clfer.inference.predictor import UNSURE, Face
+from clfer.inference.frames import UNSURE, Face
 
 FONT = Path("fonts") / "ttf" / "DejaVuSans.ttf"  # below matplotlib's own data
 LIGHT = 330  # of a colour whose letters are black, as the sum of its three values

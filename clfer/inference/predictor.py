@@ -1,8 +1,7 @@
 """From pictures to the expressions of the faces in them."""
 
-import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,70 +10,18 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from clfer.errors import InputError
-from clfer.faces.alignment import align, places, whole
-from clfer.faces.cropping import coloured
 from clfer.faces.detection import Detector, Found
 from clfer.faces.preprocessing import Cut
-from clfer.faces.weights import locate
+from clfer.inference.cutting import as_it_is, cut_all, finder, from_left
 from clfer.inference.engines import Engine, opened
+from clfer.inference.frames import Face, Frame, Picture, Seen, read, taken
 from clfer.inference.models import located
-from clfer.pictures import UnreadableError, decode
+from clfer.pictures import UnreadableError
 from clfer.progress import Track, silent
 from clfer.team import cores
 
-DETECTOR = "CLFER_DETECTOR"  # names a detector's file
-UNSURE = "unsure"  # the label of a face whose best class is less probable than was asked for
 BATCH = 128  # faces that are classified at once
 HELD = 1 << 27  # bytes of pictures that wait for their faces to be classified
-LARGEST = 1 << 28  # bytes of an image file
-
-Picture = UInt8[np.ndarray, "H W *C"]
-
-
-@dataclass(frozen=True)
-class Face:
-    """A face, and how probable each expression is.
-
-    box: left, top, width, height in pixels of the picture, and the landmarks (x, y of eyes, nose
-    and corners of the mouth, left to right) and score of its detection; None for a face crop.
-    """
-
-    probability: dict[str, float]
-    box: tuple[float, float, float, float] | None = None
-    detection_score: float | None = None
-    landmarks: tuple[tuple[float, float], ...] | None = None
-
-    @property
-    def label(self) -> str:
-        """The most probable class, of equal ones the first."""
-        return max(self.probability, key=self.probability.__getitem__)
-
-    @property
-    def confidence(self) -> float:
-        """The probability of `label`."""
-        return self.probability[self.label]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A picture to look at. read: its pixels, or UnreadableError; number and seconds: of a video's
-    frame, from 0.
-    """
-
-    name: str
-    read: Callable[[], Picture]
-    number: int | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What was seen in a frame: its faces from left to right, or why it could not be read."""
-
-    frame: Frame
-    faces: list[Face]
-    picture: Picture | None  # where it was asked for
-    problem: str | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +117,7 @@ class Predictor:
             picture = frame.read()
         except UnreadableError as error:
             return _Prepared(frame, None, [], problem=str(error))
-        frame = replace(frame, read=_taken)  # a video's holds its pixels
+        frame = replace(frame, read=taken)
         prepared = self._cut(frame, picture)
         return _Prepared(frame, prepared.found, prepared.cuts, picture) if keep else prepared
 
@@ -180,7 +127,7 @@ class Predictor:
             crops = [as_it_is(picture, cut)[None] for cut in self._cuts]
             return _Prepared(frame, None, crops)
         found = from_left(self._detector(picture))
-        return _Prepared(frame, found, [_all(picture, found, cut) for cut in self._cuts])
+        return _Prepared(frame, found, [cut_all(picture, found, cut) for cut in self._cuts])
 
     def _classified(self, ready: Sequence[_Prepared]) -> list[Seen]:
         """The same with the expressions of all their faces, which are looked at together."""
@@ -209,44 +156,6 @@ class Predictor:
         return mean
 
 
-def read(path: Path) -> Picture:
-    """The picture in a file; UnreadableError where there is none."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise UnreadableError(f"larger than {LARGEST >> 20} MiB")
-        return decode(path.read_bytes())
-    except OSError as error:
-        raise UnreadableError((error.strerror or type(error).__name__).lower()) from error
-
-
-def finder(detector: str | Path | None, cut: Cut, track: Track) -> Detector:
-    """What finds faces for a model. `detector` as for Predictor; InputError where there is none."""
-    named = detector or os.environ.get(DETECTOR)
-    return Detector(locate(Path(named) if named else None, track), cut.threshold, cut.turned)
-
-
-def from_left(found: Found) -> Found:
-    """The same faces by the middle of their box, the leftmost first."""
-    order = np.argsort(found.box[:, 0] + found.box[:, 2] / 2, kind="stable")
-    return Found(*(part[order] for part in found))
-
-
-def cut_out(
-    picture: Picture, landmarks: Float[np.ndarray, "5 2"], cut: Cut
-) -> UInt8[np.ndarray, "S S C"]:
-    """A face of the picture as the training faces were cut."""
-    return coloured(align(picture, landmarks, places(cut), cut.size), cut.channels)
-
-
-def as_it_is(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
-    """The largest square in the middle of the picture, as a face."""
-    return coloured(whole(picture, cut.size), cut.channels)
-
-
-def _taken() -> Picture:
-    raise UnreadableError("looked at already")
-
-
 def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
     """Where a model has each class; InputError where it has others."""
     own = engine.card.classes
@@ -256,14 +165,6 @@ def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
             f"them; found {', '.join(own)}"
         )
     return [own.index(name) for name in classes]
-
-
-def _all(picture: Picture, found: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
-    """Every face that was found, cut out in one way."""
-    faces = np.zeros((len(found.score), cut.size, cut.size, cut.channels), np.uint8)
-    for i, landmarks in enumerate(found.landmarks):
-        faces[i] = cut_out(picture, landmarks, cut)
-    return faces
 
 
 def _face(

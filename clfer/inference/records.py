@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from clfer.files import replacing
-from clfer.inference.predictor import Face, Frame
+from clfer.inference.frames import Face, Frame
 
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability

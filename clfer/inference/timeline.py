@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from clfer.inference.predictor import Face
+from clfer.inference.frames import Face
 
 BINS = 512
 NARROWEST = 0.04  # seconds of a bin; doubled each time that the video is longer than all bins

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from clfer.errors import InputError
-from clfer.inference.predictor import Frame
+from clfer.inference.frames import Frame
 from clfer.pictures import LARGEST, UnreadableError
 
 QUIET = "-8"  # of FFmpeg's levels

@@ -16,12 +16,12 @@ from clfer.explanation.activation import enlarged
 from clfer.explanation.attention import class_maps, scaled
 from clfer.explanation.faces import seen
 from clfer.explanation.layers import weights
-from clfer.faces.alignment import align, places
-from clfer.faces.cropping import coloured
 from clfer.faces.views import central
 from clfer.figures import montage
+from clfer.inference.cutting import cut_out
 from clfer.inference.engines import Trained
-from clfer.inference.predictor import Face, Picture, Predictor
+from clfer.inference.frames import Face, Picture
+from clfer.inference.predictor import Predictor
 from clfer.pictures import decode
 
 SIDE = 1600  # pixels of a picture's longer side on the page
@@ -92,8 +92,7 @@ class Observer:
         if self.explained is None or not faces:
             return None
         cut = self.predictor.engines[self.explained].card.cut
-        crops = [align(picture, np.array(one.landmarks), places(cut), cut.size) for one in faces]
-        return np.stack([coloured(crop, cut.channels) for crop in crops])
+        return np.stack([cut_out(picture, np.array(one.landmarks), cut) for one in faces])
 
     def _attention(self, sight: Sight, face: int) -> Attention | None:
         if self.explained is None or sight.cuts is None:

@@ -9,7 +9,7 @@ from nicegui.element import Element
 from PIL import ImageColor
 
 from clfer.figures.page import COLOURS
-from clfer.inference.predictor import Face
+from clfer.inference.frames import Face
 from clfer.page.observer import Attention, Sight
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clfer.inference.drawing import _placed, _shared, annotated
-from clfer.inference.predictor import Face
+from clfer.inference.frames import Face
 
 CLASSES = ("neutral", "happiness")
 side = st.floats(0, 500)

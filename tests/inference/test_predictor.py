@@ -17,7 +17,8 @@ from clfer.errors import InputError
 from clfer.faces.alignment import align, places, whole
 from clfer.faces.detection import Detector
 from clfer.faces.views import central
-from clfer.inference.predictor import BATCH, Frame, Predictor, read
+from clfer.inference.frames import Frame, read
+from clfer.inference.predictor import BATCH, Predictor
 from clfer.model.bundle import load
 from clfer.model.card import METADATA
 from clfer.pictures import UnreadableError

@@ -6,7 +6,7 @@ import json
 import polars as pl
 import pytest
 
-from clfer.inference.predictor import Face, Frame
+from clfer.inference.frames import Face, Frame
 from clfer.inference.records import PART, files, row
 
 CLASSES = ("happiness", "sad, ness", 'quo"te')

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from clfer.figures import timeline as figure
-from clfer.inference.predictor import Face
+from clfer.inference.frames import Face
 from clfer.inference.timeline import BINS, NARROWEST, Timeline
 
 CLASSES = ("a", "b", "c")

@@ -17,7 +17,8 @@ import numpy as np
 from speed.memory import anonymous
 from speed.trees import POLL, family
 
-from clfer.inference.predictor import Frame, Predictor, read
+from clfer.inference.frames import Frame, read
+from clfer.inference.predictor import Predictor
 from clfer.inference.video import Writer
 
 CROPS = 5000

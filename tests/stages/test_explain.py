@@ -14,7 +14,7 @@ from clfer.errors import InputError
 from clfer.expressions import FERPLUS
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
-from clfer.inference.predictor import DETECTOR
+from clfer.inference.cutting import DETECTOR
 from clfer.model import bundle
 from clfer.model.card import card
 from clfer.pictures import decode
