@@ -6,9 +6,8 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from clfer.errors import InputError
-from clfer.faces.alignment import whole
-from clfer.faces.cropping import coloured
 from clfer.faces.preprocessing import Cut
+from clfer.inference.cutting import as_it_is
 from clfer.inference.frames import read
 from clfer.inference.sources import sources
 from clfer.pictures import UnreadableError
@@ -28,7 +27,7 @@ def crops(
     chosen = [files[place] for place in spread(len(files), count)]
     for file in track(chosen, "reading"):
         try:
-            faces.append(coloured(whole(read(file), cut.size), cut.channels))
+            faces.append(as_it_is(read(file), cut))
         except UnreadableError:
             continue
     if not faces:

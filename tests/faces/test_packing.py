@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 from closure import ROOT
+from variants import CUT
 
 from clfer import labels
 from clfer.errors import InputError
@@ -25,16 +26,7 @@ from clfer.progress import silent
 from clfer.scratch import held
 from clfer.team import Team
 
-GIVEN = Alignment(
-    detector="given",
-    weights=None,
-    threshold=0.4,
-    turned=False,
-    size=48,
-    channels=1,
-    margin=0.1,
-    landmarks=None,
-)
+GIVEN = Alignment(detector="given", weights=None, **CUT.model_dump())
 NONE = GIVEN.model_copy(update={"detector": "none"})
 SEEN = GIVEN.model_copy(update={"detector": "insightface"})
 POINTS = [20.0, 20.0, 40.0, 20.0, 30.0, 30.0, 22.0, 40.0, 38.0, 40.0]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from image_trees import encoded, fetched, plant
 from PIL import Image
+from variants import CUT
 from watched import told
 
 from clfer.datasets.folder import dataset as folder
@@ -127,16 +128,8 @@ def test_every_hostile_picture_is_one_outcome_and_the_others_are_kept(tmp_path):
     files |= {f"train/happy/hostile.{form}": content for form, content in hostile.items()}
     fetched(folder, plant(tmp_path / "there", files), tmp_path / "raw")
     table, _ = folder.label(tmp_path / "raw", folder.Labels())
-    settings = Alignment(
-        detector="none",
-        weights=None,
-        threshold=0,
-        turned=False,
-        size=16,
-        channels=3,
-        margin=0,
-        landmarks=None,
-    )
+    cut = CUT.model_dump() | {"size": 16, "channels": 3}
+    settings = Alignment(detector="none", weights=None, **cut)
     fates = packing.pack(
         folder.pictures(tmp_path / "raw", table, tmp_path),
         table,
