@@ -11,6 +11,8 @@ VOTES = pl.Array(pl.UInt8, 10)  # in the order of expressions.FERPLUS_VOTES
 LANDMARKS = pl.Array(pl.Float32, 10)  # x, y of the eyes, the nose and the corners of the mouth
 BOX = pl.Array(pl.Float32, 4)  # left, top, width, height
 
+GROUP = 1 << 14  # rows of a file that are read at once, where only some of them are wanted
+
 # What polars raises over a damaged file: of some damage its own panic, which is no Exception.
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 

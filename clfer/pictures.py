@@ -3,11 +3,14 @@
 import io
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    import polars as pl
 
 LARGEST = 100_000_000  # pixels; more than any camera's, and a bound on what a file can declare
 GREY = {"1", "L", "LA"}
@@ -30,6 +33,13 @@ class Pictures(Protocol):
     """A picture for each row of a table, grey [H, W] or RGB [H, W, 3], read when asked for."""
 
     def __getitem__(self, row: int, /) -> UInt8[np.ndarray, "H W *C"]: ...
+
+
+@runtime_checkable
+class Opened(Protocol):
+    """All pictures of a dataset, of which those of some rows of its table are asked for."""
+
+    def __call__(self, rows: "pl.DataFrame", /) -> Pictures: ...
 
 
 def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 
 import numpy as np
+import polars as pl
 import typer
 
 from clfer.errors import InputError
@@ -15,6 +16,7 @@ from clfer.faces.detection import Detector
 from clfer.faces.weights import locate
 from clfer.figures import contact_sheet
 from clfer.files import replacing, sha256
+from clfer.labels import GROUP
 from clfer.progress import silent
 from clfer.scratch import fingerprint, held
 from clfer.team import ALONE, Team, here, started
@@ -72,13 +74,13 @@ def _align(name: str, team: Team) -> None:
         alignment = settings(Alignment, "datasets", name, "faces")
         raw = paths.existing(paths.raw(name), f"download {name}")
         labels = paths.labels(name)
-        rows = stored.table(labels, f"relabel {name}", LABELS, alone=True)
+        rows = stored.Rows(labels, f"relabel {name}", LABELS)
         find, weights = None, ""
         if alignment.detector == "insightface":
             file = locate(alignment.weights and paths.BASE / alignment.weights, shown)
             find = Detector(file, alignment.threshold, alignment.turned)
             weights = f"{file.name} {sha256(file)}"
-        pictures = module.pictures(raw, rows, paths.BASE)
+        pictures = module.pictures(raw, paths.BASE)
     array = paths.faces(name)
     work = fingerprint(packing.FORMAT, name, alignment.model_dump(), weights, sha256(labels))
     scratch = paths.scratch(work)
@@ -86,10 +88,13 @@ def _align(name: str, team: Team) -> None:
         table = packing.pack(pictures, rows, alignment, find, array, scratch, shown, team)
         if table is None:
             return
-        with replacing(array.with_suffix(".png")) as temporary:
-            contact_sheet.draw(pictures, table, np.load(array, mmap_mode="r"), temporary)
         with replacing(array.with_suffix(".parquet")) as temporary:
-            table.write_parquet(temporary, metadata={"detector": weights})
+            table.sink_parquet(temporary, metadata={"detector": weights}, row_group_size=GROUP)
+            outcomes = packing.outcomes(pl.scan_parquet(temporary))
+            worst = contact_sheet.worst(pl.scan_parquet(temporary))
+        with replacing(array.with_suffix(".png")) as temporary:
+            seen = pictures(rows.at(worst["row"]))
+            contact_sheet.draw(seen, worst, np.load(array, mmap_mode="r"), temporary)
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"
-    lines = [f"{len(table):,} images, faces of {size}", *packing.outcomes(table)]
+    lines = [f"{len(rows):,} images, faces of {size}", *outcomes]
     say([*lines, f"to look at: {array.with_suffix('.png')}"], f"align {name}: {array}")

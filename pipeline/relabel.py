@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from clfer.files import replacing
+from clfer.labels import GROUP
 from pipeline import paths
 from pipeline.console import say
 from pipeline.params import dataset, settings
@@ -21,7 +22,7 @@ def relabel(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     with replacing(paths.labels(name)) as temporary:
         # what every later stage has to know of the dataset goes with its table
         about = {"protocol": protocol, "evidence": json.dumps(module.EVIDENCE)}
-        table.write_parquet(temporary, metadata=about)
+        table.write_parquet(temporary, metadata=about, row_group_size=GROUP)
     kept = table.drop_nulls("label")
     usage = Counter(kept["usage"])
     lines = [

@@ -1,7 +1,8 @@
 """Files of earlier stages, read or named with the command that writes them again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,46 @@ def table(path: Path, stage: str, columns: Sequence[str] = (), alone: bool = Fal
         found = pl.read_csv(path) if path.suffix == ".csv" else pl.read_parquet(path, columns=some)
     except DAMAGE as error:
         raise _damaged(path, stage, "a table", error) from error
-    if absent := [name for name in columns if name not in found.columns]:
-        raise InputError(
-            f"{path}: expected a column '{absent[0]}', found {', '.join(found.columns)[:LONGEST]}; "
-            f"{_again(path, stage)}"
-        )
+    _complete(path, stage, columns, found.columns)
     return found
+
+
+class Rows:
+    """Some columns of a parquet file, of which rows are read when they are asked for; InputError
+    where it is missing, damaged or lacks one of the columns.
+    """
+
+    def __init__(self, path: Path, stage: str, columns: Sequence[str]) -> None:
+        paths.existing(path, stage)
+        self.path, self.stage = path, stage
+        self.all = pl.scan_parquet(path)
+        with self._whole():
+            _complete(path, stage, columns, self.all.collect_schema().names())
+            self.count: int = self.all.select(pl.len()).collect().item()
+        self.all = self.all.select(columns)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, rows: slice) -> pl.DataFrame:
+        first, behind, _ = rows.indices(self.count)
+        with self._whole():
+            return self.all.slice(first, behind - first).collect()
+
+    def at(self, rows: pl.Series) -> pl.DataFrame:
+        """The rows of these numbers, in this order."""
+        with self._whole():
+            numbered = self.all.with_row_index().filter(pl.col("index").is_in(rows.implode()))
+            found = numbered.collect(engine="streaming")
+        place = pl.Series("index", rows, pl.UInt32).to_frame()
+        return place.join(found, on="index", how="left", maintain_order="left").drop("index")
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGE as error:
+            raise _damaged(self.path, self.stage, "a table", error) from error
 
 
 def array(path: Path, stage: str) -> UInt8[np.ndarray, "N S S C"]:
@@ -63,6 +98,14 @@ def document(path: Path, stage: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _damaged(path, stage, "JSON", error) from error
     return found
+
+
+def _complete(path: Path, stage: str, columns: Sequence[str], there: Sequence[str]) -> None:
+    if absent := [name for name in columns if name not in there]:
+        raise InputError(
+            f"{path}: expected a column '{absent[0]}', found {', '.join(there)[:LONGEST]}; "
+            f"{_again(path, stage)}"
+        )
 
 
 def _damaged(path: Path, stage: str, what: str, error: BaseException) -> InputError:

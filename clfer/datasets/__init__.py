@@ -8,9 +8,9 @@ fetch(source, base, raw, track)
                              folders in `source` stand below `base`; returns lines for people
 label(raw, labels)           the table of `clfer.labels`, and remarks for people
 protocol(labels, table)      what a score on these labels has to be called
-pictures(raw, table, base)   a sequence with the image of each row of the table, uint8 grey [H, W]
-                             or RGB [H, W, 3], read when it is asked for; UnreadableError where
-                             there is none
+pictures(raw, base)          opens them: called with some rows of that table, it gives a sequence
+                             with the image of each, uint8 grey [H, W] or RGB [H, W, 3], read when
+                             it is asked for; UnreadableError where there is none
 
 What is wrong with the files is an InputError. Folders without a `dataset.py`, fer2013 and
 tree, hold what several datasets share.

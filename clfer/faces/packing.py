@@ -1,22 +1,26 @@
-"""All faces of a dataset in one array of small pictures, every image accounted for."""
+"""All faces of a dataset in one array of small pictures, every image accounted for.
+
+What is known of the images, and what became of them, is in memory for some of them at a time.
+"""
 
 import os
 import shutil
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
 
 from clfer.faces.cropping import Alignment, Fate, Find, cut
 from clfer.files import replacing
-from clfer.pictures import Pictures, UnreadableError
+from clfer.pictures import Opened, Pictures, UnreadableError
 from clfer.progress import Track
 from clfer.team import ALONE, Team, cores
 
 CHUNK = 256  # images between two records of how far the work is
+BLOCK = 16 * CHUNK  # images whose labels are read at once
 FORMAT = 2  # to be raised when the same images and settings would make other faces or records
 
 SCHEMA = {
@@ -31,22 +35,31 @@ SCHEMA = {
 }
 
 
+@runtime_checkable
+class Labels(Protocol):
+    """The table of `clfer.labels`, or one that is read from its file where rows are asked for."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> pl.DataFrame: ...
+
+
 def pack(
-    pictures: Pictures,
-    labels: pl.DataFrame,
+    pictures: Opened,
+    labels: Labels,
     settings: Alignment,
     find: Find | None,
     path: Path,
     scratch: Path,
     track: Track,
     team: Team = ALONE,
-) -> pl.DataFrame | None:
+) -> pl.LazyFrame | None:
     """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table says how each image fared,
     None in the processes of the team that do not lead.
 
-    pictures: one for each row of `labels` (clfer.labels), read when asked for, by several threads
+    pictures: read by several threads
     scratch:  a folder held by the leader; what an earlier call with the same arguments left there,
-              of whatever team, is not done again. It costs as much room as the faces
+              of whatever team, is not done again. It costs as much room as the faces, and holds
+              what the table is read from
     team:     processes of one machine, each with all the other arguments
 
     Columns of the table: `row`; `face`, its index into the array, null where the image is rejected
@@ -59,9 +72,14 @@ def pack(
         _prepare(store, shape)
     faces = np.lib.format.open_memmap(store, mode="r+")
 
+    @lru_cache(maxsize=1)
+    def block(first: int) -> tuple[pl.DataFrame, Pictures]:
+        rows = labels[first : first + BLOCK]
+        return rows, pictures(rows)
+
     def one(row: int, landmarks: Any, box: Any) -> tuple[Any, ...]:
         try:
-            picture = pictures[row]
+            picture = block(row // BLOCK * BLOCK)[1][row % BLOCK]
         except UnreadableError as error:
             return row, None, None, None, *Fate("rejected", reason=str(error))
         faces[row], fate = cut(picture, landmarks, box, settings, find)
@@ -72,7 +90,8 @@ def pack(
     with ThreadPoolExecutor(max(cores() // team.size, 1)) as pool:
         for chunk in track(team.share(chunks), "aligning"):
             if not (record := records[chunk]).exists():
-                given = labels[chunk.start : chunk.stop]
+                first = chunk.start // BLOCK * BLOCK
+                given = block(first)[0][chunk.start - first : chunk.stop - first]
                 known = [given[name].to_list() for name in ("landmarks", "box")]
                 found = list(pool.map(one, chunk, *known))
                 faces.flush()
@@ -82,10 +101,9 @@ def pack(
     team.wait()
     if not team.leads:
         return None
-    table = pl.concat([pl.DataFrame(schema=SCHEMA), *map(pl.read_parquet, records.values())])
     with replacing(path) as temporary:  # last: nothing can fail behind it
         shutil.move(store, temporary)
-    return table
+    return pl.scan_parquet(list(records.values())) if records else pl.LazyFrame(schema=SCHEMA)
 
 
 def _prepare(store: Path, shape: tuple[int, ...]) -> None:
@@ -110,12 +128,20 @@ def _occupy(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def outcomes(table: pl.DataFrame) -> list[str]:
+def outcomes(table: pl.LazyFrame) -> list[str]:
     """How many images fared how, and why some were rejected, in words."""
-    counts = Counter(table["outcome"])
     rejected = table.filter(pl.col("outcome") == "rejected")
-    lines = [", ".join(f"{count:,} {name}" for name, count in counts.most_common())]
-    for reason, count in Counter(rejected["reason"]).most_common(5):
-        first = rejected.filter(pl.col("reason") == reason)["row"][0]
-        lines.append(f"rejected: {count:,} {reason} (first: row {first})")
-    return lines
+    fared = [f"{count:,} {name}" for name, count, _ in _common(table, "outcome")]
+    return [
+        ", ".join(fared),
+        *(
+            f"rejected: {count:,} {reason} (first: row {first})"
+            for reason, count, first in _common(rejected, "reason")[:5]
+        ),
+    ]
+
+
+def _common(table: pl.LazyFrame, column: str) -> list[tuple[Any, ...]]:
+    """Each value of a column, how often it is there and in which row first; the commonest first."""
+    counted = table.group_by(column).agg(pl.len(), pl.col("row").min())
+    return counted.sort("len", "row", descending=[True, False]).collect(engine="streaming").rows()

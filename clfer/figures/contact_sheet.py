@@ -1,7 +1,6 @@
 """Pictures and the faces cut from them, side by side, for people to look through."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,33 +16,36 @@ COLUMNS, ROWS = 6, 8
 POINT = (230, 30, 30)
 
 
-def worst_first(table: pl.DataFrame) -> pl.DataFrame:
-    """`row` and `score` of the images in the table of `clfer.faces.packing.pack` that have a face,
-    worst located first.
+def worst(table: pl.LazyFrame) -> pl.DataFrame:
+    """As many rows as a sheet has room for, of the table of `clfer.faces.packing.pack`: the worst
+    located of the images that have a face.
 
-    Where nothing was found (centre, then box) come before detections, these by their score.
+    Half of them for those without a detection (centre, then box), then detections, by their score.
     """
+    room = COLUMNS * ROWS
     rank = pl.col("outcome").replace_strict({"centre": 0, "box": 1}, default=2)
-    faces = table.select("row", "score", "face", rank=rank).filter(pl.col("face").is_not_null())
-    return faces.sort("rank", "score", "row", nulls_last=True).select("row", "score")
+    faces = table.filter(pl.col("face").is_not_null()).select("row", "score", rank=rank)
+    lost = _first(faces.filter(pl.col("score").is_null()), room)
+    seen = _first(faces.filter(pl.col("score").is_not_null()), room)
+    some = lost.head(max(room // 2, room - len(seen)))
+    rows = pl.concat([some, seen.head(room - len(some))])["row"]
+    chosen = table.filter(pl.col("row").is_in(rows.implode())).collect(engine="streaming")
+    return rows.to_frame().join(chosen, on="row", how="left", maintain_order="left")
+
+
+def _first(faces: pl.LazyFrame, room: int) -> pl.DataFrame:
+    return faces.sort("rank", "score", "row").head(room).collect(engine="streaming")
 
 
 def draw(
     pictures: Pictures,
-    table: pl.DataFrame,
+    shown: pl.DataFrame,
     faces: UInt8[np.ndarray, "N S S C"],
     path: Path,
 ) -> None:
-    """A sheet of picture and face, the first of `worst_first`: half of it for those without a
-    detection, the rest for the least sure; landmarks are marked in the picture.
+    """A sheet of picture and face for the rows `shown`, of which `pictures` has one each; landmarks
+    are marked in the picture.
     """
-    ranked = worst_first(table)
-    lost = ranked.filter(pl.col("score").is_null())
-    room = COLUMNS * ROWS
-    seen = ranked.filter(pl.col("score").is_not_null())
-    some = lost.head(max(room // 2, room - len(seen)))
-    rows = pl.concat([some, seen.head(room - len(some))]).select("row")
-    shown = rows.join(table, on="row", how="left", maintain_order="left")
     width, height = 2 * SIDE + GAP, SIDE + LABEL + GAP
     lines = -(-max(len(shown), 1) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * width + GAP, lines * height + GAP), "white")
@@ -51,27 +53,27 @@ def draw(
     for place, entry in enumerate(shown.iter_rows(named=True)):
         x = GAP + place % COLUMNS * width
         y = GAP + place // COLUMNS * height
-        sheet.paste(_picture(pictures, entry), (x, y + LABEL))
+        sheet.paste(_picture(pictures, place, entry["points"]), (x, y + LABEL))
         sheet.paste(_square(faces[entry["face"]]), (x + SIDE, y + LABEL))
         score = "" if entry["score"] is None else f" {entry['score']:.2f}"
         write.text((x, y), f"{entry['row']} {entry['outcome']}{score}", fill="black")
     sheet.save(path)
 
 
-def _picture(pictures: Pictures, entry: dict[str, Any]) -> Image.Image:
+def _picture(pictures: Pictures, place: int, points: list[float] | None) -> Image.Image:
     """The picture within a square, with the landmarks that the face was aligned by."""
     square = Image.new("RGB", (SIDE, SIDE), (225, 225, 225))
     try:
-        picture = Image.fromarray(pictures[entry["row"]]).convert("RGB")
+        picture = Image.fromarray(pictures[place]).convert("RGB")
     except UnreadableError:
         return square
     scale = SIDE / max(picture.size)
     small = picture.resize([max(1, round(side * scale)) for side in picture.size])
     left, top = ((SIDE - side) // 2 for side in small.size)
     square.paste(small, (left, top))
-    if entry["points"] is not None:
+    if points is not None:
         draw = ImageDraw.Draw(square)
-        for x, y in np.reshape(entry["points"], (5, 2)) * scale + (left, top):
+        for x, y in np.reshape(points, (5, 2)) * scale + (left, top):
             draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=POINT)
     return square
 

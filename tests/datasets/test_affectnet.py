@@ -70,7 +70,7 @@ def test_the_lists_with_eight_classes(there, tmp_path):
     assert table.schema["label"] == pl.Enum(AFFECTNET)
     assert table["landmarks"].to_list() == [FIVE] * 6
     assert table["box"].to_list() == [[1, 2, 30, 40]] * 6
-    assert np.array_equal(affectnet.pictures(tmp_path / "raw", table, tmp_path)[5], noise(6))
+    assert np.array_equal(affectnet.pictures(tmp_path / "raw", tmp_path)(table)[5], noise(6))
     assert remarks == [
         "rows of no class, left out: 1 not a face (10)",
         "not the published numbers: 4 of 287,651 train and 2 of 4,000 test images; "
@@ -348,7 +348,7 @@ def test_validation_tests_and_a_part_of_training_is_held_out(there, tmp_path):
     files["training.csv"] = "".join(row(*r) for r in rows[:119])
     files["validation.csv"] = "".join(row(*r) for r in rows[119:])
     table, _ = both(plant(there, files), tmp_path, classes=7)
-    pictures = affectnet.pictures(tmp_path / "raw", table, tmp_path)
+    pictures = affectnet.pictures(tmp_path / "raw", tmp_path)(table)
     joined = table.with_columns(
         face=pl.int_range(pl.len(), dtype=pl.Int64),
         published=pl.col("usage").replace_strict(affectnet.SPLITS),

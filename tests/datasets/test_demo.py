@@ -134,12 +134,14 @@ def test_landmarks_lie_within_the_image(raw):
     assert np.all(points[:, 3, 0] < points[:, 4, 0])
 
 
-def test_images_are_the_files_in_row_order(raw):
-    images = demo.pictures(raw, pl.DataFrame(), Path())
-    assert len(images) == 410
-    assert images[3].shape == (48, 48)
-    assert images[3].dtype == np.uint8
-    assert " ".join(map(str, images[3].ravel())) == read(raw / "fer2013.csv")[3]["pixels"]
+def test_images_are_those_of_the_files_rows(raw):
+    opened, written = demo.pictures(raw, Path()), read(raw / "fer2013.csv")
+    assert len(opened(pl.DataFrame({"row": range(410)}))) == len(written) == 410
+    images = opened(pl.DataFrame({"row": [7, 3]}))
+    for image, row in zip(images, (7, 3), strict=True):
+        assert image.shape == (48, 48)
+        assert image.dtype == np.uint8
+        assert " ".join(map(str, image.ravel())) == written[row]["pixels"]
 
 
 @pytest.mark.parametrize("wrong", [{"train": 0}, {"duplicates": 0.6}, {"seed": -1}, {"extra": 1}])

@@ -281,7 +281,7 @@ def test_other_counts_name_the_file_and_the_split(real_raw, tmp_path, labels, fi
 def test_images_come_in_row_order(real_raw, real_npz, real_labels):
     faces = fer2013.faces(real_npz)
     count = 0
-    for expected, image in zip(faces, ferplus.pictures(real_raw, real_labels, HERE), strict=True):
+    for expected, image in zip(faces, ferplus.pictures(real_raw, HERE)(real_labels), strict=True):
         assert np.array_equal(image, expected)
         count += 1
     assert count == 35_887

@@ -38,7 +38,7 @@ def test_folders_are_classes_in_the_order_of_their_names(there, tmp_path):
         ("train/dog/c.png", "train", "dog"),
     ]
     assert remarks == ["classes: cat, dog"]
-    assert np.array_equal(folder.pictures(tmp_path / "raw", table, tmp_path)[2], noise(1))
+    assert np.array_equal(folder.pictures(tmp_path / "raw", tmp_path)(table)[2], noise(1))
     assert folder.protocol(folder.Labels(), table) == "own images of 2 classes"
 
 

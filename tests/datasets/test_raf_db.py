@@ -56,7 +56,7 @@ def test_the_official_tree(there, tmp_path):
     ]
     assert table["landmarks"].null_count() == table["box"].null_count() == 5
     assert table.schema["label"] == pl.Enum(RAF_DB)
-    found = raf_db.pictures(tmp_path / "raw", table, tmp_path)
+    found = raf_db.pictures(tmp_path / "raw", tmp_path)(table)
     for row in range(5):
         assert np.array_equal(found[row], noise(row))
     assert remarks == [
@@ -78,7 +78,7 @@ def test_original_images_have_landmarks_left_before_right_and_a_box(there, tmp_p
     assert table["landmarks"].to_list() == [expected, expected, expected, None, expected]
     box = [20, 10, 50.5, 80]
     assert table["box"].to_list() == [box, None, box, box, box]
-    assert np.array_equal(raf_db.pictures(tmp_path / "raw", table, tmp_path)[4], noise(104))
+    assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[4], noise(104))
 
 
 def test_zips_as_they_are_handed_out(there, tmp_path):
@@ -101,7 +101,7 @@ def test_zips_as_they_are_handed_out(there, tmp_path):
     assert table["name"].null_count() == 0
     original, _ = both(there, tmp_path, images="original")
     assert original["landmarks"].null_count() == original["box"].null_count() == 0
-    assert np.array_equal(raf_db.pictures(tmp_path / "raw", original, tmp_path)[1], noise(101))
+    assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(original)[1], noise(101))
 
 
 def test_one_zip_of_everything(there, tmp_path):
@@ -136,7 +136,7 @@ def test_compound_expressions_beside_the_basic_ones_are_left_alone(there, tmp_pa
     }
     table, _ = both(plant(there, {**whole(), **other}), tmp_path)
     assert len(table) == 5
-    assert np.array_equal(raf_db.pictures(tmp_path / "raw", table, tmp_path)[0], noise(0))
+    assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[0], noise(0))
 
 
 def test_extra_missing_and_repeated_rows_are_counted_with_the_first(there, tmp_path):
@@ -164,7 +164,7 @@ def test_extra_missing_and_repeated_rows_are_counted_with_the_first(there, tmp_p
     assert has(remarks, "rows of different labels, left without one: 1 (first: test_0001.jpg)")
     assert has(remarks, "the name of another one, left out: 1 (first: copy/aligned/more/train")
     with pytest.raises(UnreadableError, match="no file"):
-        raf_db.pictures(tmp_path / "raw", table, tmp_path)[1]
+        raf_db.pictures(tmp_path / "raw", tmp_path)(table)[1]
     assert raf_db.protocol(raf_db.Labels(images="aligned"), table).endswith(
         "incomplete copy: 2 of 12,271 train and 1 of 3,068 test images"
     )
@@ -290,7 +290,7 @@ def test_the_folder_in_the_params_is_below_the_checkout(tmp_path):
     (tmp_path / "raw").mkdir()
     raf_db.fetch(source, tmp_path, tmp_path / "raw", lambda items, _: items)
     table, _ = raf_db.label(tmp_path / "raw", raf_db.Labels(images="aligned"))
-    assert np.array_equal(raf_db.pictures(tmp_path / "raw", table, tmp_path)[2], noise(2))
+    assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[2], noise(2))
     assert (tmp_path / "raw/folder.txt").read_text() == "data/external/raf_db\n"
 
 
@@ -301,7 +301,7 @@ def test_unreadable_images_are_set_aside_and_the_rest_is_split(there, tmp_path):
     files[f"{ALIGNED}/train_00000_aligned.jpg"] = "no image"
     files[f"{ALIGNED}/test_0000_aligned.jpg"] = b""
     table, _ = both(plant(there, files), tmp_path)
-    found = raf_db.pictures(tmp_path / "raw", table, tmp_path)
+    found = raf_db.pictures(tmp_path / "raw", tmp_path)(table)
     faces, index = [], []
     for row in range(len(found)):
         try:

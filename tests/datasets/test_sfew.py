@@ -42,7 +42,7 @@ def test_the_official_tree(there, tmp_path, val):
     assert table["usage"].to_list() == ["Train"] * 7 + ["Val"] * 7
     assert tuple(table["label"]) == SFEW * 2
     assert table["name"][0] == "Train/Train_Aligned_Faces/Angry/Film Angry_01.png"
-    found = sfew.pictures(tmp_path / "raw", table, tmp_path)
+    found = sfew.pictures(tmp_path / "raw", tmp_path)(table)
     assert np.array_equal(found[6], noise(6))
     assert np.array_equal(found[7], noise(50))
     assert remarks == [
@@ -80,7 +80,7 @@ def test_faces_here_and_frames_there_do_not_mix(there, tmp_path):
 def test_the_newer_faces_of_val_are_taken(there, tmp_path):
     files = {**whole(), **images("Val/Val_Aligned_Faces_new", 70)}
     table, remarks = both(plant(there, files), tmp_path)
-    found = sfew.pictures(tmp_path / "raw", table, tmp_path)
+    found = sfew.pictures(tmp_path / "raw", tmp_path)(table)
     assert np.array_equal(found[7], noise(70))
     assert has(remarks, "Val: faces not in _new, left out: 7")
 
@@ -91,7 +91,7 @@ def test_the_zips_that_are_handed_out(there, tmp_path):
     zipped(there / "Test_Aligned_Faces.zip", {"Test_Aligned_Faces/a.png": 1})
     table, remarks = both(there, tmp_path)
     assert table["usage"].to_list() == ["Train"] * 7 + ["Val"] * 7
-    assert np.array_equal(sfew.pictures(tmp_path / "raw", table, tmp_path)[13], noise(56))
+    assert np.array_equal(sfew.pictures(tmp_path / "raw", tmp_path)(table)[13], noise(56))
     assert len(remarks) == 1
 
 
@@ -141,7 +141,7 @@ def test_val_is_the_test_split_and_a_part_of_train_is_held_out(there, tmp_path):
     for copy in range(20):
         files |= {f"{k[:-4]}{copy}.png": 100 * copy + v for k, v in whole().items()}
     table, _ = both(plant(there, files), tmp_path)
-    pictures = sfew.pictures(tmp_path / "raw", table, tmp_path)
+    pictures = sfew.pictures(tmp_path / "raw", tmp_path)(table)
     rows = table.with_columns(
         face=pl.int_range(pl.len(), dtype=pl.Int64),
         published=pl.col("usage").replace_strict(sfew.SPLITS),

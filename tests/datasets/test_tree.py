@@ -215,7 +215,7 @@ def there(tmp_path):
 
 def test_pictures_are_read_where_they_lie(there, tmp_path):
     table = row_of(there, "c.tiff", "z.zip/d/e.png", "a.png", "b.bmp", "a.png")
-    found = pictures(tmp_path / "raw", table, tmp_path)
+    found = pictures(tmp_path / "raw", tmp_path)(table)
     assert len(found) == 5
     for row, seed in enumerate((3, 4, 1, 2, 1)):
         assert np.array_equal(found[row], noise(seed))
@@ -227,7 +227,7 @@ def test_pictures_are_read_where_they_lie(there, tmp_path):
 
 def test_pictures_may_be_read_from_many_threads_and_processes(there, tmp_path):
     names = ["a.png", "z.zip/d/e.png", "z.zip/d/big.png", "b.bmp"] * 20
-    found = pictures(tmp_path / "raw", row_of(there, *names), tmp_path)
+    found = pictures(tmp_path / "raw", tmp_path)(row_of(there, *names))
     expected = [noise(seed) for seed in (1, 4, 5, 2) * 20]
     with ThreadPoolExecutor(8) as threads:
         images = list(threads.map(found.__getitem__, range(len(found))))
@@ -241,11 +241,11 @@ def test_pictures_may_be_read_from_many_threads_and_processes(there, tmp_path):
 def test_what_the_index_does_not_have_is_no_picture(there, tmp_path):
     """Names before, between and behind those that it has."""
     names = ["a.pnf", "a.png", "a.pnh", "zz.png", "ü.png", None]
-    found = pictures(tmp_path / "raw", row_of(there, *names), tmp_path)
+    found = pictures(tmp_path / "raw", tmp_path)(row_of(there, *names))
     assert np.array_equal(found[1], noise(1))
     assert found.sizes.to_list() == [None, len(encoded(1)), None, None, None, None]
     index.write(tmp_path / "none", there.relative_to(tmp_path), there, [], silent)
-    found = pictures(tmp_path / "none", row_of(there, *names), tmp_path)
+    found = pictures(tmp_path / "none", tmp_path)(row_of(there, *names))
     assert found.sizes.to_list() == [None] * 6
 
 
@@ -257,7 +257,7 @@ def refusal(found, row):
 
 def test_a_picture_that_cannot_be_had_says_why(there, tmp_path):
     names = ["broken.png", None, "a.png", "z.zip/d/e.png", "b.bmp", "c.tiff"]
-    found = pictures(tmp_path / "raw", row_of(there, *names), tmp_path)
+    found = pictures(tmp_path / "raw", tmp_path)(row_of(there, *names))
     assert refusal(found, 0) == "no image"
     assert refusal(found, 1) == "no file"
     (there / "a.png").unlink()
@@ -289,7 +289,7 @@ def test_a_file_that_is_damaged_in_its_zip_is_indexed_and_set_aside(tmp_path):
     place.write_bytes(content)
     assert written(tmp_path / "there", tmp_path / "raw") == 1
     table = row_of(tmp_path, "z.zip/a.png", "z.zip/b.png")
-    found = pictures(tmp_path / "raw", table, tmp_path)
+    found = pictures(tmp_path / "raw", tmp_path)(table)
     assert "damaged in its zip" in refusal(found, 0)
     assert np.array_equal(found[1], noise(2))
 
@@ -377,7 +377,7 @@ def test_lines_that_are_no_text_name_the_users_file(tmp_path, content, found):
 def test_the_index_is_of_files_below_the_folder_of_the_params(tmp_path):
     index.write(tmp_path, index.Path("data/external/x y"), tmp_path, [File("a.png", 3)], silent)
     assert index.folder(tmp_path) == index.Path("data/external/x y")
-    assert isinstance(pictures(tmp_path, row_of(tmp_path, "a.png"), tmp_path), ImageFiles)
+    assert isinstance(pictures(tmp_path, tmp_path)(row_of(tmp_path, "a.png")), ImageFiles)
 
 
 def test_without_an_index_it_says_to_download(tmp_path):

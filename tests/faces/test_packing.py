@@ -53,11 +53,31 @@ def noise(count, shape=(60, 60)):
     return [random.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
 
 
+def small(monkeypatch):
+    """Chunks of ten images, and the labels of thirty at once."""
+    monkeypatch.setattr(packing, "CHUNK", 10)
+    monkeypatch.setattr(packing, "BLOCK", 30)
+
+
 def packed(folder, pictures, rows, settings=GIVEN, find=None):
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
-    found = pack(pictures, rows, settings, find, folder / "faces.npy", scratch, silent)
-    return found, np.load(folder / "faces.npy")
+    place = (folder / "faces.npy", scratch)
+    found = pack(opened(pictures), rows, settings, find, *place, silent)
+    return found.collect(), np.load(folder / "faces.npy")
+
+
+def opened(pictures):
+    """The pictures of some rows, wherever they stand among all."""
+
+    class Some:
+        def __init__(self, rows):
+            self.rows = rows["row"].to_list()
+
+        def __getitem__(self, place):
+            return pictures[self.rows[place]]
+
+    return Some
 
 
 def test_the_best_that_is_known_is_taken(tmp_path):
@@ -73,7 +93,7 @@ def test_the_best_that_is_known_is_taken(tmp_path):
     assert (faces[0, ..., 0] == align(pictures[0], points, places(GIVEN), 48)).all()
     assert (faces[1, ..., 0] == boxed(pictures[1], np.array(BOX), 48, 0.1)).all()
     assert (faces[2, ..., 0] == whole(pictures[2], 48)).all()
-    assert outcomes(found) == ["2 given, 1 box, 1 centre"]
+    assert outcomes(found.lazy()) == ["2 given, 1 box, 1 centre"]
 
 
 def faces_at(*boxes):
@@ -129,7 +149,7 @@ def test_what_cannot_be_read_is_rejected_with_its_reason(tmp_path):
     assert found["face"].to_list() == [0, None, 2, None, None]
     assert found["reason"].to_list() == [None, "no file", None, "truncated", "no file"]
     assert not faces[[1, 3, 4]].any()
-    assert outcomes(found) == [
+    assert outcomes(found.lazy()) == [
         "3 rejected, 2 centre",
         "rejected: 2 no file (first: row 1)",
         "rejected: 1 truncated (first: row 3)",
@@ -172,7 +192,7 @@ class Stopping:
 
 
 def test_what_was_done_is_not_done_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(packing, "CHUNK", 10)
+    small(monkeypatch)
     pictures, rows = noise(45), table(*["landmarks"] * 45)
     expected = packed(tmp_path / "whole", pictures, rows)
     with pytest.raises(RuntimeError, match="stopped"):
@@ -194,7 +214,7 @@ def together(folder, pictures, rows, size):
         team = Team(rank, size, barrier.wait)
         try:
             place = (folder / "faces.npy", folder / "scratch")
-            return pack(pictures, rows, GIVEN, None, *place, silent, team)
+            return pack(opened(pictures), rows, GIVEN, None, *place, silent, team)
         except BaseException:
             barrier.abort()
             raise
@@ -204,19 +224,19 @@ def together(folder, pictures, rows, size):
 
 
 def test_several_make_what_one_makes(tmp_path, monkeypatch):
-    monkeypatch.setattr(packing, "CHUNK", 10)
+    small(monkeypatch)
     pictures, rows = noise(45), table(*["landmarks"] * 45)
     expected, whole_array = packed(tmp_path / "one", pictures, rows)
     counted = Stopping(pictures, None)
     led, *others = together(tmp_path / "three", counted, rows, 3)
     assert others == [None, None]
     assert sorted(counted.read) == list(range(45))
-    assert led.equals(expected)
+    assert led.collect().equals(expected)
     assert (np.load(tmp_path / "three/faces.npy") == whole_array).all()
 
 
 def test_what_several_have_done_one_does_not_do_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(packing, "CHUNK", 10)
+    small(monkeypatch)
     pictures, rows = noise(45), table(*["landmarks"] * 45)
     expected, whole_array = packed(tmp_path / "one", pictures, rows)
     with pytest.raises((RuntimeError, threading.BrokenBarrierError)):
@@ -232,7 +252,7 @@ def test_what_several_have_done_one_does_not_do_again(tmp_path, monkeypatch):
 
 def test_records_of_faces_that_have_left_are_not_believed(tmp_path, monkeypatch):
     """Killed after the array was moved to its place and before the folder was cleared."""
-    monkeypatch.setattr(packing, "CHUNK", 10)
+    small(monkeypatch)
     pictures, rows = noise(25), table(*[""] * 25)
     _, first = packed(tmp_path, pictures, rows)
     assert list((tmp_path / "scratch").glob("*.parquet"))

@@ -79,7 +79,7 @@ def test_reading_a_zip_in_place(name, tmp_path):
         (there / name).write_bytes(content)
         fetched(folder, there, raw)
         table, _ = folder.label(raw, folder.Labels())
-        pictures = folder.pictures(raw, table, tmp_path)
+        pictures = folder.pictures(raw, tmp_path)(table)
         for row in range(len(table)):
             with suppress(UnreadableError):
                 assert pictures[row].size

@@ -131,14 +131,14 @@ def test_every_hostile_picture_is_one_outcome_and_the_others_are_kept(tmp_path):
     cut = CUT.model_dump() | {"size": 16, "channels": 3}
     settings = Alignment(detector="none", weights=None, **cut)
     fates = packing.pack(
-        folder.pictures(tmp_path / "raw", table, tmp_path),
+        folder.pictures(tmp_path / "raw", tmp_path),
         table,
         settings,
         None,
         tmp_path / "faces.npy",
         tmp_path / "scratch",
         silent,
-    )
+    ).collect()
     rejected = {
         name: reason
         for name, outcome, reason in zip(

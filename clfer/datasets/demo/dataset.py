@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import UInt8
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -20,6 +19,7 @@ from clfer import labels as columns
 from clfer.datasets.demo import formats, raters
 from clfer.datasets.demo.rows import Row, faces_shown, row
 from clfer.datasets.fer2013 import reader as fer2013
+from clfer.pictures import Opened
 from clfer.progress import Track
 from clfer.settings import Settings
 
@@ -75,9 +75,10 @@ def landmarks(raw: Path) -> pl.DataFrame:
     return table.select("row", landmarks=pl.concat_list(names).list.to_array(len(names)))
 
 
-def pictures(raw: Path, table: pl.DataFrame, base: Path) -> UInt8[np.ndarray, "N 48 48"]:
-    """Every row's image."""
-    return fer2013.faces(raw / "fer2013.csv")
+def pictures(raw: Path, base: Path) -> Opened:
+    """The images by `row` of the table."""
+    faces = fer2013.faces(raw / "fer2013.csv")
+    return lambda rows: faces[rows["row"].to_numpy()]
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:

@@ -8,9 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import polars as pl
-from jaxtyping import UInt8
 
 from clfer import expressions, votes
 from clfer import labels as columns
@@ -19,6 +17,7 @@ from clfer.datasets.fer2013.votefiles import read_layout, read_votes
 from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, supply
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.pictures import Opened
 from clfer.progress import Track
 from clfer.settings import Settings
 from clfer.sources.obtain import Address, obtain
@@ -106,9 +105,10 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     return columns.table(votes.with_labels(table, labels.mode, classes), classes), []
 
 
-def pictures(raw: Path, table: pl.DataFrame, base: Path) -> UInt8[np.ndarray, "N 48 48"]:
-    """The faces in row order."""
-    return fer2013.faces(placed(raw))
+def pictures(raw: Path, base: Path) -> Opened:
+    """The images by `row` of the table."""
+    faces = fer2013.faces(placed(raw))
+    return lambda rows: faces[rows["row"].to_numpy()]
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:

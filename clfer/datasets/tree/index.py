@@ -1,8 +1,9 @@
 """An index of the user's images, in place of copies of them: `files.parquet` and `folder.txt`."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from clfer.datasets.tree.content import digest
 from clfer.datasets.tree.listing import File
 from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.labels import DAMAGE
+from clfer.labels import DAMAGE, GROUP
 from clfer.progress import Track
 
 INDEX = "files.parquet"
@@ -38,7 +39,7 @@ def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
         schema=SCHEMA,
     )
     with replacing(raw / INDEX) as temporary:
-        table.write_parquet(temporary)
+        table.write_parquet(temporary, row_group_size=GROUP)
     with replacing(raw / FOLDER) as temporary:
         temporary.write_text(f"{named.as_posix()}\n", encoding="utf-8")
     return table["sha256"].null_count()
@@ -46,15 +47,30 @@ def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
 
 def read(raw: Path, columns: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame:
     """The index in `raw`, or some of its columns; InputError where it is missing or damaged."""
-    if not (raw / INDEX).is_file():
-        raise InputError(f"{raw / INDEX}: expected the index of the images, found none; download")
-    try:
+    with _whole(raw / INDEX):
         return pl.read_parquet(raw / INDEX, columns=list(columns))
+
+
+def sizes(raw: Path, names: pl.Series) -> dict[str, int]:
+    """Bytes of those images that are in the index in `raw`, by their path; InputError where that is
+    missing or damaged.
+    """
+    with _whole(raw / INDEX):
+        named = pl.scan_parquet(raw / INDEX).filter(pl.col("path").is_in(names.implode()))
+        return dict(named.select("path", "size").collect().iter_rows())
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """InputError where the index, which is read in the block, is missing or damaged."""
+    if not path.is_file():
+        raise InputError(f"{path}: expected the index of the images, found none; download")
+    try:
+        yield
     except DAMAGE as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{raw / INDEX}: expected the index of the images, found it damaged ({reason}); "
-            "download again"
+            f"{path}: expected the index of the images, found it damaged ({reason}); download again"
         ) from error
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from jaxtyping import UInt8
 
 from clfer.datasets.tree import content, index
-from clfer.pictures import UnreadableError, decode
+from clfer.pictures import Opened, UnreadableError, decode
 
 LARGEST = 1 << 28  # bytes of a file: more than a picture of clfer.pictures.LARGEST pixels has
 
@@ -57,20 +57,17 @@ class ImageFiles(Sequence[Any]):  # Any: a check of the elements' type would rea
             raise UnreadableError(content.reason(error)) from error
 
 
-def pictures(raw: Path, table: pl.DataFrame, base: Path) -> ImageFiles:
-    """The image of each row of the table of `clfer.labels`, found by `name` in the index in `raw`.
+def pictures(raw: Path, base: Path) -> Opened:
+    """The images below the folder that `raw` has the index of, found by `name` of a row of the
+    table of `clfer.labels`. A row without a name has no image.
 
-    base: what the folder in the params is relative to. A row without a name has no image.
+    base: what the folder in the params is relative to.
     """
-    return ImageFiles(base / index.folder(raw), table["name"], _sizes(raw, table["name"]))
+    folder = base / index.folder(raw)
 
+    def opened(rows: pl.DataFrame) -> ImageFiles:
+        names = rows["name"]
+        there = index.sizes(raw, names)
+        return ImageFiles(folder, names, pl.Series(map(there.get, names), dtype=pl.Int64))
 
-def _sizes(raw: Path, names: pl.Series) -> pl.Series:
-    """Bytes of each image by the index in `raw`, null where it is not in there. No join: the index
-    is sorted, and a table of hundreds of thousands of paths large.
-    """
-    found = index.read(raw, ("path", "size"))
-    place = found["path"].search_sorted(names.fill_null(""))
-    paths, sizes = (found[name].extend_constant(None, 1) for name in ("path", "size"))
-    there = paths.gather(place) == names
-    return pl.select(pl.when(there).then(sizes.gather(place))).to_series()
+    return opened

@@ -1,0 +1,66 @@
+"""Which images the contact sheet shows, against a sort of plain Python, and where they stand."""
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from clfer.faces.packing import SCHEMA
+from clfer.figures.contact_sheet import COLUMNS, ROWS, draw, worst
+
+ROOM = COLUMNS * ROWS
+OUTCOMES = ("centre", "box", "given", "whole", "detected", "rejected")
+
+
+def records(fates):
+    """The table of `pack` for images of which outcome and score are told."""
+    rows = [
+        (row, None if outcome == "rejected" else row, 60, 60, outcome, score, None, None)
+        for row, (outcome, score) in enumerate(fates)
+    ]
+    return pl.DataFrame(rows, SCHEMA, orient="row")
+
+
+def badness(row, outcome, score):
+    return ({"centre": 0, "box": 1}.get(outcome, 2), 0 if score is None else score, row)
+
+
+fate = st.sampled_from(OUTCOMES).flatmap(
+    lambda outcome: st.tuples(
+        st.just(outcome),
+        st.integers(0, 8).map(lambda n: n / 8) if outcome == "detected" else st.none(),
+    )
+)
+
+
+@settings(deadline=None)
+@given(st.lists(fate, max_size=3 * ROOM))
+def test_half_of_it_are_faces_that_were_not_found_and_half_those_least_sure(fates):
+    faces = [(row, *one) for row, one in enumerate(fates) if one[0] != "rejected"]
+    lost = sorted((f for f in faces if f[2] is None), key=lambda f: badness(*f))
+    seen = sorted((f for f in faces if f[2] is not None), key=lambda f: badness(*f))
+    of_lost = lost[: ROOM - min(len(seen), ROOM // 2)]
+    expected = [f[0] for f in of_lost + seen[: ROOM - len(of_lost)]]
+    found = worst(records(fates).lazy())
+    assert found["row"].to_list() == expected
+    assert found.schema == SCHEMA
+
+
+def test_each_row_stands_beside_its_own_picture(tmp_path):
+    """Pictures of one grey level, faces of another: both are found where they belong."""
+    shown = records([("centre", None), ("detected", 0.5)])
+    pictures = [np.full((60, 60), level, np.uint8) for level in (40, 200)]
+    faces = np.stack([np.full((48, 48, 1), level, np.uint8) for level in (90, 150)])
+    draw(pictures, shown, faces, tmp_path / "sheet.png")
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    where = [int(np.argwhere(sheet[..., 0] == level)[:, 1].mean()) for level in (40, 90, 200, 150)]
+    assert where == sorted(where)
+    for level in (40, 90, 200, 150):
+        assert (sheet[..., 0] == level).sum() >= 90 * 90
+
+
+def test_no_face_makes_an_empty_sheet(tmp_path):
+    shown = worst(records([("rejected", None)]).lazy())
+    draw([], shown, np.zeros((1, 48, 48, 1), np.uint8), tmp_path / "sheet.png")
+    assert (np.asarray(Image.open(tmp_path / "sheet.png")) == 255).all()
