@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -57,6 +57,9 @@ def grid(
         bool, typer.Option("--train/--no-train", help="Train the cells that are missing.")
     ] = True,
     compiled: Annotated[bool, typer.Option("--compile", help="With train.compile.")] = False,
+    precision: Annotated[
+        Literal["float32", "bfloat16"] | None, typer.Option(help="In place of train.precision.")
+    ] = None,
 ) -> None:
     """Train the cells of a grid that are not there yet, and write their scores, tests and curves.
 
@@ -71,7 +74,7 @@ def grid(
         return
     there = where or Path("cells") / name / (recipe or "")
     if training and cells.missing(plan, there):
-        _train(name, plan, there, compiled)
+        _train(name, plan, there, compiled, precision)
     absent = cells.missing(plan, there)
     found = [one for one in plan["cells"] if one not in absent]
     if not found:
@@ -137,13 +140,13 @@ def _pack(name: str, plan: Plan, folder: Path) -> None:
     say(lines, f"{len(plan['cells'])} cells to train: {folder}")
 
 
-def _train(name: str, plan: Plan, there: Path, compiled: bool) -> None:
+def _train(name: str, plan: Plan, there: Path, compiled: bool, precision: str | None) -> None:
     """The cells that are missing, here and now."""
     split, pixels = cached(name)
     faces = Faces(pixels, device(), memory=8.0)
     splits = {part: examples(split, part) for part in cells.PARTS}
-    pack = cells.Pack(faces, splits, plan)
-    train_cells(cells.compiled(pack) if compiled else pack, there, float("inf"), track)
+    pack = cells.sped(cells.Pack(faces, splits, plan), compiled, precision)
+    train_cells(pack, there, float("inf"), track)
 
 
 def _write(

@@ -107,7 +107,7 @@ def test_a_cell_of_other_settings_or_sources_is_not_passed_off(folder, tmp_path)
     moved = pack.plan | {"sources": {"faces_sha256": "c", "split_sha256": "b"}}
     with pytest.raises(InputError, match=r"sources\.faces_sha256: expected c, found a"):
         cells.missing(moved, out)
-    fast = cells.compiled(replace(pack, plan=pack.plan))
+    fast = cells.sped(pack, compiled=True, precision="bfloat16")
     assert cells.missing(fast.plan, out) == fast.plan["cells"][1:]
 
 

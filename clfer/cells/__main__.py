@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 
-from clfer.cells.plan import compiled, read
+from clfer.cells.plan import read, sped
 from clfer.cells.training import train_cells
 from clfer.ending import orderly
 from clfer.errors import trouble
@@ -36,11 +36,13 @@ def main() -> None:
     parser.add_argument("cells", type=Path, help="where to put them")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="time there is")
     parser.add_argument("--compile", action="store_true", help="with train.compile")
+    numbers = ("float32", "bfloat16")
+    parser.add_argument("--precision", choices=numbers, help="in place of train.precision")
     given = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         pack = read(given.pack, device)
-        pack = compiled(pack) if given.compile else pack
+        pack = sped(pack, given.compile, given.precision)
         with orderly():
             left = train_cells(pack, given.cells, given.seconds, silent)
     except Exception as error:

@@ -19,7 +19,7 @@ CELL = "cell.json"  # in a cell's folder: it is done
 PARTS = ("train", "val", "test")
 COLUMNS = ("face", "label", "target")
 SETTINGS = ("modules", "recipe", "sources")  # what a cell's numbers depend on, beside its seed
-SPEED = ("compile", "deterministic")  # settings that change nothing but rounding
+SPEED = ("compile", "deterministic", "precision")  # settings that change nothing but rounding
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,11 @@ def whole(path: Path) -> Iterator[None]:
         ) from error
 
 
-def compiled(pack: Pack) -> Pack:
-    """The same with `train.compile` in every cell."""
-    cells = [{**cell, "recipe": {**cell["recipe"], "compile": True}} for cell in pack.plan["cells"]]
+def sped(pack: Pack, compiled: bool, precision: str | None) -> Pack:
+    """The same with `train.compile` and with `train.precision` in every cell, where asked for."""
+    over: dict[str, Any] = {"compile": True} if compiled else {}
+    over |= {"precision": precision} if precision else {}
+    cells = [{**cell, "recipe": {**cell["recipe"], **over}} for cell in pack.plan["cells"]]
     return replace(pack, plan={**pack.plan, "cells": cells})
 
 

@@ -28,6 +28,7 @@ class Contrast(nn.Module):
         super().__init__()
         channels = network.encoder.channels
         clfm, clbs, simsiam = variant.clfm, variant.clbs, variant.simsiam
+        self.warmup = variant.warmup
         self.clfm = self.clbs = self.simsiam = None
         if clfm and any(clfm.alpha):
             with seeded(seed, "clfm"):

@@ -40,6 +40,12 @@ class MSR(Settings):
     fd: int = Field(ge=1)
 
 
+class Warmup(Settings):
+    """The weights of CLFM and CLBS rise from zero in equal steps, until they are their own."""
+
+    share: float = Field(gt=0, le=1)  # of the steps of all epochs
+
+
 class SimSiam(Settings):
     """The contrast of two views of a face (Chen and He 2021), the comparator of Table II."""
 
@@ -64,6 +70,7 @@ class Variant(Settings):
     msr: MSR | None = None
     clfm: CLFM | None = None
     clbs: CLBS | None = None
+    warmup: Warmup | None = None
     simsiam: SimSiam | None = None
     scn: SCN | None = None
 

@@ -19,10 +19,11 @@ MODULES = {
     "msr": "multi-scale representation (MSR)",
     "clfm": "contrastive learning of feature maps (CLFM)",
     "clbs": "contrastive learning of batch samples (CLBS)",
+    "warmup": "warm-up of CLFM and CLBS",
     "simsiam": "SimSiam",
     "scn": "Self-Cure Network (SCN)",
 }
-ONLY_IN_TRAINING = {"clfm", "clbs", "simsiam"}
+ONLY_IN_TRAINING = {"clfm", "clbs", "warmup", "simsiam"}
 CONFUSIONS = 5  # the commonest that are named
 STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
 

@@ -69,8 +69,9 @@ class Trained:
 
     def images(self, part: str) -> dict[str, int]:
         """Images of each class in a part of the split."""
-        labels = self.split.filter(pl.col("split") == part)["label"].to_list()
-        return {name: labels.count(name) for name in self.card.classes}
+        labels = self.split.filter(pl.col("split") == part)["label"].cast(pl.String)
+        counts = dict(labels.value_counts().iter_rows())
+        return {name: counts.get(name, 0) for name in self.card.classes}
 
     def unused(self) -> dict[str, int]:
         """Rows of the dataset that are in no part, by reason, the commonest first."""

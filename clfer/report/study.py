@@ -7,7 +7,14 @@ from typing import Any
 from clfer.report.material import Material
 
 # beside the backbone, as the glossary calls them
-MODULES = {"clfm": "CLFM", "clbs": "CLBS", "msr": "MSR", "simsiam": "SimSiam", "scn": "SCN"}
+MODULES = {
+    "clfm": "CLFM",
+    "clbs": "CLBS",
+    "warmup": "warm-up",
+    "msr": "MSR",
+    "simsiam": "SimSiam",
+    "scn": "SCN",
+}
 
 
 @dataclass(frozen=True)

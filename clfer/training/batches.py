@@ -14,6 +14,7 @@ from clfer.model.semantics import SEMANTICS
 from clfer.randomness import generator
 from clfer.training.examples import Examples, Faces, order
 from clfer.training.recipe import Recipe
+from clfer.training.schedule import risen
 
 
 def mixed(values: Float[Tensor, "B ..."], share: Float[Tensor, " B"]) -> Float[Tensor, "B ..."]:
@@ -32,6 +33,7 @@ class Batch:
     start_fm: Float[Tensor, "B R_FM K_FM"]  # uniform draws of the K-means starts
     start_bs: Float[Tensor, "R_BS K_BS"]
     start_semantics: Float[Tensor, "B 1 K"]
+    risen: Float[Tensor, ""]  # what share of their weights CLFM and CLBS have by now
 
 
 def contents(batch: Batch) -> dict[str, Tensor]:
@@ -76,10 +78,10 @@ class Batches(Sequence[Batch]):
 
         def changes(view: str) -> tuple[Tensor, ...]:
             placed, distorted = (
-                draws(f"augment{view}", n, PLACED),
-                draws(f"distort{view}", n, DISTORTED),
+                draws(f"augment{view}", n, PLACED)[face],
+                draws(f"distort{view}", n, DISTORTED)[face],
             )
-            return batched(torch.cat([placed, distorted], dim=1))
+            return torch.split(torch.cat([placed, distorted], dim=1).to(there), size)
 
         per_image, per_batch = contrast.draws
         self.parts = visited.to(there).split(size)
@@ -89,6 +91,9 @@ class Batches(Sequence[Batch]):
         self.start_fm = batched(draws("clfm", n, *per_image))
         self.start_bs = draws("clbs", len(self.parts), *per_batch).to(there)
         self.start_semantics = batched(draws("semantics", n, 1, SEMANTICS))
+        warmup, steps = contrast.warmup, len(self.parts)
+        rise = risen(warmup, recipe.epochs, epoch, steps) if warmup else torch.ones(steps)
+        self.risen = rise.to(there)
 
     def __len__(self) -> int:
         return len(self.parts)
@@ -109,4 +114,5 @@ class Batches(Sequence[Batch]):
             start_fm=self.start_fm[step],
             start_bs=self.start_bs[step],
             start_semantics=self.start_semantics[step],
+            risen=self.risen[step],
         )

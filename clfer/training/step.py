@@ -16,6 +16,8 @@ from clfer.training.recipe import Recipe
 from clfer.training.state import State
 from clfer.training.supervision import cross_entropy
 
+RISING = {"loss_fm", "loss_bs"}  # those that warm up
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -39,6 +41,8 @@ def forward(
         importance = precise(network.importance(vectors[0]))
     losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, balance)}
     losses |= state.contrast(maps[0], batch.label, batch.start_fm, batch.start_bs, vectors)
+    if variant.warmup:
+        losses |= {name: batch.risen * losses[name] for name in RISING & losses.keys()}
     if variant.scn:
         losses["loss_rank"] = rank_regularisation(gathered(importance), variant.scn)
     return Outcome(losses, maps[0], logits, importance)

@@ -13,11 +13,12 @@ from torch.utils._pytree import tree_leaves
 from variants import BASELINE, OURS, SCN_SETTINGS, SIMSIAM_SETTINGS, changed, small
 
 from clfer.model.pooling import pool
-from clfer.model.variant import Variant
+from clfer.model.variant import Variant, Warmup
 from clfer.training.batches import Batch
 from clfer.training.state import State
 from clfer.training.step import forward, update
 
+SIAMESE = OURS.model_copy(update={"simsiam": SIMSIAM_SETTINGS})
 RECIPE = recipe(resize=64, erasing=0.0, weight_decay=0.0, precision="float32")
 
 
@@ -44,7 +45,7 @@ def one_step(variant, images=3, dtype=torch.float64, seed=0):
     label[-1] = -1 if images > 1 else 0
     target = F.one_hot(label.clamp(min=0), 8).float() * (label >= 0).unsqueeze(1)
     views = list(pictures) if variant.simsiam else [pictures[0]]
-    starts = *draws(contrast, images, dtype), torch.rand(images, 1, 4)
+    starts = *draws(contrast, images, dtype), torch.rand(images, 1, 4), torch.tensor(0.25)
     batch = Batch(torch.arange(images), views, label, target, *starts)
     weights = [*network.parameters(), *contrast.parameters()]
     state = State(network, None, contrast, torch.optim.SGD(weights, lr=1.0), label)
@@ -91,6 +92,16 @@ def test_the_joint_loss_is_equation_10_of_equations_6_7_and_11(centers):
     for name in ("loss_fm", "loss_bs"):
         assert found[name] == pytest.approx(expected[name], rel=1e-9)
     assert found["loss_cls"] == pytest.approx(expected["loss_cls"], rel=1e-6)  # in float32
+
+
+def test_the_contrast_alone_warms_up():
+    """At a quarter of its weights, the batch being the same."""
+    _, _, ours = one_step(SIAMESE)
+    _, _, warming = one_step(SIAMESE.model_copy(update={"warmup": Warmup(share=0.5)}))
+    shares = {"loss_cls": 1.0, "loss_fm": 0.25, "loss_bs": 0.25, "loss_sim": 1.0}
+    assert warming.losses.keys() == ours.losses.keys() == shares.keys()
+    for name, loss in warming.losses.items():
+        assert float(loss) == pytest.approx(shares[name] * float(ours.losses[name]), rel=1e-6)
 
 
 def test_a_step_descends_along_the_gradient_of_the_joint_loss():
@@ -216,7 +227,6 @@ def test_layers_of_weight_zero_are_not_computed():
         contrast(features, *others)
 
 
-SIAMESE = OURS.model_copy(update={"simsiam": SIMSIAM_SETTINGS})
 VARIANTS = {
     "ours": OURS,
     "restarts": changed(changed(OURS, "clfm", restarts=3), "clbs", restarts=2),

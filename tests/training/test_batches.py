@@ -8,6 +8,7 @@ from recipes import recipe
 from tiny import data, variant
 from variants import BASELINE, OURS, small
 
+from clfer.model.variant import Warmup
 from clfer.training.batches import Batches
 from clfer.training.examples import Examples, Faces
 
@@ -183,3 +184,15 @@ def test_mixup_adds_a_share_of_the_batch_turned_round_to_faces_and_targets():
 def test_mixup_wants_a_target_that_can_be_mixed(wrong):
     with pytest.raises(ValueError, match="mixup: mixes targets, expected"):
         recipe(**{"targets": "votes", "mixup": 0.2, **wrong})
+
+
+def test_the_contrast_rises_in_equal_steps_over_its_share_of_the_epochs():
+    """4 epochs of 3 batches; by the end of the third quarter, nine steps, it is all there."""
+    warming = OURS.model_copy(update={"warmup": Warmup(share=0.75)})
+    found = [
+        float(batch.risen)
+        for epoch in range(4)
+        for batch in epoch_of(warming, epoch=epoch, epochs=4, batch_size=8)
+    ]
+    assert found == pytest.approx([min(step / 9, 1) for step in range(12)])
+    assert [float(batch.risen) for batch in epoch_of(epochs=4, batch_size=8)] == [1, 1, 1]
