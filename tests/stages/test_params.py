@@ -28,6 +28,14 @@ COMPARATORS = {
     "simsiam": ("simsiam",),
     "scn": ("scn",),
 }
+# attempts to mend `ours`, and what is other in them
+MENDED = {
+    "ours_hard": {("clfm", "hash"): "hard"},
+    "ours_detached": {("clfm", "detach_deep"): True, ("clbs", "detach_deep"): True},
+    "ours_light": {("clfm", "alpha"): (0.0, 0.01, 0.0), ("clbs", "beta"): (0.0, 0.01, 0.0)},
+    "ours_all_layers": {("clfm", "alpha"): (0.1, 0.1, 0.1), ("clbs", "beta"): (0.1, 0.1, 0.1)},
+    "ours_warmup": {("warmup", "share"): 0.5},
+}
 
 
 @pytest.fixture
@@ -71,11 +79,20 @@ def test_the_variants_are_the_rows_of_table_4_and_differ_in_nothing_else(edited)
 def test_every_variant_is_valid_and_has_the_modules_of_its_name(edited):
     edited()
     rows = params.block("variants")
-    assert list(rows) == [*TABLE4, *COMPARATORS]
+    assert list(rows) == [*TABLE4, *COMPARATORS, *MENDED]
     for name, modules in (TABLE4 | COMPARATORS).items():
         row = params.settings(Variant, "variants", name)
         assert row.model_fields_set == set(modules) == set(rows[name])
         assert all(getattr(row, module) is not None for module in modules)
+
+
+@pytest.mark.parametrize("name", MENDED)
+def test_an_attempt_is_ours_but_for_what_its_name_says(edited, name):
+    edited()
+    expected = params.settings(Variant, "variants", "ours").model_dump()
+    for (module, setting), value in MENDED[name].items():
+        expected[module] = (expected[module] or {}) | {setting: value}
+    assert params.settings(Variant, "variants", name).model_dump() == expected
 
 
 def test_class_center_is_ours_but_for_the_centers(edited):

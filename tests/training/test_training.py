@@ -31,6 +31,11 @@ LOSSES = {
     "class_center": {"loss_fm", "loss_bs"},
     "simsiam": {"loss_sim"},
     "scn": {"loss_rank"},
+    "ours_hard": {"loss_fm", "loss_bs"},
+    "ours_detached": {"loss_fm", "loss_bs"},
+    "ours_light": {"loss_fm", "loss_bs"},
+    "ours_all_layers": {"loss_fm", "loss_bs"},
+    "ours_warmup": {"loss_fm", "loss_bs"},
 }  # beside the cross-entropy
 COLUMNS = {"epoch", "lr", "loss", "loss_cls", "train_accuracy", "val_loss", "val_accuracy"}
 COLUMNS |= {f"gradient_{j}" for j in (1, 2, 3, 4)}
