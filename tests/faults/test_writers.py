@@ -25,6 +25,9 @@ try:
             case "parquet" | "csv":
                 import polars as pl
                 getattr(pl.DataFrame({"noise": noise}), f"write_{kind}")(temporary)
+            case "streamed parquet":
+                import polars as pl
+                pl.DataFrame({"noise": noise}).lazy().sink_parquet(temporary)
             case "npy":
                 np.save(temporary, noise)
             case "npz":
@@ -53,7 +56,19 @@ try:
 except InputError as error:
     sys.exit(str(error))
 """
-KINDS = ("parquet", "csv", "npy", "npz", "pt", "safetensors", "json", "jpeg", "png", "copy")
+KINDS = (
+    "parquet",
+    "streamed parquet",
+    "csv",
+    "npy",
+    "npz",
+    "pt",
+    "safetensors",
+    "json",
+    "jpeg",
+    "png",
+    "copy",
+)
 
 
 @pytest.fixture
