@@ -57,6 +57,16 @@ def test_a_table(columns, tmp_path):
     attack(f"parquet {' '.join(columns)}", broken(*TABLES), read, 300)
 
 
+def test_rows_of_a_table(tmp_path):
+    def read(content):
+        (tmp_path / "demo.parquet").write_bytes(content)
+        rows = stored.Rows(tmp_path / "demo.parquet", "split demo", ("row", "label", "landmarks"))
+        rows[5:30].to_dicts()
+        rows.at(pl.Series([39, 2])).to_dicts()
+
+    attack("rows of parquet", broken(*TABLES), read, 300)
+
+
 def test_the_end_of_a_table(tmp_path):
     """Its schema and where its columns are."""
 
@@ -87,6 +97,12 @@ def test_the_index_of_the_images(tmp_path):
         index.read(tmp_path, ("path", "size")).to_dicts()
 
     attack("index of images", broken(valid), read, 300)
+
+    def look(content):
+        (tmp_path / index.INDEX).write_bytes(content)
+        index.sizes(tmp_path, pl.Series(["3.jpg", None, "30.jpg"]))
+
+    attack("sizes of images", broken(valid), look, 300)
 
 
 @pytest.mark.parametrize(("name", "reach"), [("faces.npy", 1 << 20), ("faces.npy, its start", 128)])
