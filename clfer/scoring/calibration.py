@@ -5,6 +5,7 @@ epsilon before a logarithm, as scikit-learn's `log_loss` does: one certain miss 
 infinity.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,8 @@ def expected_calibration_error(
     """
     bins = reliability(confidence, right, BINS)
     gaps = np.abs(bins.accuracy - bins.confidence)
-    return float(gaps @ bins.images / len(confidence))
+    # rounded once: a product of BLAS depends on where the arrays lie, in its last digit
+    return math.fsum(gaps * bins.images) / len(confidence)
 
 
 def of_ece(
