@@ -76,8 +76,8 @@ def _last(name: str, histories: Sequence[tuple[str, pl.DataFrame]]) -> dict[str,
 
 def _machine(one: Mapping[str, Any]) -> str:
     return (
-        f"{one['device']}, Python {one['python']}, torch {one['torch']}, torchvision "
-        f"{one['torchvision']}, clfer {one['clfer']}"
+        f"{one['device']}, precision {one['recipe']['precision']}, Python {one['python']}, torch "
+        f"{one['torch']}, torchvision {one['torchvision']}, clfer {one['clfer']}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from clfer.settings import Settings
 
@@ -73,6 +73,12 @@ class Variant(Settings):
     warmup: Warmup | None = None
     simsiam: SimSiam | None = None
     scn: SCN | None = None
+
+    @model_validator(mode="after")
+    def _warms_something_up(self) -> "Variant":
+        if self.warmup and not (self.clfm or self.clbs):
+            raise ValueError("warmup: of the weights of clfm and clbs, expected one, found neither")
+        return self
 
     @property
     def label_free(self) -> bool:

@@ -183,9 +183,9 @@ def test_the_index_has_every_image_and_its_digest_and_the_same_bytes_each_time(t
     zipped(there / "more.zip", {"a.png": 1000})
     for raw in ("first", "again"):
         assert written(there, tmp_path / raw) == 0
-    table = index.read(tmp_path / "first")
+    table = pl.read_parquet(tmp_path / "first" / index.INDEX)
     assert table.schema == {"path": pl.String, "size": pl.Int64, "sha256": pl.String}
-    assert table["path"].to_list() == sorted(table["path"])
+    assert table["path"].to_list() == sorted(table["path"]) == index.paths(tmp_path / "first")
     assert len(table) == 451
     for path, size, digest in table.tail(20).iter_rows():
         content = (there / path).read_bytes()
@@ -382,4 +382,4 @@ def test_the_index_is_of_files_below_the_folder_of_the_params(tmp_path):
 
 def test_without_an_index_it_says_to_download(tmp_path):
     with pytest.raises(InputError, match=r"files\.parquet: expected the index.*download"):
-        index.read(tmp_path)
+        index.paths(tmp_path)

@@ -42,6 +42,7 @@ def run(**options):
         "pack": None,
         "training": True,
         "compiled": False,
+        "precision": None,
     }
     grid("demo", **{**given, **options})
 
@@ -95,15 +96,16 @@ def test_only_what_is_missing_is_trained(checkout):
     run(seeds="0")
     first = checkout / "cells/demo/small/msr/0/cell.json"
     before = first.stat().st_mtime_ns
-    run()
+    run(precision="bfloat16")
     assert first.stat().st_mtime_ns == before
     assert (checkout / "cells/demo/small/msr/1/cell.json").exists()
     run(seeds="0-2", training=False)
     found = json.loads((checkout / "cells/demo/small/grid.json").read_text())
     assert found["missing"] == ["baseline 2", "msr 2"]
-    assert (
-        "Not trained yet: baseline 2, msr 2." in (checkout / "cells/demo/small/grid.md").read_text()
-    )
+    page = (checkout / "cells/demo/small/grid.md").read_text()
+    assert "Not trained yet: baseline 2, msr 2." in page
+    for precision in ("auto", "bfloat16"):
+        assert page.count(f"\n- trained on cpu, precision {precision}, ") == 1
 
 
 def test_what_it_refuses(checkout):

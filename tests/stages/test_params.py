@@ -169,6 +169,7 @@ def test_what_is_wrong_is_named(edited, old, new, message):
         ("clbs", "restarts: 1", "restarts: 0", r"clbs\.clbs\.restarts: .*equal to 1; found 0"),
         ("clfm", "      fd: 16", "      fd: 15", r"clfm\.clfm\.fd: .*multiple of 2; found 15"),
         ("baseline", "baseline: {}", "baseline:", r"baseline: expected a block.*found None"),
+        ("baseline", "baseline: {}", "baseline: {warmup: {share: 0.5}}", r"warmup: .*neither"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_variant_is_named(edited, row, old, new, message):

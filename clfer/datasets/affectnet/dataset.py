@@ -49,7 +49,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     rows = form.read(raw)
     if rows.is_empty():
         raise missing(WANTED, index.folder(raw), "lists without a row")
-    files, again = keyed(index.read(raw)["path"], form.image)
+    files, again = keyed(index.paths(raw), form.image)
     classes = AFFECTNET[: labels.classes]
     dropped = rows.filter(pl.col("code") >= labels.classes)
     kept, repeated = settled(

@@ -55,7 +55,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     The classes are called as in train. They stand in the order of their names; where each means
     another expression, in the order of `expressions.FERPLUS`.
     """
-    images, elsewhere = arranged(index.read(raw)["path"].to_list())
+    images, elsewhere = arranged(index.paths(raw))
     classes = _classes(raw, images)
     rows = {
         "name": [image.path for image in images],

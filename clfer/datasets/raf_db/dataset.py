@@ -46,7 +46,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
 
     With `original`, landmarks and boxes are those of the annotations, null without.
     """
-    paths = [path for path in index.read(raw)["path"] if _is_basic(path)]
+    paths = [path for path in index.paths(raw) if _is_basic(path)]
     chosen = [path for path in paths if _is_aligned(path) == (labels.images == "aligned")]
     if not chosen:
         other = "original" if labels.images == "aligned" else "aligned"

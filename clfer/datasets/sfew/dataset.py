@@ -50,8 +50,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
 
     A split's aligned faces are taken where it has some, of these the newer ones (`_new`).
     """
-    paths = index.read(raw)["path"].to_list()
-    images, elsewhere = _arranged(paths)
+    images, elsewhere = _arranged(index.paths(raw))
     taken: list[Image] = []
     remarks = remark("images in no folder of an expression, left out", elsewhere)
     for usage in SPLITS:

@@ -45,10 +45,10 @@ def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
     return table["sha256"].null_count()
 
 
-def read(raw: Path, columns: Sequence[str] = tuple(SCHEMA)) -> pl.DataFrame:
-    """The index in `raw`, or some of its columns; InputError where it is missing or damaged."""
+def paths(raw: Path) -> list[str]:
+    """The images in `raw`'s index, sorted; InputError where that is missing or damaged."""
     with _whole(raw / INDEX):
-        return pl.read_parquet(raw / INDEX, columns=list(columns))
+        return pl.read_parquet(raw / INDEX, columns=["path"])["path"].to_list()
 
 
 def sizes(raw: Path, names: pl.Series) -> dict[str, int]:
