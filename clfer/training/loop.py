@@ -50,7 +50,7 @@ def train(
     check_input(recipe.crop, recipe.stem)
     check_team(recipe)
     training = supervised(splits["train"], recipe, variant, seed).to(faces.device)
-    watched = {name: splits[name].to(faces.device) for name in splits.keys() - {"train"}}
+    watched = {name: splits[name].to(faces.device) for name in splits if name != "train"}
     state = begin(recipe, variant, training, seed, faces.device)
     checkpoint.resume(state)
     descent = Descent(state, recipe, variant, faces.device)

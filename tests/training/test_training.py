@@ -181,6 +181,16 @@ def test_weights_that_the_last_update_broke_are_not_kept(tmp_path):
     assert not (tmp_path / "state.pt").exists()
 
 
+def test_the_columns_of_the_history_stand_in_the_order_of_the_splits(tmp_path):
+    """A set would put them in another order in every process."""
+    _, splits = data()
+    for watched in (("val", "test"), ("test", "val")):
+        split = {"train": splits["train"]} | {name: splits["val"] for name in watched}
+        state = run(tmp_path / watched[0], split=split, epochs=1)
+        expected = [f"{name}_{what}" for name in watched for what in ("loss", "accuracy")]
+        assert list(state.history[0])[-4:] == expected
+
+
 def test_selection_on_the_test_split_wants_the_test_split(tmp_path):
     with pytest.raises(KeyError):
         run(tmp_path / "a", select="test")
