@@ -1,8 +1,8 @@
 """Cells trained one after the other."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from clfer.cells.results import write
 from clfer.model.variant import Variant
 from clfer.progress import Track
 from clfer.scratch import fingerprint
-from clfer.training.checkpoints import FORMAT, Checkpoint, Resumable, claim
+from clfer.training.checkpoints import FORMAT, Checkpoint, Keeper, Resumable, claim
 from clfer.training.loop import train
 from clfer.training.recipe import Recipe
 
@@ -41,11 +41,24 @@ class Seldom:
         return self.checkpoint.aside(name, tensors)
 
 
-def train_cells(pack: Pack, out: Path, seconds: float, track: Track) -> int:
+@contextmanager
+def kept(out: Path, cell: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Seldom]:
+    """The cell for this process alone, and its state from before, if it was interrupted."""
+    all_of_it = fingerprint(FORMAT, cell, sources, torch.__version__)
+    with claim(out / ".unfinished" / all_of_it) as checkpoint:
+        yield Seldom(checkpoint)
+
+
+Keeping = Callable[[Path, Mapping[str, Any], Mapping[str, str]], AbstractContextManager[Keeper]]
+
+
+def train_cells(
+    pack: Pack, out: Path, seconds: float, track: Track, keeping: Keeping = kept
+) -> int:
     """Train what is not there yet, in the order of the plan; the number of cells left.
 
     After the first, no cell is begun for which, if it takes as long as the longest so far, not
-    enough of `seconds` is left.
+    enough of `seconds` is left. keeping: where an unfinished cell has its state.
     """
     started, longest = time.monotonic(), 0.0
     absent = missing(pack.plan, out)
@@ -53,7 +66,7 @@ def train_cells(pack: Pack, out: Path, seconds: float, track: Track) -> int:
         begun = time.monotonic()
         if longest and begun - started + longest > seconds:
             return len(absent) - number
-        with _keeper(out, cell, pack.plan["sources"]) as keeper:
+        with keeping(out, cell, pack.plan["sources"]) as keeper:
             recipe = Recipe.model_validate(cell["recipe"])
             variant = Variant.model_validate(cell["modules"])
             state = train(
@@ -76,11 +89,3 @@ def train_cells(pack: Pack, out: Path, seconds: float, track: Track) -> int:
             flush=True,
         )
     return 0
-
-
-@contextmanager
-def _keeper(out: Path, cell: Mapping[str, Any], sources: Mapping[str, str]) -> Iterator[Seldom]:
-    """The cell for this process alone, and its state from before, if it was interrupted."""
-    all_of_it = fingerprint(FORMAT, cell, sources, torch.__version__)
-    with claim(out / ".unfinished" / all_of_it) as checkpoint:
-        yield Seldom(checkpoint)

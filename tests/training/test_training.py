@@ -185,7 +185,7 @@ def test_the_columns_of_the_history_stand_in_the_order_of_the_splits(tmp_path):
     """A set would put them in another order in every process."""
     _, splits = data()
     for watched in (("val", "test"), ("test", "val")):
-        split = {"train": splits["train"]} | {name: splits["val"] for name in watched}
+        split = {"train": splits["train"]} | dict.fromkeys(watched, splits["val"])
         state = run(tmp_path / watched[0], split=split, epochs=1)
         expected = [f"{name}_{what}" for name in watched for what in ("loss", "accuracy")]
         assert list(state.history[0])[-4:] == expected

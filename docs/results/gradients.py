@@ -1,0 +1,138 @@
+"""The cells of a pack as `python -m clfer.cells` trains them, and after each epoch what each loss
+asks of each block.
+
+    python docs/results/gradients.py PACK CELLS GRADIENTS.csv [--precision bfloat16]
+
+A line of GRADIENTS.csv for each epoch, loss and block of the encoder. On copies of the network and
+of the contrastive heads, so that the training is not touched, and on the first batches of the epoch
+just done:
+
+norm     of the loss' gradient with respect to the block's weights, mean over the batches
+cosine   between it and the gradient of the classification loss, mean over the batches; empty where
+         one of them is zero
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from clfer.cells.plan import Pack, read, sped
+from clfer.cells.training import kept, train_cells
+from clfer.ending import orderly
+from clfer.model.variant import Variant
+from clfer.progress import silent
+from clfer.training.batches import Batch, Batches
+from clfer.training.checkpoints import Keeper, Resumable
+from clfer.training.recipe import Recipe
+from clfer.training.state import State
+from clfer.training.step import forward
+from clfer.training.supervision import supervised
+
+BATCHES = 2  # of an epoch that are looked at
+CLASSIFICATION = "loss_cls"
+COLUMNS = ("variant", "seed", "epoch", "block", "loss", "norm", "cosine")
+
+
+class Measuring:
+    """A checkpoint that measures before it saves."""
+
+    def __init__(self, checkpoint: Keeper, pack: Pack, cell: Mapping[str, Any], to: Path) -> None:
+        self.pack, self.cell, self.to = pack, cell, to
+        self.resume, self.aside, self._save = checkpoint.resume, checkpoint.aside, checkpoint.save
+
+    def save(self, state: Resumable) -> None:
+        assert isinstance(state, State)
+        with self.to.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if not file.tell():
+                writer.writerow(COLUMNS)
+            writer.writerows(
+                (self.cell["variant"], self.cell["seed"], len(state.history), *row)
+                for row in measured(self.pack, self.cell, state)
+            )
+        self._save(state)
+
+
+def measured(
+    pack: Pack, cell: Mapping[str, Any], state: State
+) -> list[tuple[int, str, float, str]]:
+    """Block, loss, norm and cosine."""
+    recipe = Recipe.model_validate(cell["recipe"])
+    variant = Variant.model_validate(cell["modules"])
+    seed, epoch = cell["seed"], len(state.history) - 1
+    copy = replace(state, trained=deepcopy(state.trained), contrast=deepcopy(state.contrast))
+    copy.trained.train()
+    labelled = supervised(pack.splits["train"], recipe, variant, seed).to(pack.faces.device)
+    batches = Batches(pack.faces, labelled, recipe, copy.contrast, seed, epoch)
+    looks = [
+        gradients(copy, batches[number], recipe, variant)
+        for number in range(min(BATCHES, len(batches)))
+    ]
+    rows = []
+    for loss in looks[0]:
+        for block in range(len(copy.trained.encoder.blocks)):
+            those = [look[loss][block] for look in looks]
+            towards = [look[CLASSIFICATION][block] for look in looks]
+            norm = torch.stack([one.norm() for one in those]).mean()
+            cosine = torch.stack(
+                [
+                    nn.functional.cosine_similarity(a, b, dim=0)
+                    for a, b in zip(those, towards, strict=True)
+                ]
+            ).mean()
+            rows.append((block + 1, loss, float(norm), f"{cosine:.4f}" if norm > 0 else ""))
+    return rows
+
+
+def gradients(
+    state: State, batch: Batch, recipe: Recipe, variant: Variant
+) -> dict[str, list[Tensor]]:
+    """Of each loss the gradient with respect to the weights of each block, as one vector."""
+    losses = forward(state, batch, recipe, variant, None).losses
+    found = {}
+    for name, loss in losses.items():
+        state.trained.zero_grad(set_to_none=True)
+        if loss.requires_grad:
+            loss.backward(retain_graph=True)
+        found[name] = [
+            torch.cat([flat(weights) for weights in block.parameters()])
+            for block in state.trained.encoder.blocks
+        ]
+    return found
+
+
+def flat(weights: nn.Parameter) -> Tensor:
+    """The gradient as a vector, zeros where there is none."""
+    return (torch.zeros_like(weights) if weights.grad is None else weights.grad).flatten()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    for name in ("pack", "cells", "gradients"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"))
+    given = parser.parse_args()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pack = sped(read(given.pack, device), False, given.precision)
+
+    @contextmanager
+    def keeping(
+        out: Path, cell: Mapping[str, Any], sources: Mapping[str, str]
+    ) -> Iterator[Measuring]:
+        with kept(out, cell, sources) as checkpoint:
+            yield Measuring(checkpoint, pack, cell, given.gradients)
+
+    with orderly():
+        train_cells(pack, given.cells, float("inf"), silent, keeping)
+
+
+if __name__ == "__main__":
+    main()

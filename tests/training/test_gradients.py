@@ -1,0 +1,90 @@
+"""What each loss asks of each block: the script behind a table of docs/results/recipe.md."""
+
+import csv
+import json
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from recipes import recipe
+from tiny import data, variant
+
+from clfer.cells import plan
+from clfer.cells.results import MODEL
+from clfer.cells.training import train_cells
+from clfer.progress import silent
+from clfer.training.batches import Batches
+from clfer.training.state import begin
+from clfer.training.step import forward
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "docs/results/gradients.py"))
+OURS = variant("ours")
+SHORT = recipe(epochs=2, batch_size=12)
+
+
+@pytest.fixture
+def pack(tmp_path):
+    faces, split = data()
+    split["test"] = split["val"]
+    columns = {
+        f"{part}_{name}": getattr(examples, name).numpy()
+        for part, examples in split.items()
+        for name in plan.COLUMNS
+    }
+    (tmp_path / "pack").mkdir()
+    np.save(tmp_path / "pack" / plan.FACES, faces)
+    np.savez(tmp_path / "pack" / plan.SPLITS, **columns)
+    cut = {"threshold": 0.4, "turned": False, "size": 48, "channels": 1, "margin": 0.1}
+    cell = {"variant": "ours", "seed": 0, "modules": OURS.model_dump(mode="json")}
+    told = {
+        "dataset": "demo",
+        "classes": ["a", "b", "c"],
+        "cut": cut | {"landmarks": None},
+        "cells": [cell | {"recipe": SHORT.model_dump(mode="json")}],
+        "sources": {},
+    }
+    (tmp_path / "pack" / plan.PLAN).write_text(json.dumps(told))
+    return tmp_path / "pack"
+
+
+def test_the_training_is_not_touched(pack, tmp_path, monkeypatch):
+    assert train_cells(plan.read(pack, torch.device("cpu")), tmp_path / "a", 1e9, silent) == 0
+    table = tmp_path / "gradients.csv"
+    monkeypatch.setattr("sys.argv", ["gradients.py", str(pack), str(tmp_path / "b"), str(table)])
+    SCRIPT["main"]()
+    for name in (MODEL, "history.csv"):
+        plain, measured = (tmp_path / folder / "ours/0" / name for folder in "ab")
+        assert plain.read_bytes() == measured.read_bytes()
+    rows = list(csv.DictReader(table.open()))
+    assert [row["epoch"] for row in rows] == ["1"] * 12 + ["2"] * 12
+    assert {(row["loss"], row["block"]) for row in rows} == {
+        (loss, block) for loss in ("loss_cls", "loss_fm", "loss_bs") for block in "1234"
+    }
+
+
+def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
+    stored, split = data()
+    faces = plan.Faces(stored, torch.device("cpu"), memory=1.0)
+    state = begin(SHORT, OURS, split["train"], 0, torch.device("cpu"))
+    batch = Batches(faces, split["train"], SHORT, state.contrast, 0, 0)[0]
+    parts = SCRIPT["gradients"](state, batch, SHORT, OURS)
+    state.trained.zero_grad()
+    sum(forward(state, batch, SHORT, OURS, None).losses.values()).backward()
+    for number, block in enumerate(state.trained.encoder.blocks):
+        whole = torch.cat([weights.grad.flatten() for weights in block.parameters()])
+        together = sum(part[number] for part in parts.values())
+        torch.testing.assert_close(together, whole, rtol=1e-3, atol=1e-6)
+        assert parts["loss_fm"][number].norm() > 0
+
+
+def test_hard_codes_have_no_gradient(pack):
+    hard = variant("ours_hard")
+    packed = plan.read(pack, torch.device("cpu"))
+    cell = packed.plan["cells"][0] | {"modules": hard.model_dump(mode="json")}
+    state = begin(SHORT, hard, packed.splits["train"], 0, torch.device("cpu"))
+    state.history.append({"epoch": 1})
+    rows = SCRIPT["measured"](packed, cell, state)
+    assert {(norm, cosine) for _, loss, norm, cosine in rows if loss == "loss_fm"} == {(0.0, "")}
+    assert all(norm > 0 for _, loss, norm, _ in rows if loss != "loss_fm")
