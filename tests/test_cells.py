@@ -152,9 +152,12 @@ def test_a_killed_cell_goes_on_from_its_state(folder, tmp_path, monkeypatch):
 
     training.train_cells(first, tmp_path / "twice", float("inf"), watched)
     assert [one for one in seen if one.startswith("epoch")] == ["epoch 2 of 2"]
+    through, twice = (tmp_path / way / "baseline/0" for way in ("through", "twice"))
     for name in (MODEL, HISTORY):
-        one, other = (tmp_path / way / "baseline" / "0" / name for way in ("through", "twice"))
-        assert one.read_bytes() == other.read_bytes()
+        assert (through / name).read_bytes() == (twice / name).read_bytes()
+    took, unknown = (json.loads((one / cells.CELL).read_text()) for one in (through, twice))
+    assert took["seconds"] > 0
+    assert unknown == took | {"seconds": None}
 
 
 def test_it_runs_where_the_pipeline_s_libraries_are_not(folder, tmp_path):

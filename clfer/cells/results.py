@@ -33,10 +33,13 @@ def write(
     recipe: Recipe,
     variant: Variant,
     state: State,
-    taken: float,
+    taken: float | None,
     out: Path,
 ) -> None:
-    """The four files of a cell, what says that it is done last."""
+    """The four files of a cell, what says that it is done last.
+
+    taken: seconds; None where an earlier process had begun it, whose time nobody knows.
+    """
     network, device = state.network, pack.faces.device
     network.load_state_dict(state.best)
     exact = torch.autocast(device.type, enabled=False)
@@ -49,7 +52,7 @@ def write(
         "dataset": pack.plan["dataset"],
         "sources": pack.plan["sources"],
         "epoch": state.best_epoch,
-        "seconds": round(taken, 1),
+        "seconds": None if taken is None else round(taken, 1),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "python": platform.python_version(),
         "torch": torch.__version__,

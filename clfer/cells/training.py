@@ -17,6 +17,7 @@ from clfer.scratch import fingerprint
 from clfer.training.checkpoints import FORMAT, Checkpoint, Keeper, Resumable, claim
 from clfer.training.loop import train
 from clfer.training.recipe import Recipe
+from clfer.training.state import Row
 
 PAUSE = 60  # seconds between two states of an unfinished cell
 
@@ -69,6 +70,7 @@ def train_cells(
         with keeping(out, cell, pack.plan["sources"]) as keeper:
             recipe = Recipe.model_validate(cell["recipe"])
             variant = Variant.model_validate(cell["modules"])
+            epochs: list[Row] = []
             state = train(
                 pack.faces,
                 pack.splits,
@@ -77,10 +79,11 @@ def train_cells(
                 cell["seed"],
                 keeper,
                 track,
-                lambda row: None,
+                epochs.append,
             )
             taken = time.monotonic() - begun
-            write(pack, cell, recipe, variant, state, taken, place(out, cell))
+            whole = taken if len(epochs) == recipe.epochs else None
+            write(pack, cell, recipe, variant, state, whole, place(out, cell))
         longest = max(longest, taken)
         best = state.history[state.best_epoch - 1]
         print(

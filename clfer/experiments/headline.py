@@ -104,9 +104,13 @@ def told(found: Mapping[str, Any]) -> list[str]:
     """Recipe, machines and times, a line each."""
     recipe = found["recipe"]
     start = "from scratch" if recipe["weights"] == "none" else f"from {recipe['weights']}"
-    times = ", ".join(
-        f"{name} {np.median([one for one in seconds if one is not None]):.0f}"
+    known = {
+        name: [one for one in seconds if one is not None]
         for name, seconds in found["seconds"].items()
+    }
+    times = ", ".join(
+        f"{name} {np.median(some):.0f}" if some else f"{name} unknown, continued after a stop"
+        for name, some in known.items()
     )
     return [
         f"{recipe['backbone']} {start} at {recipe['crop']} px, "
