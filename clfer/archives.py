@@ -28,7 +28,7 @@ DAMAGE = (
     tarfile.TarError,
     zipfile.BadZipFile,
     zlib.error,
-    NotImplementedError,  # zipfile, of a compression that it does not know
+    NotImplementedError,  # zipfile, of a version, a patch or an encryption unknown to it
     OverflowError,  # numbers that no file has
     RecursionError,  # tarfile, of headers of headers
     UnicodeDecodeError,

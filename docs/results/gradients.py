@@ -10,6 +10,8 @@ just done:
 norm     of the loss' gradient with respect to the block's weights, mean over the batches
 cosine   between it and the gradient of the classification loss, mean over the batches; empty where
          one of them is zero
+
+An epoch that was done again after a stop stands there twice.
 """
 
 import argparse

@@ -101,6 +101,23 @@ def test_a_bomb_of_bzip2_that_zipfile_would_unpack_at_once(bzip2, read):
     assert only(bzip2)
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "found"),
+    [(6, 99, "zip file version 9.9"), (8, 0x20, "patched data"), (8, 0x40, "strong encryption")],
+)
+@pytest.mark.parametrize("read", [UNPACK, FER2013])
+def test_a_zip_that_zipfile_does_not_know_how_to_unpack(tmp_path, read, place, value, found):
+    strange = tmp_path / "fer2013.zip"
+    with zipfile.ZipFile(strange, "w") as archive:
+        archive.writestr("fer2013.csv", "emotion,pixels,Usage\n")
+    content = bytearray(strange.read_bytes())
+    struct.pack_into("<H", content, content.index(b"PK\1\2") + place, value)
+    strange.write_bytes(content)
+    line, _, _ = told(*read, strange)
+    assert line.startswith(f"{strange}: expected ")
+    assert found in line
+
+
 @pytest.mark.parametrize("read", [UNPACK, FER2013])
 def test_a_name_of_a_gigabyte(tmp_path, read):
     bomb = tmp_path / "fer2013.tar.gz"
