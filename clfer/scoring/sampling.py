@@ -54,7 +54,8 @@ def variance(contributions: Contributions, group: Labels) -> float | None:
     """
     _, index = np.unique(group, return_inverse=True)
     sums = np.bincount(index, weights=contributions)
-    return None if len(sums) < 2 else float(sums @ sums * len(sums) / (len(sums) - 1))
+    # rounded once: a product of BLAS depends on where the arrays lie, in its last digit
+    return None if len(sums) < 2 else math.fsum(sums**2) * len(sums) / (len(sums) - 1)
 
 
 def standard_error(contributions: Contributions, group: Labels) -> float | None:
