@@ -111,6 +111,23 @@ def test_a_cell_of_other_settings_or_sources_is_not_passed_off(folder, tmp_path)
     assert cells.missing(fast.plan, out) == fast.plan["cells"][1:]
 
 
+def test_a_setting_that_came_after_a_cell_had_its_default_there(folder, tmp_path):
+    pack, out = cells.read(folder, CPU), tmp_path / "cells"
+    train(pack, out)
+
+    def today(whole_deep):
+        plan = json.loads(json.dumps(pack.plan))
+        for cell in plan["cells"]:
+            if cell["variant"] == "msr":
+                assert "whole_deep" not in cell["modules"]["msr"]
+                cell["modules"]["msr"]["whole_deep"] = whole_deep
+        return plan
+
+    assert cells.missing(today(False), out) == []
+    with pytest.raises(InputError, match=r"modules\.msr: expected .*True.*, found .*False"):
+        cells.missing(today(True), out)
+
+
 @pytest.mark.parametrize("name", [cells.FACES, cells.SPLITS, cells.PLAN])
 @pytest.mark.parametrize("left", [0, 10, 200])
 def test_a_pack_that_was_cut_off_is_named(folder, name, left):

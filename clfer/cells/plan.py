@@ -12,6 +12,7 @@ import torch
 
 from clfer.archives import DAMAGE
 from clfer.errors import InputError
+from clfer.model.variant import Variant
 from clfer.training.examples import Examples, Faces
 
 FACES, SPLITS, PLAN = "faces.npy", "splits.npz", "plan.json"
@@ -78,10 +79,10 @@ def missing(plan: Mapping[str, Any], out: Path) -> list[dict[str, Any]]:
         if not path.exists():
             absent.append(cell)
             continue
-        wanted = {**cell, "sources": plan["sources"]}
+        wanted = {**cell, "sources": plan["sources"]} | modules(cell)
         with whole(path):
             found = json.loads(path.read_text())
-            found = {block: dict(found[block]) for block in SETTINGS}
+            found = {block: dict(found[block]) for block in SETTINGS} | modules(found)
         for block in SETTINGS:
             for key in sorted({*found[block], *wanted[block]} - {*SPEED}):
                 was, now = found[block].get(key), wanted[block].get(key)
@@ -91,6 +92,11 @@ def missing(plan: Mapping[str, Any], out: Path) -> list[dict[str, Any]]:
                         f"{now}, found {was}; name another folder by --cells, or delete this one"
                     )
     return absent
+
+
+def modules(cell: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """A cell's `modules` with every setting: one that came later has its default before."""
+    return {"modules": Variant.model_validate(cell["modules"]).model_dump(mode="json")}
 
 
 def place(out: Path, cell: Mapping[str, Any]) -> Path:

@@ -7,8 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from clfer.model.variant import MSR
+
 WIDTH = 64  # channels of the convolution block
-GRID = 4  # side of the pooled map
 
 
 class MultiScale(nn.Module):
@@ -21,29 +22,37 @@ class MultiScale(nn.Module):
     here.
 
     Where the paper says "convolution block" we take convolution, batch normalisation and ReLU; the
-    average pooling goes to a grid of 4 x 4, flattened and reduced by the 1 x 1 convolution, so that
-    where in the face a response lies is not lost; W is one vector for all layers, as eq. 8 gives it
-    no index. No statistic of the batch enters a prediction: an image's F is the same alone and in
-    any batch.
+    average pooling goes to `grid` x `grid` positions, flattened and reduced by the 1 x 1
+    convolution, so that with a grid of 4, the default, where in the face a response lies is not
+    lost; W is one vector for all layers, as eq. 8 gives it no index. No statistic of the batch
+    enters a prediction: an image's F is the same alone and in any batch.
+
+    With `whole_deep`, which is not in the paper, mu_L = 1: the attention weighs the shallow layers
+    beside a deepest one that it can't close.
     """
 
-    def __init__(self, channels: Sequence[int], fd: int) -> None:
+    def __init__(self, channels: Sequence[int], settings: MSR) -> None:
         super().__init__()
+        self.settings = settings
+        fd, positions = settings.fd, settings.grid**2
         kernels = [2 ** (len(channels) - 1 - j) for j in range(len(channels))]
         self.blocks = nn.ModuleList([_block(c, k) for c, k in zip(channels, kernels, strict=True)])
         # the 1 x 1 convolution of a flattened map
-        self.reduce = nn.ModuleList([nn.Linear(WIDTH * GRID**2, fd) for _ in channels])
+        self.reduce = nn.ModuleList([nn.Linear(WIDTH * positions, fd) for _ in channels])
         self.attention = nn.Linear(fd, 1, bias=False)  # W of eq. 8
 
     def reshape(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B L fd"]:
         """f'_j of every layer (eq. 8)."""
-        layers = zip(self.blocks, self.reduce, features, strict=True)
-        vectors = [fc(F.adaptive_avg_pool2d(block(f), GRID).flatten(1)) for block, fc, f in layers]
+        grid, layers = self.settings.grid, zip(self.blocks, self.reduce, features, strict=True)
+        vectors = [fc(F.adaptive_avg_pool2d(block(f), grid).flatten(1)) for block, fc, f in layers]
         return torch.stack(vectors, dim=1)
 
     def weigh(self, reshaped: Float[Tensor, "B L fd"]) -> Float[Tensor, "B L 1"]:
-        """mu_j in (0, 1) of every layer (eq. 8)."""
-        return torch.sigmoid(self.attention(reshaped))
+        """mu_j in (0, 1) of every layer (eq. 8); mu_L = 1 with `whole_deep`."""
+        weights = torch.sigmoid(self.attention(reshaped))
+        if self.settings.whole_deep:
+            return torch.cat([weights[:, :-1], torch.ones_like(weights[:, -1:])], dim=1)
+        return weights
 
     def forward(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B fd"]:
         reshaped = self.reshape(features)

@@ -32,7 +32,7 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = Encoder(backbone, stem)
         channels = self.encoder.channels
-        self.representation = MultiScale(channels, variant.msr.fd) if variant.msr else GlobalPool()
+        self.representation = MultiScale(channels, variant.msr) if variant.msr else GlobalPool()
         self.width = variant.msr.fd if variant.msr else channels[-1]
         self.classifier = nn.Linear(self.width, classes)
         self.attention = nn.Linear(self.width, 1) if variant.scn else None

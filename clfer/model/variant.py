@@ -38,6 +38,8 @@ class MSR(Settings):
     """Multi-scale representation (Sec. III-C, eq. 8-9)."""
 
     fd: int = Field(ge=1)
+    grid: int = Field(4, ge=1)  # side to which each layer's map is pooled before it is flattened
+    whole_deep: bool = False  # whether the deepest layer enters with mu_L = 1
 
 
 class Warmup(Settings):

@@ -51,16 +51,16 @@ def normalise(values, mean, variance, scale=1.0, shift=0.0):
     return (values - mean) / np.sqrt(variance + 1e-5) * scale + shift
 
 
-def reshaped(maps, r, weight, norm, reduce, training):
+def reshaped(maps, r, weight, norm, reduce, grid, training):
     """f'_j of eq. 8, [B, fd]: shuffle, convolution block (to 64 channels, normalised, ReLU), AP to
-    4 x 4, flatten, 1 x 1 convolution. norm: running mean and variance, scale, shift.
+    grid x grid, flatten, 1 x 1 convolution. norm: running mean and variance, scale, shift.
     """
     convolved = np.moveaxis(convolve(pixel_shuffle(maps, r), weight), 1, -1)
     mean, variance, scale, shift = norm
     if training:
         mean, variance = convolved.mean((0, 1, 2)), convolved.var((0, 1, 2))
     active = np.maximum(normalise(convolved, mean, variance, scale, shift), 0)
-    pooled = pool(np.moveaxis(active, -1, 1), 4, 4)
+    pooled = pool(np.moveaxis(active, -1, 1), grid, grid)
     matrix, bias = reduce
     return np.array([matrix @ sample.reshape(-1) + bias for sample in pooled])
 

@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from clfer.model.multiscale import MultiScale, shuffled_weight
+from clfer.model.variant import MSR
 
 
-def random_case(seed, images, multiples, side, fd, training=False):
+def random_case(seed, images, multiples, side, fd, grid=4, training=False):
     """A module in double precision with statistics, scales and weights that are not the initial
     ones, and features of all blocks. Block j has a multiple of 4^j channels, to be shuffled.
     """
     torch.manual_seed(seed)
     channels = [m * 4**j for j, m in enumerate(multiples)]
-    module = MultiScale(channels, fd).double().train(training)
+    module = MultiScale(channels, MSR(fd=fd, grid=grid)).double().train(training)
     for block in module.blocks:
         for values in (block[1].running_mean, block[1].weight.data, block[1].bias.data):
             values.normal_()
@@ -40,6 +41,7 @@ def literal(module, features, j, weight):
         weight,
         [v.detach().numpy() for v in values],
         (linear.weight.detach().numpy(), linear.bias.detach().numpy()),
+        module.settings.grid,
         module.training,
     )
 
@@ -50,16 +52,17 @@ sizes = {
     "multiples": st.lists(st.integers(1, 2), min_size=2, max_size=4),
     "side": st.integers(2, 5),
     "fd": st.integers(1, 5),
+    "grid": st.integers(1, 4),
 }
 
 
 @given(**sizes, training=st.booleans())
 @settings(max_examples=30, deadline=None)
 def test_the_rearranged_convolution_equals_the_shuffled_one(
-    seed, images, multiples, side, fd, training
+    seed, images, multiples, side, fd, grid, training
 ):
     """Eq. 8, with the weights drawn for the shuffled map and carried over to ours."""
-    module, features = random_case(seed, images, multiples, side, fd, training)
+    module, features = random_case(seed, images, multiples, side, fd, grid, training)
     expected = []
     for j, block in enumerate(module.blocks):
         out, channels, k, _ = block[0].weight.shape
@@ -84,18 +87,33 @@ def test_the_shuffle_written_down_is_the_one_of_the_cited_paper():
 
 @given(**sizes)
 @settings(max_examples=30, deadline=None)
-def test_the_fusion_is_equation_9(seed, images, multiples, side, fd):
-    module, features = random_case(seed, images, multiples, side, fd)
+def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid):
+    module, features = random_case(seed, images, multiples, side, fd, grid)
     with torch.no_grad():
         layers = module.reshape(features).numpy().transpose(1, 0, 2)
         expected = references.fused(layers, module.attention.weight[0].numpy())
         np.testing.assert_allclose(module(features), expected, rtol=1e-9, atol=1e-12)
 
 
+@given(**sizes)
+@settings(max_examples=10, deadline=None)
+def test_the_deepest_layer_enters_whole_and_the_others_as_before(
+    seed, images, multiples, side, fd, grid
+):
+    module, features = random_case(seed, images, multiples, side, fd, grid)
+    with torch.no_grad():
+        before = module(features)
+        deepest = module.reshape(features)[:, -1]
+        less = 1 - torch.sigmoid(deepest @ module.attention.weight[0])
+        module.settings = MSR(fd=fd, grid=grid, whole_deep=True)
+        torch.testing.assert_close(module(features), before + less[:, None] * deepest)
+        assert (module.weigh(module.reshape(features))[:, -1] == 1).all()
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_the_gradient_of_the_fusion(training):
     """In the features and all weights."""
-    module, features = random_case(3, 2, (1, 1, 1), 2, 3, training)
+    module, features = random_case(3, 2, (1, 1, 1), 2, 3, training=training)
     names, weights = zip(*module.named_parameters(), strict=True)
 
     def fused(*values):
@@ -115,7 +133,7 @@ def test_an_image_is_represented_alike_in_any_batch_and_order():
 
 @pytest.mark.parametrize("training", [False, True])
 def test_one_image_and_constant_maps_give_a_finite_gradient(training):
-    module, features = random_case(0, 1, (1, 1, 1, 1), 4, 6, training)
+    module, features = random_case(0, 1, (1, 1, 1, 1), 4, 6, training=training)
     features = [torch.full_like(f, 3.0).requires_grad_() for f in features]
     vectors = module(features)
     vectors.square().sum().backward()

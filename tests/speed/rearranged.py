@@ -11,19 +11,19 @@ import torch
 from speed.turns import both_ways, medians
 from torch import Tensor, nn
 from torch.nn import functional as F
-from variants import CLBS_SETTINGS, CLFM_SETTINGS
+from variants import CLBS_SETTINGS, CLFM_SETTINGS, OURS
 
 from clfer.model.batch_samples import BatchSampleContrast
 from clfer.model.clustering import kmeans
 from clfer.model.feature_maps import FeatureMapContrast
 from clfer.model.hashing import soft_code
 from clfer.model.method import pool
-from clfer.model.multiscale import GRID, MultiScale
+from clfer.model.multiscale import MultiScale
 
 BATCH, CHANNELS, SIDES = 32, (64, 128, 256, 512), (56, 28, 14, 7)
 CLFM = FeatureMapContrast(CHANNELS, CLFM_SETTINGS)
 CLBS = BatchSampleContrast(CHANNELS, 8, CLBS_SETTINGS.model_copy(update={"fd": 128}))
-MSR = MultiScale(CHANNELS, 128)
+MSR = MultiScale(CHANNELS, OURS.msr.model_copy(update={"fd": 128}))
 MAPS = [
     torch.randn(BATCH, c, side, side).to(memory_format=torch.channels_last).requires_grad_()
     for c, side in zip(CHANNELS, SIDES, strict=True)
@@ -39,7 +39,7 @@ def shuffled() -> Tensor:
         maps = F.conv2d(shuffled, _unrearranged(convolution.weight, 2**j), stride=8)
         for module in rest:
             maps = module(maps)
-        vectors.append(reduce(F.adaptive_avg_pool2d(maps, GRID).flatten(1)))
+        vectors.append(reduce(F.adaptive_avg_pool2d(maps, MSR.settings.grid).flatten(1)))
     reshaped = torch.stack(vectors, dim=1)
     return (MSR.weigh(reshaped) * reshaped).sum(dim=1)
 

@@ -36,6 +36,8 @@ LOSSES = {
     "ours_light": {"loss_fm", "loss_bs"},
     "ours_all_layers": {"loss_fm", "loss_bs"},
     "ours_warmup": {"loss_fm", "loss_bs"},
+    "ours_pooled": {"loss_fm", "loss_bs"},
+    "ours_whole": {"loss_fm", "loss_bs"},
 }  # beside the cross-entropy
 COLUMNS = {"epoch", "lr", "loss", "loss_cls", "train_accuracy", "val_loss", "val_accuracy"}
 COLUMNS |= {f"gradient_{j}" for j in (1, 2, 3, 4)}

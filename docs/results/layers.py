@@ -1,0 +1,76 @@
+"""What each layer brings to the prediction of models with MSR, on the validation faces of a pack.
+
+    python docs/results/layers.py PACK MODEL.safetensors... > LAYERS.csv
+
+The logits are a sum of one part for each layer (`clfer.explanation.layers.shares`). A layer is
+taken out by putting the mean of its part over all faces in the place of each face's own. A line for
+each model and layer:
+
+weight   mu_j of eq. 8, mean over the faces
+without  accuracy with this layer taken out
+alone    accuracy with all others taken out
+"""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from clfer.cells.plan import Pack, read
+from clfer.explanation.layers import shares, weights
+from clfer.model.bundle import load
+from clfer.model.network import Network
+from clfer.progress import silent
+from clfer.training.prediction import evaluated
+from clfer.training.recipe import Recipe
+
+COLUMNS = ("model", "accuracy", "layer", "weight", "without", "alone")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("model", type=Path, nargs="+", help="with MSR")
+    given = parser.parse_args()
+    pack = read(given.pack, torch.device("cpu"))
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for path in given.model:
+        writer.writerows((path, *row) for row in rows(load(path)[0], pack))
+
+
+@torch.no_grad()
+def rows(network: Network, pack: Pack) -> list[tuple[str | int, ...]]:
+    """The columns after `model`, for each layer."""
+
+    def look(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B L*(1+C)"]:
+        features = network.features(images)
+        weight, share = weights(network, features), shares(network, features)
+        if weight is None or share is None:
+            raise SystemExit("expected a model with MSR, found one without")
+        return torch.cat([weight.unsqueeze(2), share], dim=2).flatten(1)
+
+    val = pack.splits["val"]
+    recipe = Recipe.model_validate(pack.plan["cells"][0]["recipe"])
+    exact = torch.autocast("cpu", enabled=False)
+    found = evaluated(look, network, pack.faces, val.face, recipe, exact, silent)
+    found = found.unflatten(1, (len(network.encoder.channels), -1))
+    weight, share = found[:, :, 0].mean(0), found[:, :, 1:]
+
+    def accuracy(own: Float[Tensor, "L 1"]) -> str:
+        logits = (own * share + (1 - own) * share.mean(0)).sum(1) + network.classifier.bias
+        return f"{float((logits.argmax(1) == val.label).float().mean()):.4f}"
+
+    whole = torch.ones(len(weight), 1)
+    return [
+        (accuracy(whole), j + 1, f"{float(weight[j]):.3f}", accuracy(whole - one), accuracy(one))
+        for j, one in enumerate(torch.eye(len(weight)).unsqueeze(2))
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""What each layer brings: the script behind a table of docs/results/recipe.md."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+from recipes import recipe
+from tiny import data, run, variant
+
+from clfer.cells.plan import Pack
+from clfer.faces.views import central
+from clfer.model.network import Network
+from clfer.training.examples import Faces
+
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "docs/results/layers.py"))
+SHORT = recipe(epochs=2)
+
+
+@pytest.fixture
+def pack():
+    faces, split = data()
+    plan = {"cells": [{"recipe": SHORT.model_dump(mode="json")}]}
+    return Pack(Faces(faces, torch.device("cpu"), memory=1.0), split, plan)
+
+
+@pytest.mark.parametrize("name", ["msr", "ours_whole"])
+def test_a_layer_taken_out_is_the_same_for_all_faces(tmp_path, pack, name):
+    """Against F of eq. 9, put together face by face."""
+    network = run(tmp_path, variant=variant(name), epochs=2).network.eval()
+    val = pack.splits["val"]
+    msr, seen = network.representation, []
+    with torch.no_grad():
+        for face in val.face:
+            features = network.features(central(pack.faces(face[None]), SHORT))
+            reshaped = msr.reshape(features)
+            seen.append((msr.weigh(reshaped)[0, :, 0], (msr.weigh(reshaped) * reshaped)[0]))
+
+        def accuracy(own):
+            hits = 0
+            for (_, parts), label in zip(seen, val.label, strict=True):
+                vector = 0
+                for j in range(4):
+                    mean = sum(one[j] for _, one in seen) / len(seen)
+                    vector = vector + (parts[j] if j in own else mean)
+                hits += int(network.classifier(vector).argmax() == label)
+            return f"{hits / len(seen):.4f}"
+
+        expected = [
+            (
+                accuracy({0, 1, 2, 3}),
+                j + 1,
+                accuracy({0, 1, 2, 3} - {j}),
+                accuracy({j}),
+            )
+            for j in range(4)
+        ]
+    rows = SCRIPT["rows"](network, pack)
+    assert [(row[0], row[1], row[3], row[4]) for row in rows] == expected
+    for j, row in enumerate(rows):
+        assert float(row[2]) == pytest.approx(
+            float(sum(weight[j] for weight, _ in seen) / len(seen)), abs=1e-3
+        )
+
+
+def test_a_model_without_msr_is_one_line(pack):
+    network = Network("resnet10", "small", 3, variant("baseline"))
+    with pytest.raises(SystemExit, match="expected a model with MSR"):
+        SCRIPT["rows"](network, pack)
