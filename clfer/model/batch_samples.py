@@ -24,6 +24,10 @@ class BatchSampleContrast(nn.Module):
 
     The paper's convolution before the global pooling is taken as 1 x 1 without normalisation or
     activation; it then equals a linear map of the pooled features, which is what is computed.
+
+    Where the vectors of all samples come to point one way, all shallow ones resemble the same
+    centroid, and the loss stays at -beta / sqrt(K), whatever they do. With `groups: own`, which is
+    not in the paper, each joins the group of its own image's deep vector instead.
     """
 
     def __init__(self, channels: Sequence[int], classes: int, settings: CLBS) -> None:
@@ -57,10 +61,12 @@ class BatchSampleContrast(nn.Module):
             deep = deep.detach()
         clusters, k = self._clusters(deep.detach(), labels, uniform)
         centroids, occupied = group_means(deep, clusters, k)
+        joined = clusters if self.settings.groups == "own" else None
         loss = deep.new_zeros(())
         for j in self.shallow:
             shallow = gathered(self.project(pooled[j], j)).unsqueeze(0)  # [1, B, fd], as is deep
-            loss = loss - self.settings.beta[j] * agreement(shallow, centroids, occupied).sum()
+            matched = agreement(shallow, centroids, occupied, joined)  # [1]
+            loss = loss - self.settings.beta[j] * matched.sum()
         return loss
 
     def _clusters(

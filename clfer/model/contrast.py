@@ -39,15 +39,19 @@ def agreement(
     shallow: Float[Tensor, "B N D"],
     centroids: Float[Tensor, "B K D"],
     occupied: Bool[Tensor, "B K"],
+    group: Int[Tensor, "B N"] | None = None,
 ) -> Float[Tensor, " B"]:
     """Cosine in [-1, 1] between the shallow group means and the deep centroids, both flattened (eq.
     3-6).
+
+    `group`: the group of each shallow vector (below 0: none), where it is not that of eq. 3-4.
 
     A group without a shallow vector must not count as a match: its mean is zero while the centroid
     keeps its full length, so that it lowers the cosine. (The released code puts the centroid itself
     there, which scores 1; leaving both out would let a single matching group score 1.)
     """
-    with torch.no_grad():
-        group = assign(shallow, centroids, occupied)
+    if group is None:
+        with torch.no_grad():
+            group = assign(shallow, centroids, occupied)
     means, _ = group_means(shallow, group, centroids.shape[1])
     return (unit(means.flatten(1)) * unit(centroids.flatten(1))).sum(-1)

@@ -10,6 +10,8 @@ just done:
 norm     of the loss' gradient with respect to the block's weights, mean over the batches
 cosine   between it and the gradient of the classification loss, mean over the batches; empty where
          one of them is zero
+alike    for CLBS and the blocks that it looks at: the cosine between what its head makes of two
+         different images, mean over all pairs of the first batch. At 1 all of them point one way.
 
 An epoch that was done again after a stop stands there twice.
 """
@@ -29,6 +31,7 @@ from torch import Tensor, nn
 from clfer.cells.plan import Pack, read, sped
 from clfer.cells.training import kept, train_cells
 from clfer.ending import orderly
+from clfer.model.contrast import unit
 from clfer.model.variant import Variant
 from clfer.progress import silent
 from clfer.training.batches import Batch, Batches
@@ -40,7 +43,7 @@ from clfer.training.supervision import supervised
 
 BATCHES = 2  # of an epoch that are looked at
 CLASSIFICATION = "loss_cls"
-COLUMNS = ("variant", "seed", "epoch", "block", "loss", "norm", "cosine")
+COLUMNS = ("variant", "seed", "epoch", "block", "loss", "norm", "cosine", "alike")
 
 
 class Measuring:
@@ -65,8 +68,8 @@ class Measuring:
 
 def measured(
     pack: Pack, cell: Mapping[str, Any], state: State
-) -> list[tuple[int, str, float, str]]:
-    """Block, loss, norm and cosine."""
+) -> list[tuple[int, str, float, str, str]]:
+    """Block, loss, norm, cosine and likeness."""
     recipe = Recipe.model_validate(cell["recipe"])
     variant = Variant.model_validate(cell["modules"])
     seed, epoch = cell["seed"], len(state.history) - 1
@@ -78,6 +81,7 @@ def measured(
         gradients(copy, batches[number], recipe, variant)
         for number in range(min(BATCHES, len(batches)))
     ]
+    likeness = alike(copy, batches[0])
     rows = []
     for loss in looks[0]:
         for block in range(len(copy.trained.encoder.blocks)):
@@ -90,7 +94,8 @@ def measured(
                     for a, b in zip(those, towards, strict=True)
                 ]
             ).mean()
-            rows.append((block + 1, loss, float(norm), f"{cosine:.4f}" if norm > 0 else ""))
+            same = likeness.get(block, "") if loss == "loss_bs" else ""
+            rows.append((block + 1, loss, float(norm), f"{cosine:.4f}" if norm > 0 else "", same))
     return rows
 
 
@@ -108,6 +113,22 @@ def gradients(
             torch.cat([flat(weights) for weights in block.parameters()])
             for block in state.trained.encoder.blocks
         ]
+    return found
+
+
+@torch.no_grad()
+def alike(state: State, batch: Batch) -> dict[int, str]:
+    """By block (from 0) the mean cosine of two of the vectors that CLBS compares."""
+    clbs = state.contrast.clbs
+    if clbs is None:
+        return {}
+    features = state.trained.features(batch.views[0])
+    found = {}
+    for j in clbs.layers:
+        vectors = unit(clbs.project(features[j], j))
+        count = len(vectors)
+        pairs = vectors.sum(0).square().sum() - vectors.square().sum()
+        found[j] = f"{float(pairs) / (count * (count - 1)):.4f}"
     return found
 
 

@@ -162,11 +162,12 @@ def assign(shallow, centroids):
     return groups
 
 
-def agreement(shallow, centroids):
-    """Eq. 3-6: an empty shallow group is a zero row, and the centroid beside it stays in phi; a
-    cluster without a centroid is a zero row on both sides.
+def agreement(shallow, centroids, groups=None):
+    """Eq. 3-6, or with the groups given: an empty shallow group is a zero row, and the centroid
+    beside it stays in phi; a cluster without a centroid is a zero row on both sides.
     """
-    means = group_means(shallow, assign(shallow, centroids), len(centroids))
+    groups = assign(shallow, centroids) if groups is None else groups
+    means = group_means(shallow, groups, len(centroids))
     zero = np.zeros(len(shallow[0]))
     rows = [zero if m is None else m for m in means]
     phi = [zero if c is None else c for c in centroids]
@@ -212,11 +213,14 @@ def batch_sample_loss(pooled, projections, settings, draws, labels, classes):
     vectors = {j: project(pooled[j], layers) for j, layers in projections.items()}
     deep = vectors[max(vectors)]
     if settings.centers == "class":
-        centroids = group_means(deep, labels, classes)
+        clusters, centroids = labels, group_means(deep, labels, classes)
     else:
         k = min(settings.k or classes, len(deep))
         clusters = kmeans(deep, [d[:k] for d in draws], settings.iterations)
         centroids = group_means(deep, clusters, k)
+    groups = clusters if settings.groups == "own" else None
     return -sum(
-        beta * agreement(vectors[j], centroids) for j, beta in enumerate(settings.beta) if beta
+        beta * agreement(vectors[j], centroids, groups)
+        for j, beta in enumerate(settings.beta)
+        if beta
     )

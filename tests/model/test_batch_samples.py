@@ -55,24 +55,32 @@ def slow_loss(clbs, maps, labels, uniform):
     restarts=st.integers(1, 3),
     k=st.sampled_from([None, 2, 5]),
     beta=st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
+    groups=st.sampled_from(["nearest", "own"]),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_loss_is_equation_7(seed, images, restarts, k, beta):
+def test_the_loss_is_equation_7(seed, images, restarts, k, beta, groups):
     """Also with fewer samples than clusters; labels have no part in it."""
     torch.manual_seed(seed)
-    clbs = module(k=k, beta=beta)
+    clbs = module(k=k, beta=beta, groups=groups)
     maps, uniform = random_maps(seed, images, range(4)), draws(seed, restarts, k or 3)
     labels = torch.randint(-1, 3, (images,))
     found = float(clbs(maps, labels, uniform).detach())
     assert found == pytest.approx(slow_loss(clbs, maps, labels, uniform), rel=1e-9, abs=1e-12)
 
 
-@given(st.integers(0, 2**31), st.integers(1, 9), st.integers(2, 6))
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 9),
+    st.integers(2, 6),
+    st.sampled_from(["nearest", "own"]),
+)
 @settings(max_examples=60, deadline=None)
-def test_with_class_centers_it_is_equation_12(seed, images, classes):
-    """Classes may be absent, labels too; the unlabelled samples still join a class by eq. 4."""
+def test_with_class_centers_it_is_equation_12(seed, images, classes, groups):
+    """Classes may be absent, labels too; the unlabelled samples still join a class by eq. 4, or
+    with groups of their own none.
+    """
     torch.manual_seed(seed)
-    clbs = module(classes=classes, centers="class")
+    clbs = module(classes=classes, centers="class", groups=groups)
     maps, uniform = random_maps(seed, images), draws(seed, 1, classes)
     labels = torch.randint(-1, classes, (images,), generator=torch.Generator().manual_seed(seed))
     labels[seed % images] = seed % classes
@@ -113,6 +121,17 @@ def test_the_loss_does_not_depend_on_the_order_of_clearly_clustered_samples():
     uniform = draws(0, 8, 3)
     moved = clbs({j: m[order] for j, m in maps.items()}, no_labels(9), uniform)
     torch.testing.assert_close(moved, clbs(maps, no_labels(9), uniform))
+
+
+@pytest.mark.parametrize(("groups", "expected"), [("nearest", -1 / 3), ("own", -1)])
+def test_vectors_that_all_point_one_way(groups, expected):
+    """They join one of the nine centroids of equal length, or each its own."""
+    clbs = module((2, 2, 2, 2), fd=4, k=9, beta=(0.0, 1.0, 0.0), groups=groups)
+    for projection in clbs.projections.values():
+        projection[1].bias.data.fill_(1e6)  # beside which what tells the images apart is nothing
+    maps = {j: torch.rand(30, 2, 2, 2, dtype=torch.float64) for j in (1, 3)}
+    found = float(clbs(maps, no_labels(30), draws(0, 1, 9)).detach())
+    assert found == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("images", [1, 2, 5])

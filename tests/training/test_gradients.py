@@ -86,5 +86,28 @@ def test_hard_codes_have_no_gradient(pack):
     state = begin(SHORT, hard, packed.splits["train"], 0, torch.device("cpu"))
     state.history.append({"epoch": 1})
     rows = SCRIPT["measured"](packed, cell, state)
-    assert {(norm, cosine) for _, loss, norm, cosine in rows if loss == "loss_fm"} == {(0.0, "")}
-    assert all(norm > 0 for _, loss, norm, _ in rows if loss != "loss_fm")
+    told = {(norm, cosine) for _, loss, norm, cosine, _ in rows if loss == "loss_fm"}
+    assert told == {(0.0, "")}
+    assert all(norm > 0 for _, loss, norm, _, _ in rows if loss != "loss_fm")
+
+
+def test_likeness_is_the_mean_cosine_of_two_different_images():
+    stored, split = data()
+    faces = plan.Faces(stored, torch.device("cpu"), memory=1.0)
+    state = begin(SHORT, OURS, split["train"], 0, torch.device("cpu"))
+    state.trained.eval()
+    batch = Batches(faces, split["train"], SHORT, state.contrast, 0, 0)[0]
+    found = SCRIPT["alike"](state, batch)
+    clbs = state.contrast.clbs
+    assert list(found) == clbs.layers
+    with torch.no_grad():
+        features = state.trained.features(batch.views[0])
+        for j in clbs.layers:
+            vectors = clbs.project(features[j], j).double()
+            pairs = [
+                torch.nn.functional.cosine_similarity(a, b, dim=0)
+                for i, a in enumerate(vectors)
+                for k, b in enumerate(vectors)
+                if i != k
+            ]
+            assert float(found[j]) == pytest.approx(float(sum(pairs)) / len(pairs), abs=1e-3)

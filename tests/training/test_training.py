@@ -36,6 +36,7 @@ LOSSES = {
     "ours_light": {"loss_fm", "loss_bs"},
     "ours_all_layers": {"loss_fm", "loss_bs"},
     "ours_warmup": {"loss_fm", "loss_bs"},
+    "ours_own": {"loss_fm", "loss_bs"},
     "ours_pooled": {"loss_fm", "loss_bs"},
     "ours_whole": {"loss_fm", "loss_bs"},
 }  # beside the cross-entropy
