@@ -42,7 +42,7 @@ def draw(
         for axes, (name, one) in zip(grid.ravel(), counts.items(), strict=False):
             image = matrix(axes, one, classes, classes)
             number = "1 seed" if seeds[name] == 1 else f"{seeds[name]} seeds"
-            axes.set_title(f"{name}: {100 * accuracy(one):.1f} % right\n{number}", fontsize=9)
+            axes.set_title(f"{name}\n{100 * accuracy(one):.1f} % right, {number}", fontsize=9)
             axes.tick_params(labelsize=8)
             write(axes, one, lambda share, _: whole(share), size=7.0)
         for axes in grid[:, 0]:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clfer.figures.page import Stroke
+from clfer.figures.page import Stroke, legend_below
 
 THIN, BOLD = 0.6, 1.6
 BASELINE = "baseline"  # the variant that is drawn in black
@@ -55,4 +55,4 @@ def legend(figure: Figure, looks: Mapping[str, Stroke]) -> None:
         Line2D([], [], c=look.colour, ls=look.line, lw=BOLD, label=name)
         for name, look in looks.items()
     ]
-    figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 6))
+    legend_below(figure, keys, columns=6)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from clfer.figures.page import Stroke, page, strokes
+from clfer.figures.page import Stroke, legend_below, page, strokes
 
 BASELINE = "baseline"
 
@@ -35,7 +35,7 @@ def draw(histories: Mapping[str, Sequence[pl.DataFrame]], path: Path) -> None:
         keys = [
             Line2D([], [], c=one.colour, ls=one.line, label=name) for name, one in looks.items()
         ]
-        figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 8))
+        legend_below(figure, keys, columns=8)
 
 
 def frame(axes: Axes, block: int) -> None:

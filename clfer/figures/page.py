@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from matplotlib import style
+from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -55,6 +56,17 @@ def page(path: Path, width: float, height: float) -> Iterator[Figure]:
         yield figure
         with replacing(path) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=SILENT[suffix])
+
+
+def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
+    """A legend below all panels, in as many columns, up to `columns`, as the page is wide enough
+    for.
+    """
+    for fewer in range(min(len(keys), columns), 0, -1):
+        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
+        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
+            return
+        below.remove()
 
 
 def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
