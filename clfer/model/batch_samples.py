@@ -26,8 +26,8 @@ class BatchSampleContrast(nn.Module):
     activation; it then equals a linear map of the pooled features, which is what is computed.
 
     Where the vectors of all samples come to point one way, all shallow ones resemble the same
-    centroid, and the loss stays at -beta / sqrt(K), whatever they do. With `groups: own`, which is
-    not in the paper, each joins the group of its own image's deep vector instead.
+    centroid, and the loss stays near -beta / sqrt(K), whatever they do. With `groups: own`, which
+    is not in the paper, each joins the group of its own image's deep vector instead.
     """
 
     def __init__(self, channels: Sequence[int], classes: int, settings: CLBS) -> None:

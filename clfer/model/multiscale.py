@@ -40,6 +40,8 @@ class MultiScale(nn.Module):
         # the 1 x 1 convolution of a flattened map
         self.reduce = nn.ModuleList([nn.Linear(WIDTH * positions, fd) for _ in channels])
         self.attention = nn.Linear(fd, 1, bias=False)  # W of eq. 8
+        self.deepest: Float[Tensor, "L 1"]
+        self.register_buffer("deepest", torch.eye(len(channels))[:, -1:], persistent=False)
 
     def reshape(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B L fd"]:
         """f'_j of every layer (eq. 8)."""
@@ -51,7 +53,7 @@ class MultiScale(nn.Module):
         """mu_j in (0, 1) of every layer (eq. 8); mu_L = 1 with `whole_deep`."""
         weights = torch.sigmoid(self.attention(reshaped))
         if self.settings.whole_deep:
-            return torch.cat([weights[:, :-1], torch.ones_like(weights[:, -1:])], dim=1)
+            return weights * (1 - self.deepest) + self.deepest
         return weights
 
     def forward(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B fd"]:

@@ -29,7 +29,7 @@ class CLBS(Settings):
     k: int | None = Field(ge=2)  # K_BS; null: as many as there are classes
     fd: int = Field(ge=1)
     centers: Literal["kmeans", "class"]
-    groups: Literal["nearest", "own"] = "nearest"  # whom a shallow vector joins: see CLBS's module
+    groups: Literal["nearest", "own"] = "nearest"  # of the most alike centroid, of its image
     iterations: int = Field(ge=1)
     restarts: int = Field(ge=1)
     detach_deep: bool

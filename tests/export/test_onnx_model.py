@@ -17,6 +17,7 @@ from clfer.inference.exported import Exported
 from clfer.model.backbone import RESNETS
 
 SCN_OURS = OURS.model_copy(update={"scn": SCN_SETTINGS})
+WHOLE = OURS.model_copy(update={"msr": OURS.msr.model_copy(update={"whole_deep": True})})
 SCN_ALONE = BASELINE.model_copy(update={"scn": SCN_SETTINGS})
 
 
@@ -37,7 +38,7 @@ def check(tmp_path, variant=OURS, backbone="resnet10", stem="small", cut=CUT, vi
     return onnx.load(tmp_path / "a.onnx")
 
 
-@pytest.mark.parametrize("variant", [BASELINE, OURS, SCN_ALONE, SCN_OURS])
+@pytest.mark.parametrize("variant", [BASELINE, OURS, WHOLE, SCN_ALONE, SCN_OURS])
 def test_every_kind_of_network(tmp_path, variant):
     model = check(tmp_path, variant)
     kinds = {node.op_type for node in model.graph.node}
