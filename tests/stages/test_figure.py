@@ -118,9 +118,8 @@ def test_real_data_is_evidence_and_one_variant_with_one_seed_will_do(checkout):
     assert said["evidence"] is True
     assert "not evidence" not in said["caption"]
     assert (said["variants"], said["seeds"]) == (["ours"], [1])
-    assert (
-        "ours: 76.9 % right" in outputs.figure("demo", "confusion").with_suffix(".svg").read_text()
-    )
+    drawn = outputs.figure("demo", "confusion").with_suffix(".svg").read_text()
+    assert "76.9 % right, 1 seed" in drawn
 
 
 def test_faces_are_of_the_validation_split_and_in_row_order(checkout, capsys):
