@@ -90,7 +90,7 @@ def measured(
             norm = torch.stack([one.norm() for one in those]).mean()
             cosine = torch.stack(
                 [
-                    nn.functional.cosine_similarity(a, b, dim=0)
+                    nn.functional.cosine_similarity(a.double(), b.double(), dim=0)
                     for a, b in zip(those, towards, strict=True)
                 ]
             ).mean()
