@@ -51,7 +51,7 @@ def unpack(
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     try:
-        with whole(archive), opened(archive, unfinished) as content:
+        with whole(archive), opened(archive) as content:
             count = _write(archive, content, unfinished, limit, members or MEMBERS)
         unfinished.rename(folder)
     finally:
@@ -118,7 +118,7 @@ def refused(archive: Path, name: str, found: str) -> InputError:
 
 
 @contextmanager
-def _zip(path: Path, folder: Path) -> Iterator[Iterator[Member]]:
+def _zip(path: Path) -> Iterator[Iterator[Member]]:
     with zipfile.ZipFile(path) as archive:
         yield _zip_members(path, archive)
 
@@ -145,11 +145,11 @@ def _zip_members(path: Path, archive: zipfile.ZipFile) -> Iterator[Member]:
 
 
 @contextmanager
-def _tar(path: Path, folder: Path) -> Iterator[Iterator[Member]]:
+def _tar(path: Path) -> Iterator[Iterator[Member]]:
     with gzip.open(path) if is_gzipped(path) else path.open("rb") as file:
         blocks = Blocks(file)
         with tarfile.open(fileobj=blocks, mode="r:") as archive:
-            yield _tar_members(path, archive, folder)
+            yield _tar_members(path, archive)
         # tarfile takes damage between two members for the end, which is a block of zeros
         if blocks.last != bytes(tarfile.BLOCKSIZE):
             raise EOFError("it has no end")
@@ -159,12 +159,11 @@ def _tar(path: Path, folder: Path) -> Iterator[Iterator[Member]]:
                 raise tarfile.ReadError(f"more than {BEHIND:,} bytes behind its end")
 
 
-def _tar_members(path: Path, archive: tarfile.TarFile, folder: Path) -> Iterator[Member]:
+def _tar_members(path: Path, archive: tarfile.TarFile) -> Iterator[Member]:
     for member in archives.members(archive):
         if member.issparse() or not (member.isfile() or member.isdir()):
             raise refused(path, member.name, "a link or a device")
         place = _inside(path, member.name, member.isdir())
-        tarfile.data_filter(member, str(folder))  # a second opinion: it raises what we overlooked
         content = None if member.isdir() else archive.extractfile(member)
         assert content is None or isinstance(content, io.BufferedIOBase)
         yield Member(member.name, place, content)

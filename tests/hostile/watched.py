@@ -25,7 +25,7 @@ try:
     said = "nothing"
 except (InputError, UnreadableError) as error:
     said = str(error)
-print(peak() - start)
+print(peak() - start, flush=True)
 sys.stdout.buffer.write(said.encode())
 """
 
