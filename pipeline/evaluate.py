@@ -22,6 +22,7 @@ from clfer.model_card.trained import Trained
 from clfer.progress import silent
 from clfer.scoring.marks import OPTIMISTIC, TEST
 from clfer.scoring.scores import scores
+from clfer.training.deterministic import threads
 from clfer.training.examples import Faces
 from clfer.training.precision import precision
 from clfer.training.prediction import predict
@@ -73,7 +74,8 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
     numbers = precision(recipe, faces.device)
     index = examples(split, "test").face
     shown = track if distributed.leads() else silent
-    probability = predict(network, faces, index, card.view, numbers, shown).cpu().numpy()
+    with threads(recipe.threads):
+        probability = predict(network, faces, index, card.view, numbers, shown).cpu().numpy()
     if not distributed.leads():
         return
     if on:

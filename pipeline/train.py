@@ -16,6 +16,7 @@ from clfer.model.card import card
 from clfer.progress import silent
 from clfer.scratch import fingerprint
 from clfer.training.checkpoints import FORMAT, claim
+from clfer.training.deterministic import threads
 from clfer.training.examples import UNLABELLED, Faces
 from clfer.training.loop import train as fit
 from clfer.training.supervision import thinned
@@ -77,7 +78,7 @@ def _train(
     if leads:
         several = f", {team} processes" if team > 1 else ""
         err.print(f"train {name} {variant} seed {seed} on {there}{several}", highlight=False)
-    with claim(where) as checkpoint:
+    with claim(where) as checkpoint, threads(recipe.threads):
         shown = track if leads else silent
         state = fit(faces, splits, recipe, chosen, seed, checkpoint, shown, report)
         if not leads:

@@ -20,7 +20,12 @@ CELL = "cell.json"  # in a cell's folder: it is done
 PARTS = ("train", "val", "test")
 COLUMNS = ("face", "label", "target")
 SETTINGS = ("modules", "recipe", "sources")  # what a cell's numbers depend on, beside its seed
-SPEED = ("compile", "deterministic", "precision")  # settings that change nothing but rounding
+SPEED = (
+    "compile",
+    "deterministic",
+    "precision",
+    "threads",
+)  # settings that change nothing but rounding
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from clfer.model.variant import Variant
 from clfer.progress import Track
 from clfer.scratch import fingerprint
 from clfer.training.checkpoints import FORMAT, Checkpoint, Keeper, Resumable, claim
+from clfer.training.deterministic import threads
 from clfer.training.loop import train
 from clfer.training.recipe import Recipe
 from clfer.training.state import Row
@@ -67,8 +68,8 @@ def train_cells(
         begun = time.monotonic()
         if longest and begun - started + longest > seconds:
             return len(absent) - number
-        with keeping(out, cell, pack.plan["sources"]) as keeper:
-            recipe = Recipe.model_validate(cell["recipe"])
+        recipe = Recipe.model_validate(cell["recipe"])
+        with keeping(out, cell, pack.plan["sources"]) as keeper, threads(recipe.threads):
             variant = Variant.model_validate(cell["modules"])
             epochs: list[Row] = []
             state = train(

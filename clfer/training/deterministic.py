@@ -1,4 +1,4 @@
-"""Training that repeats on a GPU."""
+"""Training that repeats to the last bit."""
 
 import os
 from collections.abc import Iterator
@@ -7,6 +7,20 @@ from contextlib import contextmanager
 import torch
 
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # cuBLAS reads it once, when it is first used
+
+
+@contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """In the block PyTorch computes with so many threads of a CPU; None: as many as before.
+
+    Sums are rounded as they are shared among threads: the same number, the same bits.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ class Recipe(View, Augmentation):
     balance: Literal["none", "weights", "sampler"]
     select: Literal["val", "test"]
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
+    threads: int | None = Field(default=None, ge=1)  # of a CPU; null: as many as it has cores
     deterministic: bool  # on a GPU: algorithms that repeat to the last bit, where there are any
     compile: bool  # blocks and contrastive losses by torch.compile: a minute once, then faster
 
