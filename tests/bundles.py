@@ -13,6 +13,8 @@ def model(path, seed=0, classes=CLASSES, cut=CUT, about=None):
     """A small network with a head that has something to say, saved at `path`."""
     network, _ = small(OURS, seed, classes=len(classes))
     network.classifier.weight.data.mul_(20)
-    made = card(classes, "resnet10", "small", OURS, cut, View(resize=68, crop=64), about or {})
+    made = card(
+        classes, "resnet10_quarter", "small", OURS, cut, View(resize=68, crop=64), about or {}
+    )
     save(network.state_dict(), made, path)
     return path

@@ -17,7 +17,7 @@ from clfer.expressions import FERPLUS
 
 CLASSES = FERPLUS[:3]
 SMALL = {
-    "backbone": "resnet10",
+    "backbone": "resnet10_quarter",
     "weights": "none",
     "stem": "small",
     "resize": 68,

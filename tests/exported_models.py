@@ -14,7 +14,7 @@ CLASSES = tuple("abcdefgh")
 VIEW = View(resize=72, crop=64)
 
 
-def network(variant=OURS, backbone="resnet10", stem="small", classes=8):
+def network(variant=OURS, backbone="resnet10_quarter", stem="small", classes=8):
     """One whose batch normalisations have seen something, so that folding them is no identity."""
     torch.manual_seed(1)
     made = Network(backbone, stem, classes, variant)
@@ -27,7 +27,9 @@ def network(variant=OURS, backbone="resnet10", stem="small", classes=8):
     return made.eval()
 
 
-def card_of(variant=OURS, backbone="resnet10", stem="small", cut=CUT, view=VIEW, **provenance):
+def card_of(
+    variant=OURS, backbone="resnet10_quarter", stem="small", cut=CUT, view=VIEW, **provenance
+):
     return card(CLASSES, backbone, stem, variant, cut, view, provenance)
 
 

@@ -9,7 +9,7 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 RECIPE = Recipe.model_validate(
     {
         **PARAMS["train"],
-        "backbone": "resnet10",
+        "backbone": "resnet10_quarter",
         "weights": "none",
         "stem": "small",
         "resize": 68,

@@ -23,7 +23,7 @@ def recipe(monkeypatch):
     monkeypatch.chdir(ROOT)
     params.everything.cache_clear()
     over = {
-        "backbone": "resnet10",
+        "backbone": "resnet10_quarter",
         "weights": "none",
         "stem": "small",
         "resize": 72,
@@ -69,7 +69,7 @@ def clfer(*words):
 
 @pytest.mark.slow
 def test_the_command_prints_one_document():
-    small = ("--size", "64", "--batch", "2", "--rounds", "7", "--backbone", "resnet10")
+    small = ("--size", "64", "--batch", "2", "--rounds", "7", "--backbone", "resnet10_quarter")
     found = json.loads(clfer("benchmark", "--json", *small).stdout)
     times = found["step_ms"]
     assert found["ratio"] == pytest.approx(times["ours"] / times["baseline"])

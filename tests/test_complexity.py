@@ -25,7 +25,7 @@ from pipeline import app, console, params
 
 SIMSIAM = Variant(simsiam=SimSiam(weight=1.0, fd=2048, bottleneck=512))
 SELF_CURE = SCN(weight=1.0, high=0.7, margin=0.15, relabel_from=0.25, relabel_margin=0.2)
-CHANNELS = (64, 128, 256, 512)  # of resnet10 and resnet18
+CHANNELS = (16, 32, 64, 128)  # of resnet10_quarter
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def at_224(variants):
 
 def small(variant, classes=8):
     """On 64 px with the small stem: the deepest map has 4 x 4 positions."""
-    return complexity({"it": variant}, "resnet10", "small", 64, classes)["it"]
+    return complexity({"it": variant}, "resnet10_quarter", "small", 64, classes)["it"]
 
 
 def test_the_baseline_is_torchvisions_resnet18():
@@ -210,7 +210,7 @@ def test_every_product_that_happens_is_counted_and_named(listed):
             return function(*args, **(kwargs or {}))
 
     with Seen() as seen:
-        complexity(listed, "resnet10", "small", 64, 8)
+        complexity(listed, "resnet10_quarter", "small", 64, 8)
     uncounted = "mv addmv dot vdot ger addr addbmm linear einsum _cdist_forward _euclidean_dist"
     assert not seen.names & set(uncounted.split())
     formulas = {function.__name__ for function in flop_registry}
@@ -237,7 +237,16 @@ def test_the_command_prints_one_json_document(clfer, listed):
 
 
 def test_the_options_go_before_params(clfer, listed):
-    options = ["--backbone", "resnet10", "--stem", "small", "--size", "64", "--classes", "5"]
+    options = [
+        "--backbone",
+        "resnet10_quarter",
+        "--stem",
+        "small",
+        "--size",
+        "64",
+        "--classes",
+        "5",
+    ]
     status, out, _ = clfer("complexity", "--json", *options)
     assert status == 0
     found = json.loads(out)

@@ -32,7 +32,7 @@ OURS = Variant(msr=MSR(fd=32), clfm=CLFM_SETTINGS, clbs=CLBS_SETTINGS)
 
 
 def small(variant: Variant, seed: int = 0, classes: int = 8) -> tuple[Network, Contrast]:
-    return build("resnet10", "none", "small", classes, variant, seed)
+    return build("resnet10_quarter", "none", "small", classes, variant, seed)
 
 
 def changed(variant: Variant, part: str, **settings: object) -> Variant:

@@ -21,7 +21,7 @@ REDUCTION = {"full": 32, "small": 16}  # input pixels per position of the deepes
 POSITIONS = (
     16  # fewest positions of the deepest map that leave a channel's code something to choose from
 )
-RESNETS = ("resnet10", *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
+RESNETS = ("resnet10_quarter", *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
@@ -46,14 +46,28 @@ class Encoder(nn.Module):
 
 
 def resnet(backbone: str) -> ResNet:
-    """One block a stage (`resnet10`, for the demo and for tests) or any ResNet of torchvision."""
-    if backbone == "resnet10":
-        return ResNet(BasicBlock, [1, 1, 1, 1])
+    """Any ResNet of torchvision, or `resnet10_quarter`, for the demo and for tests."""
+    if backbone == "resnet10_quarter":
+        return _resnet10(width=16)
     if backbone not in RESNETS:
         raise InputError(
             f"train.backbone: expected one of {', '.join(RESNETS)}; found '{backbone}'"
         )
     return models.get_model(backbone, weights=None)
+
+
+def _resnet10(width: int) -> ResNet:
+    """One block a stage, with `width` channels in the first, where torchvision's have 64."""
+    net = ResNet(BasicBlock, [1, 1, 1, 1])
+    net.inplanes = width
+    net.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+    net.bn1 = nn.BatchNorm2d(width)
+    net.layer1 = net._make_layer(BasicBlock, width, 1)
+    net.layer2 = net._make_layer(BasicBlock, 2 * width, 1, stride=2)
+    net.layer3 = net._make_layer(BasicBlock, 4 * width, 1, stride=2)
+    net.layer4 = net._make_layer(BasicBlock, 8 * width, 1, stride=2)
+    net.fc = nn.Linear(8 * width, 1)
+    return net
 
 
 def check_input(size: int, stem: Stem) -> None:
@@ -95,8 +109,10 @@ def _rename(name: str) -> str:
 
 def _imagenet(backbone: str) -> dict[str, Tensor]:
     """torchvision's ImageNet weights (IMAGENET1K_V1), hash-checked, from cache or network."""
-    if backbone == "resnet10":
-        raise InputError("train.weights: there are no ImageNet weights of resnet10; set it to none")
+    if backbone == "resnet10_quarter":
+        raise InputError(
+            f"train.weights: there are no ImageNet weights of {backbone}; set it to none"
+        )
     published = models.get_model_weights(backbone)["IMAGENET1K_V1"]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / published.url.rpartition("/")[2]
     try:

@@ -100,9 +100,11 @@ def test_train(how, folder):
 def test_evaluate(how, folder):
     many(folder)
     chosen = recipe(resize=68, crop=64)
-    weights = Network("resnet10", "small", 3, Variant()).state_dict()
+    weights = Network("resnet10_quarter", "small", 3, Variant()).state_dict()
     about = {"recipe": chosen.model_dump(mode="json")}
-    made = card(CLASSES, "resnet10", "small", Variant(), CUT, View(resize=68, crop=64), about)
+    made = card(
+        CLASSES, "resnet10_quarter", "small", Variant(), CUT, View(resize=68, crop=64), about
+    )
     bundle.save(weights, made, folder / "runs/demo/ours/0/model.safetensors")
     interrupt(folder, how, ("evaluate", *CELL), mapped)
     assert not (folder / "results").exists()

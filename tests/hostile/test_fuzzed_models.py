@@ -11,7 +11,9 @@ from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.card import METADATA, card
 
-CARD = card(("a", "b"), "resnet10", "small", OURS, CUT, View(resize=64, crop=64), {"seed": 0})
+CARD = card(
+    ("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {"seed": 0}
+)
 TENSORS = {"conv1.weight": torch.zeros(4, 3, 3, 3), "bn1.bias": torch.ones(4)}
 VALID = save(TENSORS, metadata={METADATA: json.dumps(CARD.model_dump(mode="json"))})
 

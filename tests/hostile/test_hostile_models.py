@@ -21,8 +21,8 @@ from clfer.training.checkpoints import Checkpoint
 MB = 1 << 20
 START = (
     "from clfer.model.backbone import Encoder, load_weights",
-    "load_weights(encoder, 'resnet10', str(path))",
-    "encoder = Encoder('resnet10', 'small')",
+    "load_weights(encoder, 'resnet10_quarter', str(path))",
+    "encoder = Encoder('resnet10_quarter', 'small')",
 )
 MODEL = ("from clfer.model.bundle import load", "load(path)")
 RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
@@ -80,7 +80,7 @@ def test_a_model_that_declares_a_terabyte(tmp_path):
 
 def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
     network, _ = small(OURS)
-    made = card(("a", "b"), "resnet10", "small", OURS, CUT, View(resize=64, crop=64), {})
+    made = card(("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {})
     huge = made.model_dump(mode="json")
     huge["variant"]["msr"]["fd"] = 10**9
     path = tmp_path / "model.safetensors"
@@ -102,7 +102,7 @@ def test_weights_that_are_not_those_of_the_card(tmp_path, change):
         "backbone": lambda: None,
     }
     changes[change]()
-    made = card(("a", "b"), "resnet10", "small", OURS, CUT, View(resize=64, crop=64), {})
+    made = card(("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {})
     if change == "backbone":
         made = made.model_copy(update={"backbone": "vit"})
     bundle.save(weights, made, tmp_path / "model.safetensors")
@@ -116,15 +116,17 @@ def test_weights_that_are_not_those_of_the_card(tmp_path, change):
         ([torch.zeros(1)], "is no readable file of weights"),
         ({"conv1.weight": "text"}, "is no readable file of weights"),
         ({1: torch.zeros(1)}, "is no readable file of weights"),
-        ({"layers.0.weight": torch.zeros(1)}, "does not fit resnet10"),
-        ({}, "does not fit resnet10"),
+        ({"layers.0.weight": torch.zeros(1)}, "does not fit resnet10_quarter"),
+        ({}, "does not fit resnet10_quarter"),
     ],
 )
 def test_what_is_no_state_dict_of_a_resnet(tmp_path, content, found):
     """As of a Swin transformer, whose layers have a similar name."""
     torch.save(content, tmp_path / "a.pth")
     with pytest.raises(InputError, match=found):
-        load_weights(Encoder("resnet10", "small"), "resnet10", str(tmp_path / "a.pth"))
+        load_weights(
+            Encoder("resnet10_quarter", "small"), "resnet10_quarter", str(tmp_path / "a.pth")
+        )
 
 
 def test_a_state_of_another_kind_is_told(tmp_path):

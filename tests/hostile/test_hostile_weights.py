@@ -54,7 +54,7 @@ def evil(tmp_path):
 def test_a_program_in_weights_to_start_from_is_not_run(evil, name):
     path = evil.parent / name
     with pytest.raises(InputError) as told:
-        load_weights(Encoder("resnet10", "small"), "resnet10", str(path))
+        load_weights(Encoder("resnet10_quarter", "small"), "resnet10_quarter", str(path))
     assert str(told.value) == (
         f"train.weights: {path} is no readable file of weights; expected .safetensors or a state "
         "dict"

@@ -18,7 +18,13 @@ CLASSES = tuple("abcdefgh")
 def written(path):
     network, _ = small(OURS)
     made = card(
-        CLASSES, "resnet10", "small", OURS, CUT, View(resize=72, crop=64), {"dataset": "demo"}
+        CLASSES,
+        "resnet10_quarter",
+        "small",
+        OURS,
+        CUT,
+        View(resize=72, crop=64),
+        {"dataset": "demo"},
     )
     save(network.state_dict(), made, path)
     return network.eval(), made

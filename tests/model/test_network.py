@@ -70,6 +70,7 @@ OURS_128 = OURS.model_copy(
 @pytest.mark.parametrize(
     ("backbone", "channels"),
     [
+        ("resnet10_quarter", (16, 32, 64, 128)),
         ("resnet34", (64, 128, 256, 512)),
         ("resnet50", (256, 512, 1024, 2048)),
         ("resnext50_32x4d", (256, 512, 1024, 2048)),
@@ -129,15 +130,15 @@ def test_helpful_errors(tmp_path):
     with pytest.raises(InputError, match=r"train.backbone: expected one of .*found 'resnet19'"):
         build("resnet19", "none", "full", 8, BASELINE, 0)
     with pytest.raises(InputError, match=r"found no .*nowhere.pth"):
-        build("resnet10", str(tmp_path / "nowhere.pth"), "small", 8, BASELINE, 0)
+        build("resnet10_quarter", str(tmp_path / "nowhere.pth"), "small", 8, BASELINE, 0)
     wrong = tmp_path / "wrong.pth"
     wrong.write_bytes(b"not weights")
     with pytest.raises(InputError, match=r"wrong.pth is no readable file of weights"):
-        build("resnet10", str(wrong), "small", 8, BASELINE, 0)
+        build("resnet10_quarter", str(wrong), "small", 8, BASELINE, 0)
     other = tmp_path / "other.pth"
     torch.save({"conv1.weight": torch.zeros(1)}, other)
-    with pytest.raises(InputError, match=r"other.pth does not fit resnet10"):
-        build("resnet10", str(other), "small", 8, BASELINE, 0)
+    with pytest.raises(InputError, match=r"other.pth does not fit resnet10_quarter"):
+        build("resnet10_quarter", str(other), "small", 8, BASELINE, 0)
     uneven = CLFM_SETTINGS.model_copy(update={"alpha": (0.1, 0.1)})
     with pytest.raises(InputError, match=r"clfm.alpha: expected 3 weights.*found \[0.1, 0.1\]"):
         small(OURS.model_copy(update={"clfm": uneven}))

@@ -171,7 +171,8 @@ def test_where_the_model_comes_from(folder):
         if not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
     }
     assert (
-        told["network"] == f"resnet10, small stem, {sum(weights.values()) / 1e6:.2f} M parameters"
+        told["network"]
+        == f"resnet10_quarter, small stem, {sum(weights.values()) / 1e6:.2f} M parameters"
     )
     assert told["stored faces"] == "48 x 48 px, grey"
     assert "the middle 64 x 64 px" in told["what the network sees"]

@@ -35,7 +35,9 @@ main()
 def model(path):
     """An untrained network, as trained on drawn faces."""
     network, _ = small(OURS)
-    made = card(CLASSES, "resnet10", "small", OURS, CUT, View(resize=72, crop=64), PROVENANCE)
+    made = card(
+        CLASSES, "resnet10_quarter", "small", OURS, CUT, View(resize=72, crop=64), PROVENANCE
+    )
     save(network.state_dict(), made, path)
     return path
 

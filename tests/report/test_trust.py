@@ -34,8 +34,8 @@ def none(sentences: list[str], words: str) -> bool:
 def test_what_was_done_in_a_few_sentences() -> None:
     assert done(study()) == (
         "2 variants with 3 seeds each: baseline (plain backbone); ours (backbone with CLFM, MSR). "
-        "The network is a resnet10, trained from scratch at 64 px for 9 epochs in batches of 16 on "
-        "80 images. It was tested on 60 images of 3 classes."
+        "The network is a resnet10_quarter, trained from scratch at 64 px for 9 epochs in "
+        "batches of 16 on 80 images. It was tested on 60 images of 3 classes."
     )
     assert done(bare()) == (
         "2 variants with 3 seeds each: baseline; ours. It was tested on 60 images of 3 classes."

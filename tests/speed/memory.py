@@ -32,7 +32,7 @@ STAGES = {
     "evaluate": ("affectnet", "ours", "0"),
 }
 RECIPE = {
-    "backbone": "resnet10",
+    "backbone": "resnet10_quarter",
     "weights": "none",
     "stem": "small",
     "resize": 72,

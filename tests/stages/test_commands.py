@@ -209,7 +209,7 @@ def test_the_chain_by_single_commands(checkout):
     edit(checkout, "      train: 1000", "      train: 160")
     edit(checkout, "      val: 250", "      val: 120")
     edit(checkout, "      test: 500", "      test: 120")
-    edit(checkout, "      epochs: 9", "      epochs: 1")
+    edit(checkout, "      epochs: 12", "      epochs: 1")
     edit(checkout, "  - 1\n  - 2\n", "")
     cells = [("demo", "baseline", "0"), ("demo", "ours", "0")]
     for stage in ("download", "relabel", "align", "split"):

@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     for name, variant in (("ours", OURS), ("baseline", BASELINE)):
         network, _ = small(variant)
         about = {"variant": name, "dataset": "demo", "seed": 0}
-        made = card(FERPLUS, "resnet10", "small", variant, CUT, VIEW, about)
+        made = card(FERPLUS, "resnet10_quarter", "small", variant, CUT, VIEW, about)
         bundle.save(network.state_dict(), made, tmp_path / f"{name}.safetensors")
     return tmp_path
 
@@ -75,7 +75,7 @@ def test_a_face_crop(folder, name, capsys):
     assert found["logit"] == pytest.approx(float(logits.max() - logits.mean()), abs=1e-5)
     assert [found[key] for key in ("faces", "box", "landmarks", "detection_score")] == [None] * 4
     assert found["grids"] == [[32, 32], [16, 16], [8, 8], [4, 4]]
-    assert sum(found["semantic_groups"]["channels"]) == 128
+    assert sum(found["semantic_groups"]["channels"]) == 32
     if name == "ours":
         bias = network.classifier.bias.detach()
         rest = bias[int(logits.argmax())] - bias.mean()

@@ -45,7 +45,7 @@ def saved(path, cut=CUT, classes=CLASSES, weights=None, **provenance):
     path.parent.mkdir(parents=True, exist_ok=True)
     made = weights or network(classes=len(classes)).state_dict()
     about = {"dataset": "demo", "seed": 0, **provenance}
-    bundle.save(made, card(classes, "resnet10", "small", OURS, cut, VIEW, about), path)
+    bundle.save(made, card(classes, "resnet10_quarter", "small", OURS, cut, VIEW, about), path)
     return path
 
 

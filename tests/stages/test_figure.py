@@ -72,8 +72,8 @@ def trained(variant, seed):
     run.mkdir(parents=True)
     results.mkdir(parents=True)
     settings = Variant(msr=MSR(fd=8)) if variant == "ours" else Variant()
-    network = Network("resnet10", "small", 3, settings)
-    made = card(CLASSES, "resnet10", "small", settings, CUT, View(resize=64, crop=64), {})
+    network = Network("resnet10_quarter", "small", 3, settings)
+    made = card(CLASSES, "resnet10_quarter", "small", settings, CUT, View(resize=64, crop=64), {})
     bundle.save(network.state_dict(), made, run / outputs.MODEL)
     columns = ["loss", "loss_cls", "val_loss", *(f"gradient_{j}" for j in range(1, 5)), *GROUPS]
     epochs = {"epoch": EPOCHS} | {name: [1.0, 0.5, 0.3 + seed] for name in columns}

@@ -55,7 +55,7 @@ def test_one_model_is_trained_and_scored_and_said_once(checkout):
     assert status == 0, err
     assert err.count("train demo ours seed 0 on cpu, 2 processes") == 1
     assert err.count("epoch   3") == 1
-    assert out.count("24 images, 3 epochs of resnet10") == 1
+    assert out.count("24 images, 3 epochs of resnet10_quarter") == 1
     history = pl.read_csv(checkout / "runs/demo/ours/0/history.csv")
     assert history["epoch"].to_list() == [1, 2, 3]
     assert not any((checkout / ".scratch").iterdir())

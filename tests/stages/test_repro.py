@@ -18,7 +18,7 @@ SMALL = [
     ("      train: 1000", "      train: 160"),
     ("      val: 250", "      val: 120"),
     ("      test: 500", "      test: 120"),
-    ("      epochs: 9", "      epochs: 1"),
+    ("      epochs: 12", "      epochs: 1"),
     ("  - 1\n  - 2\n", ""),
 ]
 

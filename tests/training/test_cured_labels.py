@@ -30,9 +30,9 @@ def test_labels_change_from_the_epoch_on_that_is_said(tmp_path):
 
 
 def test_only_unimportant_images_change_and_only_to_classes_that_exist(tmp_path):
-    one_of_eight = {"relabel_margin": 0.0, "relabel_from": 0.0, "high": 0.9}
-    label = run(tmp_path, variant("scn", scn=one_of_eight), epochs=1, lr=1e-6).label
-    assert 0 < (label != given()).sum() <= 3
+    two_of_eight = {"relabel_margin": 0.0, "relabel_from": 0.0, "high": 0.7}
+    label = run(tmp_path, variant("scn", scn=two_of_eight), epochs=1, lr=1e-6).label
+    assert 0 < (label != given()).sum() <= 6
     assert ((label >= 0) & (label < 3)).all()
 
 

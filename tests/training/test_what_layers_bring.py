@@ -64,6 +64,6 @@ def test_a_layer_taken_out_is_the_same_for_all_faces(tmp_path, pack, name):
 
 
 def test_a_model_without_msr_is_one_line(pack):
-    network = Network("resnet10", "small", 3, variant("baseline"))
+    network = Network("resnet10_quarter", "small", 3, variant("baseline"))
     with pytest.raises(SystemExit, match="expected a model with MSR"):
         SCRIPT["rows"](network, pack)
