@@ -1,19 +1,22 @@
 # `make repro` reproduces the demo, `make test` tests, `make check` lints and type-checks.
-# Needs Python 3.11 or newer, git and make; everything else is installed into .venv, once per change of the pins.
+# Needs Python 3.11 or newer, git and make; everything else is installed into .venv, or VENV, once per change of the pins.
 PYTHON ?= python3
-BIN := .venv/bin
-PINS := .venv/pins
-READY := .venv/ready
+VENV ?= .venv
+BIN := $(VENV)/bin
+PINS := $(VENV)/pins
+READY := $(VENV)/ready
+# A file's tests stay in one process, and find what the first of them made.
+PARALLEL := --numprocesses auto --maxprocesses 8 --dist loadfile
 QUIET := --quiet --quiet --disable-pip-version-check
 
 repro: $(READY)
 	. $(BIN)/activate && dvc repro
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(PARALLEL)
 
 test-all: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -32,7 +35,7 @@ $(READY): $(PINS) pyproject.toml
 
 $(PINS): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clfer needs Python 3.11 or newer; try make PYTHON=python3.12")'
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install $(QUIET) --requirement requirements.lock
 	touch $(PINS)
 
