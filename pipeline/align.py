@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import typer
 
+from clfer.datasets.labels import GROUP
 from clfer.errors import InputError
 from clfer.faces import packing
 from clfer.faces.cropping import Alignment
@@ -16,7 +17,6 @@ from clfer.faces.detection import Detector
 from clfer.faces.weights import locate
 from clfer.figures import contact_sheet
 from clfer.files import replacing, sha256
-from clfer.labels import GROUP
 from clfer.progress import silent
 from clfer.scratch import fingerprint, held
 from clfer.team import ALONE, Team, here, started

@@ -11,10 +11,10 @@ from jaxtyping import UInt8
 from clfer.audit import examples
 from clfer.audit.leakage import describe
 from clfer.audit.report import report
+from clfer.datasets.splits import SPLITS
 from clfer.errors import InputError
 from clfer.figures import pairs as sheet
 from clfer.files import replacing
-from clfer.splits import SPLITS
 from pipeline import paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset

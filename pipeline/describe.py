@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clfer import labels as columns
+from clfer.datasets import labels as columns
 from clfer.description import report
 from clfer.description.rows import rows
 from clfer.figures import description

@@ -11,7 +11,9 @@ import typer
 from jaxtyping import Float
 from pydantic import ValidationError
 
-from clfer import __version__, distributed, labels
+from clfer import __version__, distributed
+from clfer.datasets import labels
+from clfer.datasets.transfer import restricted, shared
 from clfer.errors import InputError
 from clfer.figures import confusion
 from clfer.files import replacing, sha256
@@ -27,7 +29,6 @@ from clfer.training.examples import Faces
 from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
-from clfer.transfer import restricted, shared
 from pipeline import paths
 from pipeline.console import say, table, track
 from pipeline.data import cached, device, examples

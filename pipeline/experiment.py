@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from clfer import labels
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.experiments import clusters, intensity, leakage, rule, scarcity, tables, text
 from clfer.experiments.differs import differs

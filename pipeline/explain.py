@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from clfer.datasets.expressions import canonical
 from clfer.errors import InputError
 from clfer.explanation.reasons import BLOCK, Reasons, reasons
-from clfer.expressions import canonical
 from clfer.figures import explanation
 from clfer.figures.explanation import signed
 from clfer.figures.sheet import short

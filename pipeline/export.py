@@ -8,7 +8,8 @@ import torch
 import typer
 from jaxtyping import Int, UInt8
 
-from clfer import benchmark, labels
+from clfer import benchmark
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.export.crops import crops, spread
 from clfer.export.int8 import CALIBRATION, quantised

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from clfer import labels
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.page import NOT_EVIDENCE, both
 from clfer.files import replacing

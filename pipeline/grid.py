@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 import typer
 
-from clfer import labels
 from clfer.cells import plan as cells
 from clfer.cells.results import HISTORY, PREDICTIONS
 from clfer.cells.training import train_cells
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.experiments import headline
 from clfer.experiments.differs import differs

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from clfer.datasets.labels import GROUP
 from clfer.files import replacing
-from clfer.labels import GROUP
 from pipeline import paths
 from pipeline.console import say
 from pipeline.params import dataset, settings

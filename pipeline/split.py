@@ -6,12 +6,12 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from clfer import labels as columns
 from clfer.audit import leakage as audit
+from clfer.datasets import labels as columns
+from clfer.datasets.splits import Split
+from clfer.datasets.splits import split as divide
 from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.splits import Split
-from clfer.splits import split as divide
 from pipeline import paths, stored
 from pipeline.console import say
 from pipeline.params import dataset, settings

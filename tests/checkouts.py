@@ -13,7 +13,7 @@ import psutil
 from closure import ROOT
 from ruamel.yaml import YAML
 
-from clfer.expressions import FERPLUS
+from clfer.datasets.expressions import FERPLUS
 
 CLASSES = FERPLUS[:3]
 SMALL = {

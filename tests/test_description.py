@@ -7,12 +7,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from clfer.datasets.expressions import FERPLUS_VOTES
+from clfer.datasets.labels import table
 from clfer.description.faces import appearance
 from clfer.description.report import describe
 from clfer.description.rows import rows
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS_VOTES
-from clfer.labels import table
 
 CLASSES = ("neutral", "happiness", "contempt")
 USAGES = {"Training": "train", "PrivateTest": "test"}

@@ -4,7 +4,7 @@ from typing import Any
 
 import polars as pl
 
-from clfer.splits import SPLITS, copied_in
+from clfer.datasets.splits import SPLITS, copied_in
 
 
 def leakage(split_table: pl.DataFrame) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from clfer.audit.agreement import agreement
 from clfer.audit.leakage import leakage
 from clfer.audit.near import near
 from clfer.audit.quality import contrast, quality
-from clfer.splits import SPLITS
+from clfer.datasets.splits import SPLITS
 
 
 def report(

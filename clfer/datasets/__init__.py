@@ -6,7 +6,7 @@ Source, Labels               the settings `datasets.D.source` and `datasets.D.la
 fetch(source, base, raw, track)
                              fills the folder `raw`, or says what is missing and where to get it;
                              folders in `source` stand below `base`; returns lines for people
-label(raw, labels)           the table of `clfer.labels`, and remarks for people
+label(raw, labels)           the table of `clfer.datasets.labels`, and remarks for people
 protocol(labels, table)      what a score on these labels has to be called
 pictures(raw, base)          opens them: called with some rows of that table, it gives a sequence
                              with the image of each, uint8 grey [H, W] or RGB [H, W, 3], read when

@@ -4,8 +4,8 @@ from typing import Any
 
 import polars as pl
 
-from clfer.labels import classes
-from clfer.splits import SPLITS
+from clfer.datasets.labels import classes
+from clfer.datasets.splits import SPLITS
 
 
 def balance(table: pl.DataFrame) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, Int, UInt8
 
-from clfer.labels import classes
+from clfer.datasets.labels import classes
 
 BLOCK = 256  # faces
 GREY = np.array([0.299, 0.587, 0.114])  # of red, green and blue: ITU-R BT.601, as OpenCV has it

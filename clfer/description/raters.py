@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float, UInt8
 
-from clfer.expressions import FERPLUS_VOTES
-from clfer.labels import classes
+from clfer.datasets.expressions import FERPLUS_VOTES
+from clfer.datasets.labels import classes
 
 Votes = UInt8[np.ndarray, "R 10"]
 Shares = Float[np.ndarray, "R 10"]

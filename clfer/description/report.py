@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 from jaxtyping import UInt8
 
+from clfer.datasets.labels import classes
 from clfer.description.balance import balance
 from clfer.description.faces import appearance
 from clfer.description.raters import agreement
-from clfer.labels import classes
 
 
 def describe(

@@ -17,8 +17,8 @@ def rows(
 ) -> pl.DataFrame:
     """A row for each image, with COLUMNS.
 
-    labels: the table of `clfer.labels`; faces: that of `clfer.faces.packing`; usages: usage ->
-    train, val or test; divided: the table of `clfer.splits`, if there is one
+    labels: a table of `datasets.labels`; faces: that of `clfer.faces.packing`; usages: usage ->
+    train, val or test; divided: the table of `clfer.datasets.splits`, if there is one
 
     `published` is what the image was published for, `split` the one that it is used in; without a
     table of splits the same for an image with a label and a face, and null otherwise. `outcome` and

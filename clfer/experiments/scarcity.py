@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from clfer.datasets.expressions import canonical
 from clfer.experiments.plan import Plan, Row, changed
-from clfer.expressions import canonical
 from clfer.scoring import published
 
 METHODS = {"baseline": "baseline", "scn": "SCN", "ours": "CL+MSR"}  # in the paper's order

@@ -87,8 +87,8 @@ def half_width(seeds: tuple[float, int] | None, others: Sequence[tuple[float, in
     `seeds` is the part of few degrees; the interval is never narrower than with it alone.
     """
     parts = [*([seeds] if seeds else []), *others]
-    total = sum(part for part, _ in parts)
-    freedom = total**2 / sum(part**2 / degrees for part, degrees in parts)
+    total = math.fsum(part for part, _ in parts)
+    freedom = total**2 / math.fsum(part**2 / degrees for part, degrees in parts)
     half = quantile(freedom) * math.sqrt(total)
     return max(half, quantile(float(seeds[1])) * math.sqrt(seeds[0])) if seeds else half
 

@@ -2,6 +2,7 @@
 end.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -96,7 +97,7 @@ class Tally:
             for k, mean in enumerate((norms / channels.clamp(min=1)).tolist(), start=1):
                 gradients[f"gradient_{j}_group_{k}"] = mean
         return {
-            "loss": sum(parts.values()),
+            "loss": math.fsum(parts.values()),  # sum() rounds otherwise from Python 3.12 on
             **parts,
             "train_accuracy": float(self.right / self.labelled.clamp(min=1)),
             **gradients,

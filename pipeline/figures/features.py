@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from clfer import labels
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.explanation import embedding
 from clfer.figures import features as drawn

@@ -5,13 +5,13 @@ import polars as pl
 import pytest
 
 from clfer.audit.leakage import leakage
+from clfer.datasets.expressions import FERPLUS
 from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.fer2013 import votefiles
 from clfer.datasets.ferplus import dataset as ferplus
 from clfer.datasets.ferplus.files import LAYOUT
-from clfer.expressions import FERPLUS
-from clfer.splits import Split, split
-from clfer.votes import with_labels
+from clfer.datasets.splits import Split, split
+from clfer.datasets.votes import with_labels
 
 CLASSES = ("calm", "glad")
 # published, label, grey level of the face

@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from test_near import crowd
 
-from clfer import labels
 from clfer.audit import examples
 from clfer.audit.agreement import agreement
 from clfer.audit.quality import contrast, quality
 from clfer.audit.report import between, report
+from clfer.datasets import labels
+from clfer.datasets.splits import SPLITS, Split, split
 from clfer.faces.packing import SCHEMA
-from clfer.splits import SPLITS, Split, split
 
 CLASSES = ("calm", "glad")
 # published, label, picture; a picture with a dash is a near duplicate of the one before the dash

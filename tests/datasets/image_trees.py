@@ -63,7 +63,7 @@ def fetched(module, folder: Path, raw: Path) -> list[str]:
 
 
 def labelled(module, folder: Path, raw: Path, **labels) -> tuple[pl.DataFrame, list[str]]:
-    """`fetch` and `label` of a folder; the table is what `clfer.labels` promises."""
+    """`fetch` and `label` of a folder; the table is what `clfer.datasets.labels` promises."""
     fetched(module, folder, raw)
     table, remarks = module.label(raw, module.Labels(**labels))
     assert table.columns == COLUMNS

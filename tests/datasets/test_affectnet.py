@@ -6,9 +6,9 @@ import pytest
 from image_trees import array, fetched, has, labelled, noise, plant, zipped
 
 from clfer.datasets.affectnet import dataset as affectnet
+from clfer.datasets.expressions import AFFECTNET
+from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
-from clfer.expressions import AFFECTNET
-from clfer.splits import Split, split
 
 HEADER = (
     "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,"

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import ValidationError
 
 from clfer.datasets.demo import dataset as demo
-from clfer.expressions import FER2013, FERPLUS, FERPLUS_VOTES
+from clfer.datasets.expressions import FER2013, FERPLUS, FERPLUS_VOTES
 from clfer.progress import silent
 
 SOURCE = demo.Source(train=250, val=60, test=100, duplicates=0.1, seed=7)

@@ -6,7 +6,7 @@ from skimage.feature import hog
 from sklearn.linear_model import LogisticRegression
 
 from clfer.datasets.demo import anatomy, drawing, raters, rows
-from clfer.expressions import FERPLUS, FERPLUS_VOTES
+from clfer.datasets.expressions import FERPLUS, FERPLUS_VOTES
 
 
 def test_a_face_does_not_depend_on_the_rows_around_it():

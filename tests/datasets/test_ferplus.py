@@ -5,11 +5,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from clfer.datasets.expressions import FERPLUS
 from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.ferplus import dataset as ferplus
 from clfer.datasets.ferplus.files import LAYOUT, TABLE
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS
 from clfer.progress import silent
 from clfer.sources import http
 from clfer.sources.obtain import Address

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from image_trees import fetched, has, labelled, noise, plant, zipped
 
-from clfer import labels as columns
+from clfer.datasets import labels as columns
 from clfer.datasets.folder import dataset as folder
 from clfer.errors import InputError
 

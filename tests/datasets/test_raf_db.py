@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from image_trees import encoded, fetched, has, labelled, noise, plant, zipped
 
+from clfer.datasets.expressions import RAF_DB
 from clfer.datasets.raf_db import dataset as raf_db
+from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
-from clfer.expressions import RAF_DB
 from clfer.pictures import UnreadableError
-from clfer.splits import Split, split
 
 LIST = "basic/EmoLabel/list_patition_label.txt"
 ALIGNED = "basic/Image/aligned"

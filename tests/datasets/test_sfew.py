@@ -5,10 +5,10 @@ import polars as pl
 import pytest
 from image_trees import fetched, has, labelled, noise, plant, zipped
 
+from clfer.datasets.expressions import SFEW
 from clfer.datasets.sfew import dataset as sfew
+from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
-from clfer.expressions import SFEW
-from clfer.splits import Split, split
 
 CLASSES = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
 

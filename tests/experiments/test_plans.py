@@ -3,10 +3,10 @@
 import pytest
 from recipes import PARAMS
 
+from clfer.datasets.expressions import FERPLUS
 from clfer.experiments import leakage, tables
 from clfer.experiments.plan import DATASETS
 from clfer.experiments.scarcity import table3
-from clfer.expressions import FERPLUS
 from clfer.model.variant import Variant
 from clfer.training.recipe import Recipe
 

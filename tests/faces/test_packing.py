@@ -14,7 +14,7 @@ import pytest
 from closure import ROOT
 from variants import CUT
 
-from clfer import labels
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.faces import packing
 from clfer.faces.alignment import align, boxed, places, whole

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from pictures import check_picture
 
-from clfer.expressions import FERPLUS
+from clfer.datasets.expressions import FERPLUS
 from clfer.figures import confusion
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pictures import check_picture, words
 
-from clfer.expressions import FERPLUS
+from clfer.datasets.expressions import FERPLUS
 from clfer.figures import confusions
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from pictures import check_picture
 
+from clfer.datasets.expressions import FERPLUS
 from clfer.description.report import describe
-from clfer.expressions import FERPLUS
 from clfer.figures import description
 
 

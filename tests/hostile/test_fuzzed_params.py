@@ -6,11 +6,11 @@ import pytest
 from closure import ROOT
 from mutations import attack, broken, mutated
 
+from clfer.datasets.splits import Split
 from clfer.errors import InputError
 from clfer.faces.cropping import Alignment
 from clfer.model.variant import Variant
 from clfer.scoring.summary import Significance
-from clfer.splits import Split
 from clfer.training.recipe import Recipe
 from pipeline import cell, params
 

@@ -15,8 +15,8 @@ from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 
+from clfer.datasets.labels import about as labelled
 from clfer.files import sha256
-from clfer.labels import about as labelled
 from clfer.model.bundle import load, save
 from clfer.model_card.about import everything
 from clfer.model_card.page import page

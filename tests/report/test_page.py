@@ -297,13 +297,13 @@ def test_tables_and_figures_as_they_were_written() -> None:
 
 def test_how_to_run_it_again() -> None:
     options = ["-S 'run.datasets=[faces]'", "-S train.epochs=8"]
-    code = Code("abc1234", ["clfer/splits.py"], options)
+    code = Code("abc1234", ["clfer/datasets/splits.py"], options)
     again = read(page(full(code=code))).section("again")
     (commands,) = again.every("pre")
     lines = [line.strip() for line in "".join(next(commands.every("code")).children).splitlines()]
     assert lines[0] == "git checkout abc1234"
     assert lines[-4:] == ["dvc exp run \\", f"{options[0]} \\", options[1], "clfer report"]
-    assert "clfer/splits.py" in again.classed("warning")[0].text
+    assert "clfer/datasets/splits.py" in again.classed("warning")[0].text
     plain = read(page(full(code=BARE))).section("again")
     assert "make repro" in plain.text
     assert "git" not in next(plain.every("pre")).text

@@ -10,8 +10,8 @@ from PIL import Image
 from variants import BASELINE, CUT, OURS, small
 
 from clfer.datasets.demo.drawing import face as drawn
+from clfer.datasets.expressions import FERPLUS
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.inference.cutting import DETECTOR

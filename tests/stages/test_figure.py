@@ -12,8 +12,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from variants import CUT
 
+from clfer.datasets.expressions import FERPLUS
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.card import card

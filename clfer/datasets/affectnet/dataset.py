@@ -9,15 +9,15 @@ from typing import Literal
 
 import polars as pl
 
-from clfer import labels as columns
+from clfer.datasets import labels as columns
 from clfer.datasets.affectnet import arrays, table
+from clfer.datasets.expressions import AFFECTNET
 from clfer.datasets.tree import index, published
 from clfer.datasets.tree.fetching import Source as Source
 from clfer.datasets.tree.fetching import Wanted, missing
 from clfer.datasets.tree.fetching import fetch as fetch_tree
 from clfer.datasets.tree.pictures import pictures as pictures
 from clfer.datasets.tree.rows import attached, keyed, settled
-from clfer.expressions import AFFECTNET
 from clfer.progress import Track
 from clfer.settings import Settings
 
@@ -39,7 +39,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
-    """The table of `clfer.labels`, training before validation, in the order of the lists, or sorted
+    """The table of labels, training before validation, in the order of the lists, or sorted
     by path where there are none; what is missing, for people.
 
     Images of no class are not in it. Landmarks are from the 68 points, null where they are not

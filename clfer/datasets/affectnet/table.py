@@ -8,12 +8,12 @@ from pathlib import Path
 
 import polars as pl
 
+from clfer.datasets.expressions import AFFECTNET
+from clfer.datasets.labels import BOX, LANDMARKS
 from clfer.datasets.tree import index, lists
 from clfer.datasets.tree.landmarks import POINTS, five, is_place
 from clfer.datasets.tree.names import key
 from clfer.errors import InputError
-from clfer.expressions import AFFECTNET
-from clfer.labels import BOX, LANDMARKS
 
 COLUMNS = (
     "subDirectory_filePath",

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from clfer.datasets.demo.canvas import SIZE
 from clfer.datasets.demo.rows import Row
-from clfer.expressions import FER2013, FERPLUS, FERPLUS_VOTES
+from clfer.datasets.expressions import FER2013, FERPLUS, FERPLUS_VOTES
 from clfer.files import replacing
 
 POINTS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")

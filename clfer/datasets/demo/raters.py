@@ -1,9 +1,11 @@
 """Ten simulated raters of a drawn face, voting over FER+'s ten columns."""
 
+import math
+
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from clfer.expressions import FERPLUS_VOTES, NOT_A_FACE, UNKNOWN
+from clfer.datasets.expressions import FERPLUS_VOTES, NOT_A_FACE, UNKNOWN
 
 RATERS = 10
 LEANING = 8.0  # the greater, the less panels differ
@@ -47,7 +49,7 @@ def chances(expression: str, strength: float, hidden: float) -> Float[np.ndarray
     clear = (1 - hidden) * (1.0 if expression == "neutral" else strength)
     wrong = 0.8 - 0.75 * clear
     to = {"neutral": 0.6 * (1 - clear), UNKNOWN: 0.08 + 0.3 * hidden, NOT_A_FACE: 0.05 * hidden}
-    mistaken, weight = 1 - sum(to.values()), sum(MISTAKEN[expression].values())
+    mistaken, weight = 1 - math.fsum(to.values()), math.fsum(MISTAKEN[expression].values())
     chance = {column: wrong * to.get(column, 0.0) for column in FERPLUS_VOTES}
     for column, part in MISTAKEN[expression].items():
         chance[column] += wrong * mistaken * part / weight

@@ -9,6 +9,7 @@ from jaxtyping import Shaped, UInt8
 
 from clfer.archives import DAMAGE, check_method
 from clfer.arrays import array
+from clfer.datasets.expressions import FER2013 as EMOTIONS
 from clfer.datasets.fer2013 import archives
 from clfer.datasets.fer2013 import rows as fer2013_csv
 from clfer.datasets.fer2013.rows import SIDE, USAGE, Fer2013
@@ -17,7 +18,6 @@ from clfer.datasets.fer2013.rows import SIDE, USAGE, Fer2013
 from clfer.datasets.fer2013.votefiles import read_layout as read_layout
 from clfer.datasets.fer2013.votefiles import read_votes as read_votes
 from clfer.errors import InputError
-from clfer.expressions import FER2013 as EMOTIONS
 
 TABLES = ("fer2013.csv", "icml_face_data.csv")
 # In the order in which `find` prefers them; any .zip that holds one of TABLES comes last.

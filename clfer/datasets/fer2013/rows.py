@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int8, UInt8
 
+from clfer.datasets.expressions import FER2013 as EMOTIONS
 from clfer.errors import InputError
-from clfer.expressions import FER2013 as EMOTIONS
 
 SIDE = 48
 PIXELS = SIDE * SIDE

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
+from clfer.datasets.expressions import FERPLUS_VOTES
 from clfer.datasets.fer2013.rows import USAGE
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS_VOTES
 
 HEADER = ["Usage", "Image name", *FERPLUS_VOTES]
 RATERS = 10

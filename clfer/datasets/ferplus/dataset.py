@@ -10,8 +10,8 @@ from typing import Literal
 
 import polars as pl
 
-from clfer import expressions, votes
-from clfer import labels as columns
+from clfer.datasets import expressions, votes
+from clfer.datasets import labels as columns
 from clfer.datasets.fer2013 import reader as fer2013
 from clfer.datasets.fer2013.votefiles import read_layout, read_votes
 from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, supply
@@ -90,7 +90,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
-    """All 35,887 rows as the table of `clfer.labels`; nothing to remark.
+    """All 35,887 rows as the table of `clfer.datasets.labels`; nothing to remark.
 
     `votes` are null where the source has none, `label` and `target` (see `votes.with_labels`) where
     the rule drops the row; FER+ has neither landmarks nor boxes. InputError unless as many images

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from clfer import labels as columns
+from clfer.datasets import labels as columns
+from clfer.datasets.expressions import FERPLUS, canonical
 from clfer.datasets.tree import index
 from clfer.datasets.tree.fetching import Source as Source
 from clfer.datasets.tree.fetching import Wanted, missing
@@ -17,7 +18,6 @@ from clfer.datasets.tree.fetching import fetch as fetch_tree
 from clfer.datasets.tree.names import key, remark, unzipped
 from clfer.datasets.tree.pictures import pictures as pictures
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS, canonical
 from clfer.progress import Track
 from clfer.settings import Settings
 
@@ -50,7 +50,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
-    """The table of `clfer.labels`, sorted by path, and what was left out, for people.
+    """The table of `clfer.datasets.labels`, sorted by path, and what was left out, for people.
 
     The classes are called as in train. They stand in the order of their names; where each means
     another expression, in the order of `expressions.FERPLUS`.

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
+from clfer.datasets.labels import BOX, LANDMARKS
 from clfer.datasets.tree import lists
 from clfer.datasets.tree.landmarks import is_place, ordered
 from clfer.datasets.tree.names import key, stem
-from clfer.labels import BOX, LANDMARKS
 
 POINTS = "_manu_attri"  # five lines of x and y: eyes, nose, mouth; then gender, race and age
 BOXES = "_boundingbox"  # left, top, right, bottom
@@ -21,7 +21,7 @@ def is_note(path: str) -> bool:
 
 
 def read(raw: Path) -> pl.DataFrame:
-    """`key` (train_00001), `landmarks` and `box` as `clfer.labels` has them, null without.
+    """`key` (train_00001), `landmarks` and `box` as `clfer.datasets.labels` has them, null without.
 
     InputError names a file that holds something else.
     """

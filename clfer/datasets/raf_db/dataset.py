@@ -9,7 +9,8 @@ from typing import Literal
 
 import polars as pl
 
-from clfer import labels as columns
+from clfer.datasets import labels as columns
+from clfer.datasets.expressions import RAF_DB
 from clfer.datasets.raf_db import annotations
 from clfer.datasets.tree import index, lists, published
 from clfer.datasets.tree.fetching import Source as Source
@@ -19,7 +20,6 @@ from clfer.datasets.tree.names import key, stem
 from clfer.datasets.tree.pictures import pictures as pictures
 from clfer.datasets.tree.rows import attached, keyed, settled
 from clfer.errors import InputError
-from clfer.expressions import RAF_DB
 from clfer.progress import Track
 from clfer.settings import Settings
 
@@ -42,7 +42,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
-    """The table of `clfer.labels` in the order of the list, and what is missing, for people.
+    """The table of labels in the order of the list, and what is missing, for people.
 
     With `original`, landmarks and boxes are those of the annotations, null without.
     """

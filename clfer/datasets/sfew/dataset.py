@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from clfer import labels as columns
+from clfer.datasets import labels as columns
+from clfer.datasets.expressions import SFEW, canonical
 from clfer.datasets.tree import index, published
 from clfer.datasets.tree.fetching import Source as Source
 from clfer.datasets.tree.fetching import Wanted, missing
@@ -17,7 +18,6 @@ from clfer.datasets.tree.fetching import fetch as fetch_tree
 from clfer.datasets.tree.names import key, remark, unzipped
 from clfer.datasets.tree.pictures import pictures as pictures
 from clfer.errors import InputError
-from clfer.expressions import SFEW, canonical
 from clfer.progress import Track
 from clfer.settings import Settings
 
@@ -46,7 +46,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
-    """The table of `clfer.labels`, sorted by path, and what was left out, for people.
+    """The table of `clfer.datasets.labels`, sorted by path, and what was left out, for people.
 
     A split's aligned faces are taken where it has some, of these the newer ones (`_new`).
     """

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
+from clfer.datasets.labels import DAMAGE, GROUP
 from clfer.datasets.tree.content import digest
 from clfer.datasets.tree.listing import File
 from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.labels import DAMAGE, GROUP
 from clfer.progress import Track
 
 INDEX = "files.parquet"

@@ -59,7 +59,7 @@ class ImageFiles(Sequence[Any]):  # Any: a check of the elements' type would rea
 
 def pictures(raw: Path, base: Path) -> Opened:
     """The images below the folder that `raw` has the index of, found by `name` of a row of the
-    table of `clfer.labels`. A row without a name has no image.
+    table of `clfer.datasets.labels`. A row without a name has no image.
 
     base: what the folder in the params is relative to.
     """

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer import expressions
-from clfer.expressions import FERPLUS, NAMES, canonical
+from clfer.datasets import expressions
+from clfer.datasets.expressions import FERPLUS, NAMES, canonical
 
 # As dictionaries and other datasets' folders have them; the order of FERPLUS in every line.
 LANGUAGES = {

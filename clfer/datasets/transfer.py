@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
+from clfer.datasets.expressions import canonical
 from clfer.errors import InputError
-from clfer.expressions import canonical
 
 
 class Shared(NamedTuple):

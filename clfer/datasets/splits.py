@@ -11,8 +11,8 @@ import polars as pl
 from jaxtyping import Int64, UInt8
 from pydantic import Field
 
+from clfer.datasets.holdout import hold_out
 from clfer.errors import InputError
-from clfer.holdout import hold_out
 from clfer.settings import Settings
 
 SPLITS = ("train", "val", "test")

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.holdout import hold_out, quotas
+from clfer.datasets.holdout import hold_out, quotas
 
 FRACTIONS = st.floats(0.01, 0.99)
 COUNTS = st.lists(st.integers(0, 300), min_size=1, max_size=8)

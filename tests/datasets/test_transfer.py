@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clfer.datasets.expressions import FERPLUS, RAF_DB
+from clfer.datasets.transfer import restricted, shared
 from clfer.errors import InputError
-from clfer.expressions import FERPLUS, RAF_DB
 from clfer.scoring.scores import scores
-from clfer.transfer import restricted, shared
 
 
 def images(labels, classes, targets=None):

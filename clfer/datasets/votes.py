@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Bool, Int64, UInt8
 
-from clfer import expressions
+from clfer.datasets import expressions
 
 EMOTIONS = len(expressions.FERPLUS)
 

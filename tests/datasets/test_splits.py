@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from clfer.datasets.splits import SPLITS, Split, duplicate_groups, split
 from clfer.errors import InputError
-from clfer.splits import SPLITS, Split, duplicate_groups, split
 
 CLASSES = ("calm", "glad")
 LEVELS = 8  # of faces in the drawn tables: few, so that many are identical
