@@ -37,7 +37,7 @@ SCHEMA = {
 
 @runtime_checkable
 class Labels(Protocol):
-    """The table of `datasets.labels`, or one that is read from its file where rows are asked for."""
+    """A table of `datasets.labels`, or one that is read from its file where rows are asked for."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, rows: slice, /) -> pl.DataFrame: ...
