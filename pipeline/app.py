@@ -33,11 +33,10 @@ TOOLS = {
     "complexity": "Count parameters and multiply-accumulates of each variant.",
     "demo": "Serve a page for this computer: photos or the webcam, faces, bars and heat maps.",
     "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
-    "experiment": "Make a table or figure of the paper again, on any dataset.",
+    "experiment": "Train and compare variants, or make a table or figure of the paper again.",
     "explain": "Show where a model looked on a face, and what its blocks had to say.",
     "export": "Write a model as ONNX, checked on real faces against PyTorch.",
     "figure": "Draw a figure of the paper from models trained here.",
-    "grid": "Train and compare variants over seeds in one process, here or elsewhere.",
     "predict": "Say the expressions of the faces in photos, folders and videos.",
     "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }

@@ -10,11 +10,11 @@ import typer
 
 from clfer import benchmark as measure
 from clfer.model.backbone import check_input
+from clfer.training.machine import device
 from clfer.training.precision import numbers
 from clfer.training.recipe import Recipe
 from pipeline import cell
 from pipeline.console import say, table, track
-from pipeline.data import device
 from pipeline.params import settings
 
 VARIANTS = ("baseline", "msr", "clbs", "clfm", "ours")
@@ -41,7 +41,7 @@ def benchmark(
     over |= {"backbone": backbone} if backbone else {}
     recipe = settings(Recipe, "train", over=over | _window(size))
     check_input(recipe.crop, recipe.stem)
-    variants = {name: cell.variant(name) for name in VARIANTS}
+    variants = {name: cell.modules(name) for name in VARIANTS}
     memory = {
         name: measure.peak_memory(variants[name], recipe, there) for name in ("baseline", "ours")
     }

@@ -31,7 +31,7 @@ def complexity(
     for option, value, least in (("--size", size, 1), ("--classes", classes, 2)):
         if value < least:
             raise InputError(f"{option}: expected at least {least}; found {value}")
-    variants = {name: cell.variant(name) for name in block("variants")}
+    variants = {name: cell.modules(name) for name in block("variants")}
     found = costs(variants, recipe.backbone, recipe.stem, size, classes)
     if as_json:
         setting = {

@@ -1,30 +1,37 @@
 """The cached split and faces as training and evaluation take them."""
 
-import os
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
 from jaxtyping import UInt8
 
-from clfer import distributed
+from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.training.examples import Examples
-from pipeline import paths, stored
+from clfer.files import sha256
+from clfer.training.cell import Data
+from clfer.training.examples import Examples, Faces
+from clfer.training.machine import device, memory
+from clfer.training.pack import PARTS
+from pipeline import cell, paths, stored
 
 COLUMNS = ("row", "face", "label", "split")
 
 
-def cached(dataset: str) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:
+def cached(
+    dataset: str, chosen: Path | None = None
+) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:
     """The split table and the memory-mapped faces of a dataset; InputError names what is damaged
     or does not fit.
     """
-    split = stored.table(paths.split(dataset), f"split {dataset}", COLUMNS)
+    table = chosen or paths.split(dataset)
+    split = stored.table(table, f"split {dataset}", COLUMNS)
     faces = stored.array(paths.faces(dataset), f"align {dataset}")
     used = split["face"].filter(split["split"].is_not_null())
     if used.null_count() or (len(used) and used.max() >= len(faces)):  # type: ignore[operator]
         raise InputError(
-            f"{paths.split(dataset)}: expected images among the {len(faces):,} of "
+            f"{table}: expected images among the {len(faces):,} of "
             f"{paths.faces(dataset)}, found others; let `clfer split {dataset}` divide them again"
         )
     return split, faces
@@ -40,17 +47,17 @@ def examples(split: pl.DataFrame, part: str) -> Examples:
     )
 
 
-def device() -> torch.device:
-    """The GPU if there is one, or what CLFER_DEVICE names; of several processes each has its own.
-    It changes no setting, so it is no parameter.
+def data(dataset: str, split_table: Path | None = None) -> Data:
+    """A dataset as a cell is trained on it: its faces, all three parts of its split, and what they
+    are made from. split_table: instead of the dataset's own.
     """
-    name = os.environ.get("CLFER_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and distributed.started():
-        name = f"cuda:{distributed.local()}"
-    try:
-        torch.empty(0, device=name)
-        return torch.device(name)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"CLFER_DEVICE: expected a device that PyTorch has here, such as cpu; found '{name}'"
-        ) from error
+    chosen = split_table or paths.split(dataset)
+    split, stored = cached(dataset, chosen)
+    return Data(
+        name=dataset,
+        classes=labels.classes(split),
+        cut=cell.cut(dataset),
+        faces=Faces(stored, device(), memory()),
+        splits={part: examples(split, part) for part in PARTS},
+        sources={"split_sha256": sha256(chosen), "faces_sha256": sha256(paths.faces(dataset))},
+    )

@@ -24,14 +24,14 @@ from clfer.model_card.trained import Trained
 from clfer.progress import silent
 from clfer.scoring.marks import OPTIMISTIC, TEST
 from clfer.scoring.scores import scores
-from clfer.training.deterministic import threads
 from clfer.training.examples import Faces
+from clfer.training.machine import device, memory, threads
 from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from pipeline import paths
 from pipeline.console import say, table, track
-from pipeline.data import cached, device, examples
+from pipeline.data import cached, examples
 from pipeline.params import block
 
 
@@ -70,7 +70,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
     split, stored = cached(data)
     images = split.filter(pl.col("split") == "test").sort("row")
     images = images.select("row", "group", "unique", "label", "target")
-    faces = Faces(stored, there, memory=8.0)
+    faces = Faces(stored, there, memory())
     network.to(faces.device).to(memory_format=torch.channels_last)
     numbers = precision(recipe, faces.device)
     index = examples(split, "test").face

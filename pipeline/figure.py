@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import json
+from pathlib import Path
 from textwrap import wrap
 from typing import Annotated
 
@@ -47,6 +48,9 @@ def figure(
     images: Annotated[int | None, typer.Option(min=1, help="How many faces.")] = None,
     block: Annotated[int | None, typer.Option(min=1, help="A block, the shallowest is 1.")] = None,
     row: Annotated[int | None, typer.Option(min=0, help="A validation face by its row.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--cells", help="Where the models are; default runs/DATASET.")
+    ] = None,
 ) -> None:
     """Draw a figure of the paper from models trained here.
 
@@ -73,7 +77,8 @@ def figure(
     block_of("datasets", dataset)
     split = paths.existing(paths.split(dataset), f"split {dataset}")
     evidence = json.loads(labels.about(split)["evidence"])
-    request = Request(dataset, variant or [], seed, images, block, row)
+    runs = folder or paths.runs(dataset)
+    request = Request(dataset, variant or [], seed, images, block, row, runs)
     drawing: Drawing = getattr(importlib.import_module(f"pipeline.figures.{module}"), name)(request)
     title = f"{drawing.title}: {dataset}"
     marked = title if evidence else f"{title} ({NOT_EVIDENCE})"

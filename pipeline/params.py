@@ -4,9 +4,12 @@ import difflib
 import importlib
 import importlib.util
 import reprlib
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Annotated, Any, TypeVar, get_args
 
@@ -19,6 +22,7 @@ from clfer.errors import InputError
 from clfer.settings import Settings
 
 PARAMS = Path("params.yaml")
+INSTEAD: dict[str, Any] = {}  # blocks that are read instead of the file's, see `overridden`
 ASKED: dict[tuple[str, ...], Any] = {}  # what `block` was asked for, and what stood there
 OF_BLOCKS = ("datasets", "variants", "recipes")  # every entry of these is a block itself
 ENTRIES = 10_000  # of one block, merged ones (<<) included
@@ -48,17 +52,77 @@ class Bounded(SafeConstructor):
 
 @cache
 def everything() -> Mapping[str, Any]:
-    """The file as it is, read as YAML 1.2 like DVC does (0.0001 and 1e-4 are numbers to both)."""
+    """The file as it is."""
     if not PARAMS.is_file():
         raise InputError(
             f"{PARAMS} is missing in {Path.cwd()}; run clfer in the folder of the checkout"
         )
-    if (size := PARAMS.stat().st_size) > LARGEST:
+    loaded = _parsed(PARAMS)
+    ASKED.clear()  # that was of another reading
+    return loaded
+
+
+@contextmanager
+def overridden(overrides: Sequence[str]) -> Iterator[None]:
+    """In the block, parameters are read as with these overrides, written as for `dvc exp run -S`;
+    the file stays as it is.
+
+    Raises InputError where an override is none, or one of how data are prepared, which is done by
+    the file as it stands.
+    """
+    try:
+        if overrides:
+            replace(_with(overrides))
+        yield
+    finally:
+        INSTEAD.clear()
+
+
+def replace(blocks: Mapping[str, Any]) -> None:
+    """Read these blocks instead of the file's until `overridden` ends."""
+    INSTEAD.update(blocks)
+
+
+def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
+    from dvc.exceptions import InvalidArgumentError
+    from dvc.utils.hydra import apply_overrides
+
+    before = everything()
+    with TemporaryDirectory() as folder:
+        copy = Path(shutil.copy(PARAMS, folder))
+        try:
+            apply_overrides(copy, list(overrides))
+        except InvalidArgumentError as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise InputError(
+                f"-S: expected settings of {PARAMS} such as train.lr=0.002, "
+                f"found {' '.join(overrides)}: {reason}"
+            ) from error
+        after = _parsed(copy)
+    for name, own in after["datasets"].items():
+        for part in ("source", "labels", "faces"):
+            if before["datasets"].get(name, {}).get(part) != own.get(part):
+                raise InputError(_prepared(f"datasets.{name}.{part}"))
+    if before["split"] != after["split"]:
+        raise InputError(_prepared("split"))
+    return after
+
+
+def _prepared(place: str) -> str:
+    return (
+        f"-S: expected settings of models and their training, found {place}, by which data are "
+        f"prepared: change it in {PARAMS} and run `dvc repro`, or use `dvc exp run -S`"
+    )
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    """A file of parameters, read as YAML 1.2 like DVC does: 1e-4 is a number to both."""
+    if (size := path.stat().st_size) > LARGEST:
         raise InputError(f"{PARAMS}: expected at most {LARGEST:,} bytes, found {size:,}")
     try:
         yaml = YAML(typ="safe", pure=True)
         yaml.Constructor = Bounded
-        loaded = yaml.load(PARAMS)
+        loaded = yaml.load(path)
     except RecursionError as error:
         raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
     except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
@@ -70,8 +134,8 @@ def everything() -> Mapping[str, Any]:
         _check_blocks(loaded, name)
     for name, own in (loaded.get("datasets") or {}).items():
         _check_block(own.get("recipe", {}), "datasets", name, "recipe")
-    ASKED.clear()  # that was of another reading
-    return loaded
+    checked: Mapping[str, Any] = loaded
+    return checked
 
 
 def block(*keys: str) -> Any:
@@ -105,7 +169,7 @@ def _changed(place: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
 
 def _under(keys: Iterable[str]) -> Any:
     """What stands there; InputError names what is missing and what is alike."""
-    found: Any = everything()
+    found: Any = {**everything(), **INSTEAD}
     keys = tuple(keys)
     for depth, key in enumerate(keys):
         if not isinstance(found, dict) or key not in found:

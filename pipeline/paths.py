@@ -51,8 +51,12 @@ def description(dataset: str) -> Path:
     return Path("data/describe") / f"{dataset}.png"
 
 
+def runs(dataset: str) -> Path:
+    return Path("runs") / dataset
+
+
 def run(dataset: str, variant: str, seed: int) -> Path:
-    return Path("runs") / dataset / variant / str(seed)
+    return runs(dataset) / variant / str(seed)
 
 
 def results(dataset: str, variant: str, seed: int) -> Path:

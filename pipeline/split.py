@@ -1,7 +1,8 @@
 """Stage split: which image trains, which validates, which tests, and what leaks between them."""
 
 import json
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import polars as pl
 import typer
@@ -9,7 +10,7 @@ import typer
 from clfer.audit import leakage as audit
 from clfer.datasets import labels as columns
 from clfer.datasets.splits import Split
-from clfer.datasets.splits import split as divide
+from clfer.datasets.splits import split as split_table
 from clfer.errors import InputError
 from clfer.files import replacing
 from pipeline import paths, stored
@@ -21,8 +22,18 @@ LABELS = ("row", "usage", "label", "target")
 
 def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
+    target = paths.split(name)
+    found = divide(name, target)
+    with replacing(target.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    say(audit.describe(found), f"split {name}: {target}")
+
+
+def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, Any]:
+    """Write the split of a dataset; what leaks in it. duplicates: instead of `split.duplicates`."""
     module = dataset(name)
-    chosen = settings(Split, "split")
+    over = {"duplicates": duplicates} if duplicates else {}
+    chosen = settings(Split, "split", over=over)
     labels, records = paths.labels(name), paths.faces(name).with_suffix(".parquet")
     pixels = stored.array(paths.faces(name), f"align {name}")
     faces = stored.table(records, f"align {name}", ("row", "face"), alone=True)
@@ -37,11 +48,7 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
         .with_columns(pl.col("usage").replace_strict(module.SPLITS).alias("published"))
         .drop("usage")
     )
-    divided = divide(table, pixels, columns.classes(table), chosen)
-    found = audit.leakage(divided)
-    target = paths.split(name)
-    with replacing(target.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    divided = split_table(table, pixels, columns.classes(table), chosen)
     with replacing(target) as temporary:
         divided.write_parquet(temporary, metadata=columns.about(labels))
-    say(audit.describe(found), f"split {name}: {target}")
+    return audit.leakage(divided)

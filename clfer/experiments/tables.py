@@ -17,6 +17,16 @@ K_FM = (2, 3, 4, 5, 6, 8)
 K_BS = (3, 5, 7, 9, 11)
 
 
+def comparison(variants: Variants, chosen: Sequence[str]) -> Plan:
+    """Rows of `variants` as they are."""
+    return Plan(
+        title="Comparison of variants",
+        question="Which variant is better than the baseline?",
+        columns=("variant",),
+        rows=[Row((name,), name, variants[name]) for name in chosen],
+    )
+
+
 def table2(variants: Variants) -> Plan:
     """Partial supervision."""
     known = published.tables()["table2_partial_supervision"]

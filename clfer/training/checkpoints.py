@@ -16,6 +16,7 @@ from clfer.model import tensors
 from clfer.scratch import held
 
 FORMAT = 4  # to be raised with every change of what a state holds or means
+CODE = 1  # to be raised with every change of model/, training/ or views.py that changes a result
 
 
 @runtime_checkable
@@ -25,7 +26,7 @@ class Resumable(Protocol):
 
 
 @runtime_checkable
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Where a run keeps its state, or does not."""
 
     def save(self, state: Resumable) -> None: ...

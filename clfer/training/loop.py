@@ -12,10 +12,10 @@ from clfer.model.self_cure import relabelled
 from clfer.model.variant import SCN, Variant
 from clfer.progress import Track, silent
 from clfer.training.batches import Batch, Batches, contents
-from clfer.training.checkpoints import Keeper
+from clfer.training.checkpoints import Checkpointer
 from clfer.training.descent import Descent
-from clfer.training.deterministic import repeatable
 from clfer.training.examples import Examples, Faces
+from clfer.training.machine import repeatable
 from clfer.training.moments import record
 from clfer.training.precision import precision
 from clfer.training.prediction import predict
@@ -34,7 +34,7 @@ def train(
     recipe: Recipe,
     variant: Variant,
     seed: int,
-    checkpoint: Keeper,
+    checkpoint: Checkpointer,
     track: Track,
     report: Callable[[Row], None],
 ) -> State:
@@ -75,7 +75,7 @@ def train_epoch(
     training: Examples,
     seed: int,
     epoch: int,
-    checkpoint: Keeper,
+    checkpoint: Checkpointer,
     track: Track,
 ) -> Row:
     """One pass over the training faces; the epoch's row of the history."""

@@ -63,7 +63,7 @@ def supervised(examples: Examples, recipe: Recipe, variant: Variant, seed: int) 
     return examples
 
 
-def thinned(examples: Examples, label: int, kept: float, seed: int) -> Examples:
+def subsample_class(examples: Examples, label: int, kept: float, seed: int) -> Examples:
     """The examples without all but a share `kept` of those with this label (Table III); 0: none.
 
     Which ones stay depends on the seed; those of a smaller share are among those of a larger one.

@@ -20,9 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchvision.models.resnet import ResNet, resnet18
 
-from clfer.cells.plan import read
 from clfer.faces.views import central
-from clfer.training.recipe import Recipe
+from clfer.training.pack import read
 
 FACES = 1024  # that are looked at
 MISSING = "layer4"
@@ -35,9 +34,9 @@ def main() -> None:
     given = parser.parse_args()
     with np.load(given.folded) as found:
         folded = {name: torch.from_numpy(found[name]) for name in found}
-    pack = read(given.pack, torch.device("cpu"))
-    recipe = Recipe.model_validate(pack.plan["cells"][0]["recipe"])
-    images = central(pack.faces(pack.splits["train"].face[:FACES]), recipe)
+    data, cells = read(given.pack, torch.device("cpu"))
+    recipe = cells[0].recipe
+    images = central(data.faces(data.splits["train"].face[:FACES]), recipe)
     torch.manual_seed(0)
     network = unfolded(folded, images, recipe.stem == "full")
     save_file(network.state_dict(), given.out)

@@ -1,5 +1,5 @@
-"""The cells of a pack as `python -m clfer.cells` trains them, and after each epoch what each loss
-asks of each block.
+"""The cells of a pack as `python -m clfer.training` trains them, and after each epoch what each
+loss asks of each block.
 
     python docs/results/gradients.py PACK CELLS GRADIENTS.csv [--precision bfloat16]
 
@@ -18,25 +18,24 @@ An epoch that was done again after a stop stands there twice.
 
 import argparse
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from clfer.cells.plan import Pack, read, sped
-from clfer.cells.training import kept, train_cells
 from clfer.ending import orderly
 from clfer.model.contrast import unit
 from clfer.model.variant import Variant
-from clfer.progress import silent
 from clfer.training.batches import Batch, Batches
-from clfer.training.checkpoints import Keeper, Resumable
-from clfer.training.recipe import Recipe
+from clfer.training.cell import Cell, Data
+from clfer.training.cells import opened, sped, train_cells
+from clfer.training.checkpoints import Checkpointer, Resumable
+from clfer.training.machine import device
+from clfer.training.pack import read
 from clfer.training.state import State
 from clfer.training.step import forward
 from clfer.training.supervision import supervised
@@ -49,8 +48,8 @@ COLUMNS = ("variant", "seed", "epoch", "block", "loss", "norm", "cosine", "alike
 class Measuring:
     """A checkpoint that measures before it saves."""
 
-    def __init__(self, checkpoint: Keeper, pack: Pack, cell: Mapping[str, Any], to: Path) -> None:
-        self.pack, self.cell, self.to = pack, cell, to
+    def __init__(self, checkpoint: Checkpointer, data: Data, cell: Cell, to: Path) -> None:
+        self.data, self.cell, self.to = data, cell, to
         self.resume, self.aside, self._save = checkpoint.resume, checkpoint.aside, checkpoint.save
 
     def save(self, state: Resumable) -> None:
@@ -60,23 +59,20 @@ class Measuring:
             if not file.tell():
                 writer.writerow(COLUMNS)
             writer.writerows(
-                (self.cell["variant"], self.cell["seed"], len(state.history), *row)
-                for row in measured(self.pack, self.cell, state)
+                (self.cell.name, self.cell.seed, len(state.history), *row)
+                for row in measured(self.data, self.cell, state)
             )
         self._save(state)
 
 
-def measured(
-    pack: Pack, cell: Mapping[str, Any], state: State
-) -> list[tuple[int, str, float, str, str]]:
+def measured(data: Data, cell: Cell, state: State) -> list[tuple[int, str, float, str, str]]:
     """Block, loss, norm, cosine and likeness."""
-    recipe = Recipe.model_validate(cell["recipe"])
-    variant = Variant.model_validate(cell["modules"])
-    seed, epoch = cell["seed"], len(state.history) - 1
+    recipe, variant = cell.recipe, cell.variant
+    seed, epoch = cell.seed, len(state.history) - 1
     copy = replace(state, trained=deepcopy(state.trained), contrast=deepcopy(state.contrast))
     copy.trained.train()
-    labelled = supervised(pack.splits["train"], recipe, variant, seed).to(pack.faces.device)
-    batches = Batches(pack.faces, labelled, recipe, copy.contrast, seed, epoch)
+    labelled = supervised(data.splits["train"], recipe, variant, seed).to(data.faces.device)
+    batches = Batches(data.faces, labelled, recipe, copy.contrast, seed, epoch)
     looks = [
         gradients(copy, batches[number], recipe, variant)
         for number in range(min(BATCHES, len(batches)))
@@ -143,18 +139,15 @@ def main() -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--precision", choices=("float32", "bfloat16"))
     given = parser.parse_args()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pack = sped(read(given.pack, device), False, given.precision)
+    data, cells = read(given.pack, device())
 
     @contextmanager
-    def keeping(
-        out: Path, cell: Mapping[str, Any], sources: Mapping[str, str]
-    ) -> Iterator[Measuring]:
-        with kept(out, cell, sources) as checkpoint:
-            yield Measuring(checkpoint, pack, cell, given.gradients)
+    def measuring(cell: Cell, data: Data, out: Path) -> Iterator[Measuring]:
+        with opened(cell, data, out) as checkpoint:
+            yield Measuring(checkpoint, data, cell, given.gradients)
 
     with orderly():
-        train_cells(pack, given.cells, float("inf"), silent, keeping)
+        train_cells(sped(cells, False, given.precision), data, given.cells, state_of=measuring)
 
 
 if __name__ == "__main__":

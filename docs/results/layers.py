@@ -20,13 +20,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clfer.cells.plan import Pack, read
 from clfer.explanation.layers import shares, weights
 from clfer.model.bundle import load
 from clfer.model.network import Network
 from clfer.progress import silent
+from clfer.training.cell import Cell, Data
+from clfer.training.pack import read
 from clfer.training.prediction import evaluated
-from clfer.training.recipe import Recipe
 
 COLUMNS = ("model", "accuracy", "layer", "weight", "without", "alone")
 
@@ -36,15 +36,15 @@ def main() -> None:
     parser.add_argument("pack", type=Path)
     parser.add_argument("model", type=Path, nargs="+", help="with MSR")
     given = parser.parse_args()
-    pack = read(given.pack, torch.device("cpu"))
+    data, cells = read(given.pack, torch.device("cpu"))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
     for path in given.model:
-        writer.writerows((path, *row) for row in rows(load(path)[0], pack))
+        writer.writerows((path, *row) for row in rows(load(path)[0], data, cells[0]))
 
 
 @torch.no_grad()
-def rows(network: Network, pack: Pack) -> list[tuple[str | int, ...]]:
+def rows(network: Network, data: Data, cell: Cell) -> list[tuple[str | int, ...]]:
     """The columns after `model`, for each layer."""
 
     def look(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B L*(1+C)"]:
@@ -54,10 +54,9 @@ def rows(network: Network, pack: Pack) -> list[tuple[str | int, ...]]:
             raise SystemExit("expected a model with MSR, found one without")
         return torch.cat([weight.unsqueeze(2), share], dim=2).flatten(1)
 
-    val = pack.splits["val"]
-    recipe = Recipe.model_validate(pack.plan["cells"][0]["recipe"])
+    val = data.splits["val"]
     exact = torch.autocast("cpu", enabled=False)
-    found = evaluated(look, network, pack.faces, val.face, recipe, exact, silent)
+    found = evaluated(look, network, data.faces, val.face, cell.recipe, exact, silent)
     found = found.unflatten(1, (len(network.encoder.channels), -1))
     weight, share = found[:, :, 0].mean(0), found[:, :, 1:]
 

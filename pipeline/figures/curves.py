@@ -5,7 +5,7 @@ import polars as pl
 from clfer.errors import InputError
 from clfer.figures import learning_intensity as intensity
 from clfer.figures import loss as losses
-from pipeline import outputs, paths, stored
+from pipeline import outputs, stored
 from pipeline.figures.request import Cells, Drawing, Request, every, trained
 
 USUAL = ("baseline", "ours")
@@ -17,7 +17,7 @@ Histories = dict[str, list[pl.DataFrame]]
 def loss(request: Request) -> Drawing:
     """Training and validation loss over the epochs."""
     cells, notes = trained(request, USUAL)
-    histories = _histories(request.dataset, cells)
+    histories = _histories(request, cells)
     return Drawing(
         title="Training and validation loss",
         caption=losses.CAPTION,
@@ -31,7 +31,7 @@ def loss(request: Request) -> Drawing:
 def learning_intensity(request: Request) -> Drawing:
     """Gradient norms by block, and by semantic group of one block."""
     cells, notes = trained(request, USUAL)
-    histories = _histories(request.dataset, cells)
+    histories = _histories(request, cells)
     shallow = len(intensity.blocks(next(iter(histories.values()))[0])) - 1
     block = request.block or BLOCK
     if block > shallow:
@@ -58,11 +58,12 @@ def learning_intensity(request: Request) -> Drawing:
     )
 
 
-def _histories(dataset: str, cells: Cells) -> Histories:
+def _histories(request: Request, cells: Cells) -> Histories:
     return {
         name: [
             stored.table(
-                paths.run(dataset, name, seed) / outputs.HISTORY, f"train {dataset} {name} {seed}"
+                request.run(name, seed) / outputs.HISTORY,
+                f"train {request.dataset} {name} {seed}",
             )
             for seed in seeds
         ]

@@ -30,7 +30,7 @@ def tsne(request: Request) -> Drawing:
     """Validation faces in the plane at some moments of training, a row for each variant."""
     cells, notes = trained(request, ("baseline", "ours"))
     seed = shared(cells)
-    found = {name: _recorded(request.dataset, name, seed) for name in cells}
+    found = {name: _recorded(request, name, seed) for name in cells}
     label, classes = _labels(request.dataset, found)
     moments = {name: embedding.moments(list(one.epochs), MOMENTS) for name, one in found.items()}
     panels = [(name, epoch) for name, epochs in moments.items() for epoch in epochs]
@@ -50,9 +50,9 @@ def tsne(request: Request) -> Drawing:
     )
 
 
-def _recorded(dataset: str, variant: str, seed: int) -> Recorded:
-    path = paths.run(dataset, variant, seed) / outputs.FEATURES
-    again = f"`clfer train {dataset} {variant} {seed} --fresh`"
+def _recorded(request: Request, variant: str, seed: int) -> Recorded:
+    path = request.run(variant, seed) / outputs.FEATURES
+    again = f"`clfer train {request.dataset} {variant} {seed} --fresh`"
     if not path.exists():
         raise InputError(f"{path} is missing, the run is of before these were kept; {again} does")
     try:

@@ -27,7 +27,7 @@ def feature_maps(request: Request) -> Drawing:
     """Mean absolute activation of every block of the variants, on the same few faces."""
     cells, notes = trained(request, ("baseline", "msr", "ours"))
     seed = shared(cells)
-    networks = {name: _network(request.dataset, name, seed) for name in cells}
+    networks = {name: _network(request, name, seed) for name in cells}
     images, stored = _validation(request.dataset)
     chosen = examples(images, request.images)
     shown, levels = {}, {}
@@ -52,7 +52,7 @@ def semantic_groups(request: Request) -> Drawing:
     """The strongest channels of each semantic group of one block, on one face."""
     cells, notes = trained(request, ("baseline", "ours"))
     seed, block = shared(cells), request.block or 1
-    networks = {name: _network(request.dataset, name, seed) for name in cells}
+    networks = {name: _network(request, name, seed) for name in cells}
     images, stored = _validation(request.dataset)
     chosen = _row(images, request)
     shown, sizes = {}, {}
@@ -73,8 +73,8 @@ def semantic_groups(request: Request) -> Drawing:
     )
 
 
-def _network(dataset: str, variant: str, seed: int) -> Pair:
-    network, card = load(paths.run(dataset, variant, seed) / outputs.MODEL)
+def _network(request: Request, variant: str, seed: int) -> Pair:
+    network, card = load(request.run(variant, seed) / outputs.MODEL)
     return network, card.view
 
 

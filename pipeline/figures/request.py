@@ -20,6 +20,11 @@ class Request(NamedTuple):
     images: int | None
     block: int | None
     row: int | None
+    runs: Path  # the folder of models, VARIANT/SEED below it
+
+    def run(self, variant: str, seed: int) -> Path:
+        """The folder of a model."""
+        return self.runs / variant / str(seed)
 
 
 class Drawing(NamedTuple):
@@ -45,7 +50,7 @@ def trained(request: Request, usual: Sequence[str]) -> tuple[Cells, list[str]]:
         for name in missing:
             block("variants", name)
             number = request.seed or 0
-            path = paths.run(request.dataset, name, number) / outputs.MODEL
+            path = request.run(name, number) / outputs.MODEL
             paths.existing(path, f"train {request.dataset} {name} {number}")
     notes = [
         f"without {name}, which is not trained: `clfer train {request.dataset} {name} "
@@ -73,7 +78,7 @@ def every(cells: Cells) -> list[int]:
 
 def _seeds(request: Request, variant: str) -> list[int]:
     """The seeds with which a variant was trained; the one asked for, if it was."""
-    folder = paths.run(request.dataset, variant, 0).parent
+    folder = request.runs / variant
     done = folder.glob(f"*/{outputs.MODEL}")
     seeds = sorted(int(path.parent.name) for path in done if path.parent.name.isdigit())
     return [seed for seed in seeds if request.seed in (None, seed)]

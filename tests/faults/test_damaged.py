@@ -10,7 +10,6 @@ from checkouts import CELL, IMAGES, Running, change, checkout, clfer, files
 
 from clfer.errors import InputError
 from pipeline import paths
-from pipeline.borrow import repro
 from pipeline.evaluate import evaluate
 from pipeline.params import everything
 from pipeline.significance import significance
@@ -113,7 +112,7 @@ def call(stage):
     elif stage is significance:
         significance()
     elif stage is train:
-        train("demo", "ours", 0, fresh=False, device_memory=8.0)
+        train("demo", "ours", 0)
     else:
         evaluate("demo", "ours", 0, on=None)
 
@@ -167,14 +166,3 @@ def test_a_damaged_state_of_a_run(damage, tmp_path):
     place = re.escape(str(state.relative_to(folder)))
     assert re.fullmatch(rf"error: {place} is no readable state of a run; delete it to .*", last)
     assert state.read_bytes() == kept
-
-
-@pytest.mark.parametrize("content", ["stages: [", "stages: 3", "- one"])
-def test_a_damaged_lock_of_dvc_stops_an_experiment_before_it_trains(content, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    lock = tmp_path / "dvc.lock"
-    lock.write_text(content)
-    with pytest.raises(InputError, match=r"dvc\.lock: .* found it damaged .*git check") as caught:
-        repro(["split@demo"])
-    assert "\n" not in str(caught.value)
-    assert lock.read_text() == content

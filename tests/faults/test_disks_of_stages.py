@@ -25,7 +25,18 @@ CHAIN = (
     ("describe", "demo"),
     ("figure", "confusion", "--dataset", "demo"),
     ("report", "--out", "page/report.html"),
-    ("grid", "demo", "--variants", "baseline", "--seeds", "0", "--to", "compared/grid"),
+    (
+        "experiment",
+        "comparison",
+        "--dataset",
+        "demo",
+        "--variants",
+        "baseline",
+        "--seeds",
+        "0",
+        "--to",
+        "compared/grid",
+    ),
 )
 FEW = 8 * PAGE
 # command, the folder that is full, the file it stops at, and what still has room before it

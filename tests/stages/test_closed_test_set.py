@@ -63,7 +63,7 @@ def write(test_seed):
 def trained(test_seed):
     """The weights, the history and the features of a training beside these test images."""
     write(test_seed)
-    train("demo", "ours", 0, device_memory=1.0)
+    train("demo", "ours", 0)
     run = paths.run("demo", "ours", 0)
     return (
         load_file(run / "model.safetensors"),

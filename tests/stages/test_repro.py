@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -116,59 +115,6 @@ def test_one_more_seed_trains_that_seed_alone_and_one_less_is_forgotten(project)
     assert summary["datasets"]["demo"]["variants"]["ours"]["seeds"] == [1]
     run(project, "git", "checkout", "-q", ".")
     run(project, "dvc", "checkout")
-
-
-def experiment(project, *options):
-    """`clfer experiment table6` there, on one seed."""
-    return run(
-        project, sys.executable, "-m", "pipeline", "experiment", "table6", "--dataset", "demo",
-        "--seeds", "0", *options,
-    )  # fmt: skip
-
-
-def test_an_experiment_trains_what_is_missing_and_leaves_the_parameters_as_they_were(project):
-    before = (project / "params.yaml").read_bytes()
-    told = experiment(project, "--dry-run")
-    assert "1 of 3 cells have no results here" in told
-    assert "class_center-0" in told
-    assert not (project / "runs/demo/class_center").exists()
-    assert ran(experiment(project)) == [
-        "train@demo-class_center-0",
-        "evaluate@demo-class_center-0",
-    ]
-    assert ran(experiment(project)) == []
-    assert (project / "params.yaml").read_bytes() == before
-    table = json.loads((project / "tables/demo/table6.json").read_text())
-    assert [cell["variant"] for cell in table["cells"]] == ["baseline", "class_center", "ours"]
-    scores = json.loads((project / "results/demo/class_center/0/scores.json").read_text())
-    assert table["cells"][1]["accuracy"]["mean"] == pytest.approx(scores["accuracy"])
-    assert "89.15" in (project / "tables/demo/table6.md").read_text()
-    assert ran(run(project, "dvc", "repro")) in ([], ["significance"])
-
-
-def test_an_interrupted_experiment_goes_on_where_it_was(project):
-    before = (project / "params.yaml").read_bytes()
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    names = ("clbs", "clfm", "cl")
-    command = [sys.executable, "-m", "pipeline", "experiment", "table4", "--dataset", "demo",
-               "--seeds", "0", "--variants", ",".join(names)]  # fmt: skip
-    with subprocess.Popen(
-        command, cwd=project, env=os.environ | {"PATH": path}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as running:  # fmt: skip
-        models = [project / f"runs/demo/{name}/0/model.safetensors" for name in names]
-        while sum(model.exists() for model in models) < 2:
-            assert running.poll() is None
-            time.sleep(0.1)
-        time.sleep(1)
-        running.terminate()
-        assert running.wait(60) == 143
-    assert (project / "params.yaml").read_bytes() == before
-    done = subprocess.run(["pgrep", "-f", f"{project}.*pipeline train"], capture_output=True)
-    assert done.stdout == b""
-    again = [stage for stage in ran(run(project, *command)) if stage.startswith("train")]
-    assert 1 <= len(again) <= 2
-    assert ran(run(project, *command)) == []
 
 
 def test_metrics_and_plots_are_shown(project):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import digest, run
 
-from clfer.training.deterministic import WORKSPACE, repeatable
+from clfer.training.machine import WORKSPACE, repeatable
 
 
 def now():

@@ -3,6 +3,7 @@
 import csv
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,11 @@ import torch
 from recipes import recipe
 from tiny import data, variant
 
-from clfer.cells import plan
-from clfer.cells.results import MODEL
-from clfer.cells.training import train_cells
-from clfer.progress import silent
+from clfer.training import pack as plan
 from clfer.training.batches import Batches
+from clfer.training.cell import MODEL
+from clfer.training.cells import train_cells
+from clfer.training.examples import Faces
 from clfer.training.state import begin
 from clfer.training.step import forward
 
@@ -50,7 +51,8 @@ def pack(tmp_path):
 
 
 def test_the_training_is_not_touched(pack, tmp_path, monkeypatch):
-    assert train_cells(plan.read(pack, torch.device("cpu")), tmp_path / "a", 1e9, silent) == 0
+    known, cells = plan.read(pack, torch.device("cpu"))
+    assert train_cells(cells, known, tmp_path / "a") == 0
     table = tmp_path / "gradients.csv"
     monkeypatch.setattr("sys.argv", ["gradients.py", str(pack), str(tmp_path / "b"), str(table)])
     SCRIPT["main"]()
@@ -66,7 +68,7 @@ def test_the_training_is_not_touched(pack, tmp_path, monkeypatch):
 
 def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
     stored, split = data()
-    faces = plan.Faces(stored, torch.device("cpu"), memory=1.0)
+    faces = Faces(stored, torch.device("cpu"), memory=1.0)
     state = begin(SHORT, OURS, split["train"], 0, torch.device("cpu"))
     batch = Batches(faces, split["train"], SHORT, state.contrast, 0, 0)[0]
     parts = SCRIPT["gradients"](state, batch, SHORT, OURS)
@@ -81,11 +83,11 @@ def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
 
 def test_hard_codes_have_no_gradient(pack):
     hard = variant("ours_hard")
-    packed = plan.read(pack, torch.device("cpu"))
-    cell = packed.plan["cells"][0] | {"modules": hard.model_dump(mode="json")}
-    state = begin(SHORT, hard, packed.splits["train"], 0, torch.device("cpu"))
+    known, (ours,) = plan.read(pack, torch.device("cpu"))
+    cell = replace(ours, variant=hard)
+    state = begin(SHORT, hard, known.splits["train"], 0, torch.device("cpu"))
     state.history.append({"epoch": 1})
-    rows = SCRIPT["measured"](packed, cell, state)
+    rows = SCRIPT["measured"](known, cell, state)
     told = {(norm, cosine) for _, loss, norm, cosine, _ in rows if loss == "loss_fm"}
     assert told == {(0.0, "")}
     assert all(norm > 0 for _, loss, norm, _, _ in rows if loss != "loss_fm")
@@ -93,7 +95,7 @@ def test_hard_codes_have_no_gradient(pack):
 
 def test_likeness_is_the_mean_cosine_of_two_different_images():
     stored, split = data()
-    faces = plan.Faces(stored, torch.device("cpu"), memory=1.0)
+    faces = Faces(stored, torch.device("cpu"), memory=1.0)
     state = begin(SHORT, OURS, split["train"], 0, torch.device("cpu"))
     state.trained.eval()
     batch = Batches(faces, split["train"], SHORT, state.contrast, 0, 0)[0]

@@ -15,8 +15,8 @@ from clfer.training.examples import Examples
 from clfer.training.supervision import (
     class_weights,
     cross_entropy,
+    subsample_class,
     supervised,
-    thinned,
     withhold,
 )
 
@@ -231,7 +231,7 @@ def test_of_a_scarce_class_a_share_stays_and_the_others_stay_whole():
     label = torch.arange(200) % CLASSES
     target = torch.nn.functional.one_hot(label, CLASSES).float()
     examples = Examples(torch.arange(200) + 7, label, target)
-    kept = {share: thinned(examples, 2, share, 0) for share in (0.0, 0.1, 0.3, 1.0)}
+    kept = {share: subsample_class(examples, 2, share, 0) for share in (0.0, 0.1, 0.3, 1.0)}
     for share, left in kept.items():
         assert [int((left.label == c).sum()) for c in range(CLASSES)] == [
             50 if c != 2 else round(50 * share) for c in range(CLASSES)
@@ -241,4 +241,4 @@ def test_of_a_scarce_class_a_share_stays_and_the_others_stay_whole():
         assert torch.equal(left.face, left.face.sort().values)
     faces = [set(left.face.tolist()) for left in kept.values()]
     assert all(fewer < more for fewer, more in pairwise(faces))
-    assert set(thinned(examples, 2, 0.3, 1).face.tolist()) != faces[2]
+    assert set(subsample_class(examples, 2, 0.3, 1).face.tolist()) != faces[2]

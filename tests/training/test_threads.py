@@ -8,7 +8,7 @@ import torch
 from checkouts import CELL, change, checkout, clfer, files
 from closure import ROOT
 
-from clfer.training.deterministic import threads
+from clfer.training.machine import threads
 
 
 def test_the_number_of_threads_is_the_recipes_and_comes_back():

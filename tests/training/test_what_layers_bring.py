@@ -7,21 +7,23 @@ import pytest
 import torch
 from recipes import recipe
 from tiny import data, run, variant
+from variants import CUT
 
-from clfer.cells.plan import Pack
 from clfer.faces.views import central
 from clfer.model.network import Network
+from clfer.training.cell import Cell, Data
 from clfer.training.examples import Faces
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "docs/results/layers.py"))
 SHORT = recipe(epochs=2)
+CELL = Cell("msr", 0, variant("msr"), SHORT)
 
 
 @pytest.fixture
 def pack():
     faces, split = data()
-    plan = {"cells": [{"recipe": SHORT.model_dump(mode="json")}]}
-    return Pack(Faces(faces, torch.device("cpu"), memory=1.0), split, plan)
+    known = Faces(faces, torch.device("cpu"), memory=1.0)
+    return Data("bands", ("a", "b", "c"), CUT, known, split, {})
 
 
 @pytest.mark.parametrize("name", ["msr", "ours_whole"])
@@ -55,7 +57,7 @@ def test_a_layer_taken_out_is_the_same_for_all_faces(tmp_path, pack, name):
             )
             for j in range(4)
         ]
-    rows = SCRIPT["rows"](network, pack)
+    rows = SCRIPT["rows"](network, pack, CELL)
     assert [(row[0], row[1], row[3], row[4]) for row in rows] == expected
     for j, row in enumerate(rows):
         assert float(row[2]) == pytest.approx(
@@ -66,4 +68,4 @@ def test_a_layer_taken_out_is_the_same_for_all_faces(tmp_path, pack, name):
 def test_a_model_without_msr_is_one_line(pack):
     network = Network("resnet10_quarter", "small", 3, variant("baseline"))
     with pytest.raises(SystemExit, match="expected a model with MSR"):
-        SCRIPT["rows"](network, pack)
+        SCRIPT["rows"](network, pack, CELL)

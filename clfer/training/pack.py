@@ -1,0 +1,105 @@
+"""A dataset and a list of cells in one folder, for a machine with PyTorch but no pipeline.
+
+faces.npy    uint8 [N, S, S, C]
+splits.npz   for each of train, val, test: face, label, target
+plan.json    classes, how faces are cut, SHA-256 of the sources, and the cells
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from clfer.archives import DAMAGE
+from clfer.errors import InputError
+from clfer.faces.preprocessing import Cut
+from clfer.files import replacing
+from clfer.model.variant import Variant
+from clfer.training.cell import Cell, Data
+from clfer.training.examples import Examples, Faces
+from clfer.training.machine import memory
+from clfer.training.recipe import Recipe
+
+FACES, SPLITS, PLAN = "faces.npy", "splits.npz", "plan.json"
+PARTS = ("train", "val", "test")
+COLUMNS = ("face", "label", "target")
+
+
+def write(data: Data, cells: Sequence[Cell], faces: Path, folder: Path) -> None:
+    """The three files. faces: the array that `data` was read from."""
+    arrays: dict[str, Any] = {
+        f"{part}_{column}": getattr(data.splits[part], column).cpu().numpy()
+        for part in PARTS
+        for column in COLUMNS
+    }
+    plan = {
+        "dataset": data.name,
+        "classes": list(data.classes),
+        "cut": data.cut.model_dump(mode="json"),
+        "sources": dict(data.sources),
+        "cells": [described(cell) for cell in cells],
+    }
+    with replacing(folder / FACES) as temporary:
+        shutil.copyfile(faces, temporary)
+    with replacing(folder / SPLITS) as temporary:
+        np.savez_compressed(temporary, **arrays)
+    with replacing(folder / PLAN) as temporary:
+        temporary.write_text(json.dumps(plan, indent=1) + "\n")
+
+
+def described(cell: Cell) -> dict[str, Any]:
+    """A cell as JSON."""
+    return {
+        "variant": cell.name,
+        "seed": cell.seed,
+        "modules": cell.variant.model_dump(mode="json"),
+        "recipe": cell.recipe.model_dump(mode="json"),
+    }
+
+
+def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
+    """The dataset and the cells; InputError where one of the files is missing or damaged."""
+    for name in (FACES, SPLITS, PLAN):
+        if not (folder / name).is_file():
+            raise InputError(f"{folder / name} is missing; `clfer experiment --pack` writes it")
+    with undamaged(folder / SPLITS), np.load(folder / SPLITS) as found:
+        splits = {
+            part: Examples(*(torch.from_numpy(found[f"{part}_{one}"]) for one in COLUMNS))
+            for part in PARTS
+        }
+    with undamaged(folder / FACES):
+        faces = Faces(np.load(folder / FACES, mmap_mode="r"), device, memory())
+    with undamaged(folder / PLAN):
+        plan = json.loads((folder / PLAN).read_text())
+        data = Data(
+            name=plan["dataset"],
+            classes=tuple(plan["classes"]),
+            cut=Cut.model_validate(plan["cut"]),
+            faces=faces,
+            splits=splits,
+            sources=plan["sources"],
+        )
+        return data, [_cell(one) for one in plan["cells"]]
+
+
+def _cell(plan: dict[str, Any]) -> Cell:
+    variant, recipe = Variant.model_validate(plan["modules"]), Recipe.model_validate(plan["recipe"])
+    return Cell(plan["variant"], plan["seed"], variant, recipe)
+
+
+@contextmanager
+def undamaged(path: Path) -> Iterator[None]:
+    """InputError where reading a file in the block shows that it is damaged."""
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, *DAMAGE) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: expected a whole file, found it damaged ({reason}); delete it, and what it "
+            "is part of, and have it written again"
+        ) from error

@@ -1,0 +1,176 @@
+"""`clfer experiment`: cells trained here or elsewhere, and what is written about them."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import checkouts
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from checkouts import clfer, environment
+from PIL import Image
+from sklearn.metrics import accuracy_score, recall_score
+
+from clfer.errors import InputError
+from clfer.training import cells, pack
+from clfer.training.cell import FEATURES, HISTORY, MODEL
+from pipeline import params, paths
+from pipeline.experiment import experiment
+from pipeline.params import everything
+
+SMALL = checkouts.SMALL | {"epochs": 2, "watch_test": True}
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A folder with a split and a recipe called small."""
+    checkouts.checkout(tmp_path)
+    checkouts.change(tmp_path, recipes={"small": SMALL})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLFER_DEVICE", "cpu")
+    everything.cache_clear()
+    yield tmp_path
+    everything.cache_clear()
+
+
+def run(name="comparison", **options):
+    given = {"recipe": "small", "variants": "baseline,msr", "seeds": "0-1"}
+    experiment(name, dataset="demo", **{**given, **options})
+
+
+def refusal(*names, **options):
+    with pytest.raises(InputError) as error:
+        run(*names, **options)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_whoever_trains_a_cell_the_same_bytes_come_out(tmp_path):
+    """The stages of DVC, an experiment, and a pack on a machine without them."""
+    folder = checkouts.checkout(tmp_path / "a")
+    for words in (("train", "demo", "ours", 0), ("evaluate", "demo", "ours", 0)):
+        done = clfer(folder, *words)
+        assert done.returncode == 0, done.stderr
+    words = ("experiment", "comparison", "--dataset", "demo", "--variants", "ours", "--seeds", "0")
+    for more in ((), ("--pack", "pack")):
+        done = clfer(folder, *words, *more)
+        assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-m", "clfer.training", "pack", "away"]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    stage, here, away = (folder / one / "ours/0" for one in ("runs/demo", "cells/demo", "away"))
+    for name in (MODEL, HISTORY, FEATURES):
+        assert (stage / name).read_bytes() == (here / name).read_bytes()
+        assert (stage / name).read_bytes() == (away / name).read_bytes()
+    evaluated = pl.read_parquet(folder / "results/demo/ours/0/predictions.parquet")
+    for one in (here, away):
+        found = np.load(one / cells.PREDICTIONS)["test"]
+        assert np.array_equal(found, evaluated["probability"].to_numpy())
+
+
+def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(checkout, tmp_path):
+    run(pack=tmp_path / "pack")
+    data, chosen = pack.read(tmp_path / "pack", torch.device("cpu"))
+    assert cells.train_cells(chosen, data, tmp_path / "away") == 0
+    shutil.rmtree(tmp_path / "pack")
+    run(folder=tmp_path / "away", training=False, to=tmp_path / "page")
+    found = json.loads((tmp_path / "page.json").read_text())
+    truth = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
+    label = truth["label"].to_physical().to_numpy()
+    for variant in ("baseline", "msr"):
+        scores = found["variants"][variant]
+        for place, seed in enumerate((0, 1)):
+            there = tmp_path / "away" / variant / str(seed)
+            predicted = np.load(there / cells.PREDICTIONS)["test"].argmax(1)
+            assert scores["accuracy"]["per_seed"][place] == accuracy_score(label, predicted)
+            assert scores["uar"]["per_seed"][place] == pytest.approx(
+                recall_score(label, predicted, average="macro")
+            )
+            history = pl.read_csv(there / HISTORY)
+            chosen = int(history["val_accuracy"].arg_max())
+            assert scores["optimistic"]["accuracy"]["per_seed"][place] == pytest.approx(
+                history["test_accuracy"].max()
+            )
+            assert scores["optimistic"]["honest"]["per_seed"][place] == pytest.approx(
+                history["test_accuracy"][chosen]
+            )
+    assert found["selected_on"] == "val"
+    assert found["missing"] == []
+    assert found["recipe"]["batch_size"] == 12
+    assert [one["a"] for one in found["comparisons"] if one["primary"]] == ["msr"]
+    page = (tmp_path / "page.md").read_text()
+    assert "drawn faces: not evidence" in page
+    assert "page-curves.png" in page
+    for name in ("curves", "confusions"):
+        with Image.open(tmp_path / f"page-{name}.png") as picture:
+            assert picture.size[0] > 500
+
+
+def test_only_what_is_missing_is_trained(checkout, capsys):
+    run(seeds="0")
+    first = checkout / "cells/demo/small/msr/0/cell.json"
+    before = first.stat().st_mtime_ns
+    run(dry_run=True)
+    assert "2 of 4 cells would be trained" in capsys.readouterr().out
+    run(precision="bfloat16")
+    assert first.stat().st_mtime_ns == before
+    assert (checkout / "cells/demo/small/msr/1/cell.json").exists()
+    run(seeds="0-2", training=False)
+    found = json.loads((checkout / "tables/demo/comparison.json").read_text())
+    assert found["missing"] == ["baseline 2", "msr 2"]
+    page = (checkout / "tables/demo/comparison.md").read_text()
+    assert "Not trained yet: baseline 2, msr 2." in page
+    for precision in ("auto", "bfloat16"):
+        assert page.count(f"\n- trained on cpu, precision {precision}, ") == 1
+
+
+def test_what_it_refuses(checkout):
+    assert "expected cells of this experiment, found none" in refusal(training=False)
+    assert "did you mean 'small'?" in refusal(recipe="smal")
+    assert "found 'mrs'" in refusal(variants="mrs")
+    assert "experiment: expected one of comparison, table2" in refusal("tabel4")
+    run(seeds="0", variants="baseline")
+    checkouts.change(checkout, recipes={"small": SMALL | {"epochs": 3}})
+    everything.cache_clear()
+    assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
+
+
+def test_overrides_are_read_and_the_file_stays(checkout):
+    before = (checkout / "params.yaml").read_bytes()
+    changed = ["recipes.small.epochs=1", "significance.alpha=0.1", "run.seeds=[3]"]
+    run(variants="baseline", seeds=None, set_param=changed)
+    found = json.loads((checkout / "tables/demo/comparison.json").read_text())
+    assert found["recipe"]["epochs"] == 1
+    assert found["variants"]["baseline"]["seeds"] == [3]
+    assert (checkout / "params.yaml").read_bytes() == before
+    assert params.block("run", "seeds") == [0, 1, 2]
+    for wrong in ("train.no_such=1", "train"):
+        assert "-S: expected settings of params.yaml such as" in refusal(set_param=[wrong])
+    for prepared in ("datasets.demo.source.train=3", "split.seed=1"):
+        assert "by which data are prepared" in refusal(set_param=[prepared])
+    assert params.block("run", "seeds") == [0, 1, 2]
+
+
+def test_a_table_of_the_paper(checkout):
+    run("table6", seeds="0", variants=None)
+    table = json.loads((checkout / "tables/demo/table6.json").read_text())
+    assert [cell["variant"] for cell in table["cells"]] == ["baseline", "class_center", "ours"]
+    for cell in table["cells"]:
+        there = checkout / "cells/demo/small" / cell["variant"] / "0"
+        predicted = np.load(there / cells.PREDICTIONS)["test"].argmax(1)
+        truth = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
+        label = truth["label"].to_physical().to_numpy()
+        assert cell["accuracy"]["mean"] == pytest.approx(accuracy_score(label, predicted))
+    assert "89.15" in (checkout / "tables/demo/table6.md").read_text()
+
+
+def test_learning_intensity_is_drawn_from_the_cells(checkout):
+    run("figure5", seeds="0", variants=None)
+    table = json.loads((checkout / "tables/demo/figure5.json").read_text())
+    assert any(column.startswith("gradient of block 2") for column in table["columns"])
+    about = json.loads((checkout / "figures/demo/learning_intensity.json").read_text())
+    assert about["variants"] == ["baseline", "ours"]
+    assert not (checkout / "runs").exists()
