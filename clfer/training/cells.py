@@ -83,7 +83,9 @@ def missing(cells: Sequence[Cell], data: Data, out: Path, training: bool = True)
 
 def _compared(cell: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What a cell's numbers depend on, beside its seed; settings that came later have defaults."""
-    recipe = Recipe.model_validate(cell["recipe"]).model_dump(mode="json")
+    fields = Recipe.model_fields.items()
+    defaults = {name: field.default for name, field in fields if not field.is_required()}
+    recipe = {**defaults, **cell["recipe"]}
     return {
         "modules": Variant.model_validate(cell["modules"]).model_dump(mode="json"),
         "recipe": {key: value for key, value in recipe.items() if key not in FREE},
