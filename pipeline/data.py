@@ -7,7 +7,6 @@ import polars as pl
 import torch
 from jaxtyping import UInt8
 
-from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.files import sha256
 from clfer.training.cell import Data
@@ -55,7 +54,7 @@ def data(dataset: str, split_table: Path | None = None) -> Data:
     split, stored = cached(dataset, chosen)
     return Data(
         name=dataset,
-        classes=labels.classes(split),
+        classes=tuple(split["label"].cat.get_categories()),
         cut=cell.cut(dataset),
         faces=Faces(stored, device(), memory()),
         splits={part: examples(split, part) for part in PARTS},

@@ -36,6 +36,7 @@ from clfer.training.cells import opened, sped, train_cells
 from clfer.training.checkpoints import Checkpointer, Resumable
 from clfer.training.machine import device
 from clfer.training.pack import read
+from clfer.training.recipe import Recipe
 from clfer.training.state import State
 from clfer.training.step import forward
 from clfer.training.supervision import supervised
