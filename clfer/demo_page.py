@@ -88,7 +88,7 @@ def analyse(predictor: Predictor, content: bytes) -> Analysis:
     faces = predictor.faces(picture)
     trained = next((one for one in predictor.engines if isinstance(one, Trained)), None)
     maps = heat_maps(trained, picture, faces[:CARDS]) if trained and faces else []
-    boxes = annotated(picture, faces, predictor.classes, minimum=0)
+    boxes = annotated(picture, faces, predictor.classes, minimum=0.0)
     return Analysis(data_url(boxes), faces, maps)
 
 
@@ -137,7 +137,7 @@ class Page:
         ui.colors(primary=COLOURS[0])
         # The whole page lies in the uploader, which takes drops anywhere on it.
         self._upload = ui.upload(on_upload=self._uploaded, max_file_size=LARGEST, auto_upload=True)
-        self._upload.on_rejected(lambda: self._say(f"Expected a photo up to {LARGEST >> 20} MiB"))
+        self._upload.on_rejected(lambda: self._say(f"Expected a photo up to {LARGEST >> 20} MiB."))
         self._upload.props("accept=image/* square flat").classes("w-full min-h-screen max-h-none")
         with self._upload.add_slot("header"), ui.row().classes("w-full items-center p-4"):
             ui.label("Drop a photo anywhere on this page").classes("text-lg mr-auto")
