@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+from resource import RLIMIT_FSIZE, setrlimit
 
 import cv2
 import numpy as np
@@ -41,7 +42,13 @@ from clfer.demo_page import BODY, LARGEST, SHOWN, Page, analyse
 from pipeline.demo import demo
 
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-MAIN = "from pipeline.app import main; main()"
+# a runner of tests may have interrupts ignored
+MAIN = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from pipeline.app import main
+main()
+"""
 
 
 def drawn(*seeds):
@@ -168,9 +175,10 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=lambda: setrlimit(RLIMIT_FSIZE, (1 << 20, 1 << 20)),  # no photo is written
         )
         line = self.process.stdout.readline()
-        found = re.match(r"page: (http://127.0.0.1:(\d+)) \(Ctrl-C ends it\)", line)
+        found = re.match(r"page: (http://[\w.]+:(\d+)) \(Ctrl-C ends it\)", line)
         assert found, (line, self.process.kill(), self.process.stderr.read())
         self.address, self.port = found[1], int(found[2])
 
@@ -181,9 +189,9 @@ class Served:
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read().decode()
 
-    def end(self):
+    def end(self, how=signal.SIGTERM):
         """The status it ends with, and standard error."""
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(how)
         try:
             written = self.process.communicate(timeout=30)[1]
         finally:
@@ -253,6 +261,21 @@ def test_uploads_are_bounded(served):
 
 
 @pytest.mark.slow
+def test_others_are_let_in_with_a_warning_and_ctrl_c_ends_it(model, detector, tmp_path):
+    words = ["--model", model, "--detector", detector, "--device", "cpu", "--host", "0.0.0.0"]
+    served = Served(tmp_path, *words)
+    assert served.address == f"http://localhost:{served.port}"
+    assert served.ask(Host="laptop.example")[0] == 200
+    with socket.create_connection(("127.0.0.1", served.port)) as idle:
+        idle.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert idle.recv(15).startswith(b"HTTP/1.1 200")
+        status, written = served.end(signal.SIGINT)
+    assert status == 128 + signal.SIGINT, written
+    assert "warning: whoever can reach this computer" in written
+    assert "Traceback" not in written
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1440, 390])
 def test_photos_and_webcam_in_a_browser(served, width, tmp_path):
     """In Chromium, with a drawn face before its camera."""
@@ -296,6 +319,10 @@ def test_photos_and_webcam_in_a_browser(served, width, tmp_path):
         page.get_by_alt_text("photo with 2 faces marked").wait_for()
         assert page.get_by_alt_text("block 4").count() == 2
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+        other = browser.new_page()  # another visitor sees nothing of that
+        other.goto(served.address)
+        other.get_by_role("status").get_by_text("No photo yet.").wait_for()
 
         page.get_by_role("button", name="Use the webcam").click()
         page.wait_for_function("document.querySelector('video').videoWidth > 0")
