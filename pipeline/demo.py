@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import socket
 import sys
 import webbrowser
 from importlib.util import find_spec
@@ -14,7 +15,7 @@ from clfer.inference.models import newest
 from clfer.inference.predictor import Predictor
 from pipeline import paths
 from pipeline.console import err, plain, say, track
-from pipeline.introduction import introduce
+from pipeline.introduction import about, introduce
 from pipeline.options import Device, Models, Weights
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
@@ -43,16 +44,14 @@ def demo(
     """
     if find_spec("nicegui") is None:
         raise InputError(ABSENT)
-    from clfer.page.listening import listening
+    with _listening(host, port) as visitors:
+        from clfer.demo_page import serve
 
-    with listening(host, port) as visitors:
         predictor = Predictor(
             *(model or [str(newest(paths.BASE))]), detector=detector, device=device, track=track
         )
         for file, engine in zip(predictor.files, predictor.engines, strict=True):
             introduce(file, engine.card, chosen=model is not None)
-        from clfer.page.server import serve
-
         address, number = visitors.getsockname()[:2]
         local = ipaddress.ip_address(address).is_loopback
         if not local:
@@ -63,4 +62,21 @@ def demo(
         say([], plain(f"page: {url} (Ctrl-C ends it)"))
         if show and (sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}):
             webbrowser.open(url)
-        serve(predictor, visitors, local)
+        pairs = zip(predictor.files, predictor.engines, strict=True)
+        answering = "; ".join(f"{file.name}, {about(engine.card)}" for file, engine in pairs)
+        serve(predictor, f"Model: {answering}.", visitors, local)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that visitors can reach from now on; port 0: any free one. InputError if the address
+    or the port cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        reason = str(error.strerror).partition(" (")[0].lower()
+        raise InputError(
+            f"--host {host} --port {port}: expected an address of this machine and a free port, "
+            f"found: {reason}; name another port by --port"
+        ) from error
