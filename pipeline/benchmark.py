@@ -12,10 +12,8 @@ from clfer import benchmark as measure
 from clfer.model.backbone import check_input
 from clfer.training.machine import device
 from clfer.training.precision import numbers
-from clfer.training.recipe import Recipe
 from pipeline import cell
 from pipeline.console import say, table, track
-from pipeline.params import settings
 
 VARIANTS = ("baseline", "msr", "clbs", "clfm", "ours")
 BARE = "torchvision alone"
@@ -39,7 +37,7 @@ def benchmark(
     there = device()
     over = {"weights": "none", "batch_size": batch, "precision": precision, "compile": compiled}
     over |= {"backbone": backbone} if backbone else {}
-    recipe = settings(Recipe, "train", over=over | _window(size))
+    recipe = cell.paper(over | _window(size))
     check_input(recipe.crop, recipe.stem)
     variants = {name: cell.modules(name) for name in VARIANTS}
     memory = {
@@ -52,7 +50,7 @@ def benchmark(
     seconds = measure.medians(subjects, rounds, there, track)
     inputs = {}
     for side in SIZES:
-        smaller = settings(Recipe, "train", over=over | _window(side))
+        smaller = cell.paper(over | _window(side))
         inputs[side] = measure.input_times(smaller, rounds, there, track)
     found = {
         "ratio": seconds["ours"] / seconds["baseline"],

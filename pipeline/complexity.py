@@ -10,10 +10,9 @@ import typer
 from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
 from clfer.complexity import complexity as costs
 from clfer.errors import InputError
-from clfer.training.recipe import Recipe
 from pipeline import cell
 from pipeline.console import say, table
-from pipeline.params import block, settings
+from pipeline.params import block
 
 
 def complexity(
@@ -26,7 +25,7 @@ def complexity(
     """Count parameters and multiply-accumulates of each variant, in training and deployed."""
     given = {"backbone": backbone, "stem": stem}
     over = {key: value for key, value in given.items() if value is not None}
-    recipe = settings(Recipe, "train", over=over)
+    recipe = cell.paper(over)
     size = recipe.crop if size is None else size
     for option, value, least in (("--size", size, 1), ("--classes", classes, 2)):
         if value < least:

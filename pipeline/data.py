@@ -54,7 +54,7 @@ def data(dataset: str, split_table: Path | None = None) -> Data:
     split, stored = cached(dataset, chosen)
     return Data(
         name=dataset,
-        classes=tuple(split["label"].cat.get_categories()),
+        classes=tuple(split["label"].dtype.categories),  # type: ignore[attr-defined]
         cut=cell.cut(dataset),
         faces=Faces(stored, device(), memory()),
         splits={part: examples(split, part) for part in PARTS},

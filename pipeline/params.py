@@ -38,6 +38,7 @@ class Run(Settings):
     datasets: Annotated[tuple[str, ...], Field(min_length=1)]
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    recipe: str | None = None  # a block of `recipes`, over the datasets' own
 
 
 class Bounded(SafeConstructor):
@@ -144,6 +145,18 @@ def block(*keys: str) -> Any:
     return found
 
 
+def mapping(*keys: str) -> Mapping[str, Any]:
+    """What stands under `keys`; InputError unless that is a block of parameters."""
+    found: Mapping[str, Any] = block(*keys)
+    _check_block(found, *keys)
+    return found
+
+
+def optional(*keys: str) -> Any:
+    """What stands under `keys`, null where nothing does."""
+    return block(*keys) if keys[-1] in _under(keys[:-1]) else None
+
+
 def check_unchanged() -> None:
     """InputError where what was asked for no longer stands in the file as it was read: DVC notes
     the values that it finds when a stage has ended, whatever it ran with.
@@ -188,13 +201,12 @@ def settings(
     """The block under `keys` as validated settings, entries of `over` instead of its own, and none
     of `without`.
     """
-    values = block(*keys)
-    _check_block(values, *keys)
+    values = mapping(*keys)
     try:
         merged = {**values, **(over or {})}
         return model.model_validate({k: v for k, v in merged.items() if k not in without})
     except ValidationError as error:
-        raise InputError(_explain(error, model, keys)) from error
+        raise InputError(explained(error, model, keys)) from error
 
 
 def dataset(name: str) -> ModuleType:
@@ -225,7 +237,7 @@ def _check_block(values: Any, *keys: str) -> None:
         )
 
 
-def _explain(error: ValidationError, model: type[Settings], keys: Iterable[str]) -> str:
+def explained(error: ValidationError, model: type[Settings], keys: Iterable[str]) -> str:
     """The first of pydantic's complaints in one line."""
     first = error.errors()[0]
     place = ".".join([*keys, *(str(part) for part in first["loc"])])

@@ -1,4 +1,4 @@
-"""A recipe small enough for tests: that of params.yaml, on few and small images."""
+"""A recipe small enough for tests: the paper's of params.yaml, on few and small images."""
 
 from closure import ROOT
 from ruamel.yaml import YAML
@@ -8,7 +8,7 @@ from clfer.training.recipe import Recipe
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 RECIPE = Recipe.model_validate(
     {
-        **PARAMS["train"],
+        **PARAMS["recipes"]["paper"],
         "backbone": "resnet10_quarter",
         "weights": "none",
         "stem": "small",

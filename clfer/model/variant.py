@@ -12,33 +12,33 @@ Weights = tuple[Annotated[float, Field(ge=0)], ...]
 class CLFM(Settings):
     """Contrastive learning based on feature maps (Sec. III-B1, eq. 1-6)."""
 
-    alpha: Weights  # of the shallow layers 1..L-1; a layer of weight 0 costs nothing
-    k: int = Field(ge=2)  # latent semantics, K_FM
-    fd: int = Field(ge=2, multiple_of=2)  # numbers in a channel's code: half as many positions
-    hash: Literal["soft", "hard"]
-    temperature: float = Field(gt=0)
-    iterations: int = Field(ge=1)  # of K-means
-    restarts: int = Field(ge=1)
-    detach_deep: bool  # whether the shallow layers learn from the deep one alone
+    alpha: Weights = (0.0, 0.1, 0.0)  # of the shallow layers 1..L-1; one of 0 costs nothing
+    k: int = Field(4, ge=2)  # latent semantics, K_FM
+    fd: int = Field(16, ge=2, multiple_of=2)  # numbers in a channel's code: half as many positions
+    hash: Literal["soft", "hard"] = "soft"
+    temperature: float = Field(0.1, gt=0)
+    iterations: int = Field(10, ge=1)  # of K-means
+    restarts: int = Field(1, ge=1)
+    detach_deep: bool = False  # whether the shallow layers learn from the deep one alone
 
 
 class CLBS(Settings):
     """Contrastive learning based on batch samples (Sec. III-B2, eq. 7; class centers: eq. 12)."""
 
-    beta: Weights
-    k: int | None = Field(ge=2)  # K_BS; null: as many as there are classes
-    fd: int = Field(ge=1)
-    centers: Literal["kmeans", "class"]
+    beta: Weights = (0.0, 0.1, 0.0)
+    k: int | None = Field(None, ge=2)  # K_BS; null: as many as there are classes
+    fd: int = Field(128, ge=1)
+    centers: Literal["kmeans", "class"] = "kmeans"
     groups: Literal["nearest", "own"] = "nearest"  # of the most alike centroid, of its image
-    iterations: int = Field(ge=1)
-    restarts: int = Field(ge=1)
-    detach_deep: bool
+    iterations: int = Field(10, ge=1)
+    restarts: int = Field(1, ge=1)
+    detach_deep: bool = False
 
 
 class MSR(Settings):
     """Multi-scale representation (Sec. III-C, eq. 8-9)."""
 
-    fd: int = Field(ge=1)
+    fd: int = Field(128, ge=1)
     grid: int = Field(4, ge=1)  # side to which each layer's map is pooled before it is flattened
     whole_deep: bool = False  # whether the deepest layer enters with mu_L = 1
 
@@ -52,19 +52,19 @@ class Warmup(Settings):
 class SimSiam(Settings):
     """The contrast of two views of a face (Chen and He 2021), the comparator of Table II."""
 
-    weight: float = Field(gt=0)
-    fd: int = Field(ge=1)  # numbers in a projection
-    bottleneck: int = Field(ge=1)  # width inside the predictor
+    weight: float = Field(1.0, gt=0)
+    fd: int = Field(2048, ge=1)  # numbers in a projection
+    bottleneck: int = Field(512, ge=1)  # width inside the predictor
 
 
 class SCN(Settings):
     """The Self-Cure Network (Wang et al. 2020), the comparator of Table III."""
 
-    weight: float = Field(ge=0)  # of the rank regularisation
-    high: float = Field(gt=0, lt=1)  # share of a batch that counts as important
-    margin: float = Field(ge=0, le=1)  # by which its mean importance shall exceed the others'
-    relabel_from: float = Field(ge=0, le=1)  # share of the epochs after which labels may change
-    relabel_margin: float = Field(ge=0, le=1)  # by which another class has to be more probable
+    weight: float = Field(1.0, ge=0)  # of the rank regularisation
+    high: float = Field(0.7, gt=0, lt=1)  # share of a batch that counts as important
+    margin: float = Field(0.15, ge=0, le=1)  # by which its mean importance shall exceed the others'
+    relabel_from: float = Field(0.25, ge=0, le=1)  # share of the epochs before labels may change
+    relabel_margin: float = Field(0.2, ge=0, le=1)  # by which another class has to be more probable
 
 
 class Variant(Settings):

@@ -1,11 +1,15 @@
-"""How a network is trained: the `train` parameters, as a dataset's `recipe` overrides them."""
+"""Recipes: how a network is trained."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.faces.views import Augmentation
+
+VARIANTS = "variants"  # the layer of a variant's own settings
 
 
 class Recipe(View, Augmentation):
@@ -46,3 +50,26 @@ class Recipe(View, Augmentation):
         if self.mixup and self.labelled_fraction < 1:
             raise ValueError("mixup: mixes targets, expected a label on every image")
         return self
+
+
+def layered(
+    layers: Mapping[str, Mapping[str, Any]], own: Mapping[str, Any], given: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The settings of a recipe, and for each the name of the layer that it is of.
+
+    layers: by name, each over those before it: the paper's recipe, the dataset's, one that the run
+    names. own: what the variant's row sets, over them. given: the block `train`, of which what is
+    not null goes before all. Raises InputError where the last two both set one thing.
+    """
+    wanted = {key: value for key, value in given.items() if value is not None}
+    for key in wanted.keys() & own.keys():
+        raise InputError(
+            f"train.{key}: found {wanted[key]!r}, but the variant's own recipe has {own[key]!r}; "
+            "expected one of the two: leave one out"
+        )
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for name, layer in {**layers, VARIANTS: own, "train": wanted}.items():
+        values |= layer
+        origin |= dict.fromkeys(layer, name)
+    return values, origin

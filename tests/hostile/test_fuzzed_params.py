@@ -38,7 +38,7 @@ def here(tmp_path, monkeypatch):
 def asked():
     """Everything that the stages ask of the file."""
     yield params.Run, ("run",)
-    yield Recipe, ("train",)
+    yield Recipe, ("recipes", "paper")
     yield Split, ("split",)
     yield Significance, ("significance",)
     for name in params.block("variants"):

@@ -14,7 +14,7 @@ LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(
 )
 READ = (
     "import os\nfrom pipeline import params\nfrom clfer.training.recipe import Recipe",
-    "os.chdir(path.parent); params.settings(Recipe, 'train')",
+    "os.chdir(path.parent); params.settings(Recipe, 'recipes', 'paper')",
 )
 
 
@@ -53,13 +53,15 @@ def test_a_tag_is_no_code(said, tmp_path, code):
 
 def test_laughs_without_number(tmp_path):
     """Each list has nine times the one before: written out they would have 10^38 words."""
-    (tmp_path / "params.yaml").write_text(f"{LAUGHS}train: *a39\n")
+    (tmp_path / "params.yaml").write_text(f"{LAUGHS}recipes: {{paper: *a39}}\n")
     line, grown, seconds = told(*READ, tmp_path / "params.yaml")
-    assert line.startswith("params.yaml: train: expected a block of parameters, found [[[...]")
+    assert line.startswith("params.yaml: recipes.paper: expected a block of parameters, found [[[")
     assert len(line) < 1000
     (tmp_path / "params.yaml").write_text(LAUGHS + TEXT.replace("lr: 0.001", "lr: *a39"))
     line, grown, seconds = told(*READ, tmp_path / "params.yaml")
-    assert line.startswith("params.yaml: train.lr: input should be a valid number; found [[[...")
+    assert line.startswith(
+        "params.yaml: recipes.paper.lr: input should be a valid number; found [[[..."
+    )
     assert len(line) < 1000
     assert grown < 100 * MB
     assert seconds < 60

@@ -88,7 +88,7 @@ def test_with_selection_on_validation_the_test_images_change_nothing(checkout):
 
 def test_with_selection_on_the_test_set_they_do_and_the_history_says_so(checkout):
     path = checkout / "params.yaml"
-    path.write_text(path.read_text().replace("  select: val", "  select: test", 1))
+    path.write_text(path.read_text().replace("  select:\n", "  select: test\n", 1))
     one, other = trained(100), trained(200)
     assert "test_accuracy" in one[1]
     assert one[1] != other[1]

@@ -12,6 +12,7 @@ import pytest
 import torch
 from checkouts import clfer, environment
 from PIL import Image
+from recipes import PARAMS
 from sklearn.metrics import accuracy_score, recall_score
 
 from clfer.errors import InputError
@@ -22,13 +23,14 @@ from pipeline.experiment import experiment
 from pipeline.params import everything
 
 SMALL = checkouts.SMALL | {"epochs": 2, "watch_test": True}
+PAPER = PARAMS["recipes"]["paper"]
 
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A folder with a split and a recipe called small."""
     checkouts.checkout(tmp_path)
-    checkouts.change(tmp_path, recipes={"small": SMALL})
+    checkouts.change(tmp_path, recipes={"paper": PAPER, "small": SMALL})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CLFER_DEVICE", "cpu")
     everything.cache_clear()
@@ -133,7 +135,7 @@ def test_what_it_refuses(checkout):
     assert "found 'mrs'" in refusal(variants="mrs")
     assert "experiment: expected one of comparison, table2" in refusal("tabel4")
     run(seeds="0", variants="baseline")
-    checkouts.change(checkout, recipes={"small": SMALL | {"epochs": 3}})
+    checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
     assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
 

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from clfer.errors import InputError
 from clfer.model.variant import Variant
 from clfer.training.recipe import Recipe
-from pipeline import params
+from pipeline import cell, params
 
 TABLE4 = {
     "baseline": (),
@@ -65,7 +65,11 @@ def test_every_block_is_complete(edited):
         module = params.dataset(name)
         params.settings(module.Source, "datasets", name, "source")
         params.settings(module.Labels, "datasets", name, "labels")
-        params.settings(Recipe, "train", over=params.block("datasets", name, "recipe"))
+        cell.recipe(name, "ours")
+    for name in params.block("recipes"):
+        cell.recipe("ferplus", "ours", name)
+    assert {*params.block("train")} == {*Recipe.model_fields} == {*params.block("recipes", "paper")}
+    assert set(params.block("train").values()) == {None}
 
 
 def test_the_variants_are_the_rows_of_table_4_and_differ_in_nothing_else(edited):
@@ -109,12 +113,11 @@ def test_class_center_is_ours_but_for_the_centers(edited):
 def test_what_the_paper_does_not_do_is_off(edited):
     edited()
     off = {"label_smoothing": 0, "ema": 0, "labelled_fraction": 1, "balance": "none"}
-    paper = params.settings(Recipe, "train")
+    paper = cell.recipe("ferplus", "ours")
     assert off.items() <= paper.model_dump().items()
     assert (paper.schedule, paper.decay, paper.targets) == ("exponential", 0.9, "majority")
     for name in params.block("datasets"):
-        changed = params.settings(Recipe, "train", over=params.block("datasets", name, "recipe"))
-        assert off.items() <= changed.model_dump().items()
+        assert off.items() <= cell.recipe(name, "ours").model_dump().items()
 
 
 def test_dvc_would_write_the_file_back_as_it_is(tmp_path):
@@ -129,48 +132,74 @@ def test_dvc_would_write_the_file_back_as_it_is(tmp_path):
     changed = [
         (a, b) for a, b in zip(before.splitlines(), after.splitlines(), strict=True) if a != b
     ]
-    assert changed == [("  lr: 0.001", "  lr: 0.002")]
+    assert changed == [("  lr:", "  lr: 0.002")]
     assert OmegaConf.create(YAML(typ="safe").load(copy))["train"]["lr"] == 0.002
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("  lr: 0.001", "  lrr: 0.001", r"train\.lr is missing"),
-        ("  lr: 0.001\n", "", r"params.yaml: train\.lr is missing"),
-        ("  lr: 0.001", "  lr: -1", r"train\.lr: input should be greater than 0; found -1"),
-        ("  lr: 0.001", "  lr: fast", r"train\.lr: input should be a valid number.*found 'fast'"),
-        ("  select: val", "  select: best", r"train\.select:.*'val' or 'test'; found 'best'"),
-        ("  resize: 256", "  resize: 200", r"crop: expected at most resize = 200, found 224"),
-        ("  ema: 0.0", "  ema: 1.0", r"train\.ema: input should be less than 1; found 1.0"),
-        ("  label_smoothing: 0.0", "  label_smoothing: 1", r"smoothing: .*less than 1; found 1"),
-        ("  labelled_fraction: 1.0", "  labelled_fraction: 0", r"fraction: .*than 0; found 0"),
-        ("  labelled_fraction: 1.0", "  labelled_fraction: 10", r"fraction: .*to 1; found 10"),
-        ("  unlabelled: keep", "  unlabelled: use", r"'keep' or 'drop'; found 'use'"),
-        ("  schedule: exponential", "  schedule: linear", r"'cosine'; found 'linear'"),
-        ("  ema: 0.0\n", "", r"train\.ema is missing; expected a value"),
+        ("    lr: 0.001", "    lrr: 0.001", r"recipes\.paper\.lr is missing"),
+        ("    lr: 0.001\n", "", r"params.yaml: recipes\.paper\.lr is missing"),
+        ("  lr:\n", "  lr: -1\n", r"train\.lr: input should be greater than 0; found -1"),
+        ("  lr:\n", "  lr: fast\n", r"train\.lr: input should be a valid number.*found 'fast'"),
+        ("  select:\n", "  select: best\n", r"train\.select:.*'val' or 'test'; found 'best'"),
+        ("  resize:\n", "  resize: 200\n", r"crop: expected at most resize = 200, found 224"),
+        ("  ema:\n", "  ema: 1.0\n", r"train\.ema: input should be less than 1; found 1.0"),
+        ("smoothing: 0.0", "smoothing: 1", r"recipes\.paper\.label_sm.*less than 1; found 1"),
+        ("labelled_fraction:\n", "labelled_fraction: 0\n", r"fraction: .*than 0; found 0"),
+        ("labelled_fraction:\n", "labelled_fraction: 10\n", r"fraction: .*to 1; found 10"),
+        ("  unlabelled:\n", "  unlabelled: use\n", r"'keep' or 'drop'; found 'use'"),
+        ("  schedule:\n", "  schedule: linear\n", r"'cosine'; found 'linear'"),
+        ("    ema: 0.0\n", "", r"recipes\.paper\.ema is missing; expected a value"),
         ("train:\n  backbone", "train: 3\nother:\n  backbone", r"train: expected a block.*found 3"),
         ("train:\n  backbone", "train: {\n  backbone", r"params.yaml is no valid YAML"),
+        ("  recipe:\n", "  recipe: scrach\n", r"recipes has no 'scrach'; did you mean 'scratch'\?"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named(edited, old, new, message):
     edited((old, new))
     with pytest.raises(InputError, match=message):
-        params.settings(Recipe, "train")
+        cell.recipe("ferplus", "baseline")
+
+
+def test_a_setting_is_of_the_last_layer_that_has_it(edited):
+    edited()
+    paper, demo = (cell.recipe(name, "ours") for name in ("ferplus", "demo"))
+    assert (paper.epochs, paper.backbone, paper.lr) == (100, "resnet18", 0.001)
+    assert (demo.epochs, demo.backbone, demo.lr) == (12, "resnet10_quarter", 0.001)
+    named = cell.recipe("ferplus", "ours", "scratch")
+    assert (named.epochs, named.lr, named.decay) == (40, 0.002, 0.9)
+    edited(("  recipe:\n", "  recipe: scratch\n"), ("  epochs:\n", "  epochs: 3\n"))
+    both = cell.recipe("demo", "ours")
+    assert both == named.model_copy(update={"epochs": 3, "threads": 1, "backbone": demo.backbone})
+
+
+def test_what_train_and_a_variant_both_set_is_refused(edited):
+    own = "  baseline:\n    recipe:\n      labelled_fraction: 0.2\n"
+    edited(("  baseline: {}\n", own))
+    assert cell.recipe("ferplus", "baseline").labelled_fraction == 0.2
+    edited(("  baseline: {}\n", own), ("  labelled_fraction:\n", "  labelled_fraction: 0.5\n"))
+    with pytest.raises(InputError, match=r"train\.labelled_fraction: found 0\.5, but .* has 0\.2"):
+        cell.recipe("ferplus", "baseline")
+    edited(("  baseline: {}\n", own.replace("0.2", "2")))
+    with pytest.raises(
+        InputError, match=r"variants\.baseline\.recipe\.labelled_fraction: .*found 2"
+    ):
+        cell.recipe("ferplus", "baseline")
 
 
 @pytest.mark.parametrize(
     ("row", "old", "new", "message"),
     [
         ("simsiam", "    simsiam:", "    simsian:", r"simsian is not a param.*mean 'simsiam'\?"),
-        ("simsiam", "      bottleneck: 512\n", "", r"simsiam\.simsiam\.bottleneck is missing"),
-        ("simsiam", "bottleneck: 512", "bottleneck: 0", r"bottleneck: .*equal to 1; found 0"),
-        ("scn", "high: 0.7", "high: 1.0", r"variants\.scn\.scn\.high: .*less than 1; found 1.0"),
-        ("scn", "high: 0.7", "high: 0.7\n      highh: 3", r"scn\.highh is not .*mean 'high'\?"),
-        ("scn", "relabel_from: 0.25", "relabel_from: 25", r"relabel_from: .*to 1; found 25"),
+        ("simsiam", "simsiam: {}", "simsiam: {fd: 0}", r"fd: .*equal to 1; found 0"),
+        ("scn", "scn: {}", "scn: {high: 1.0}", r"scn\.scn\.high: .*less than 1; found 1.0"),
+        ("scn", "scn: {}", "scn: {highh: 3}", r"scn\.highh is not .*mean 'high'\?"),
+        ("scn", "scn: {}", "scn: {relabel_from: 25}", r"relabel_from: .*to 1; found 25"),
         ("class_center", "centers: class", "centers: group", r"'kmeans' or 'class'; found 'group'"),
-        ("clbs", "restarts: 1", "restarts: 0", r"clbs\.clbs\.restarts: .*equal to 1; found 0"),
-        ("clfm", "      fd: 16", "      fd: 15", r"clfm\.clfm\.fd: .*multiple of 2; found 15"),
+        ("clbs", "clbs: {}", "clbs: {restarts: 0}", r"clbs\.clbs\.restarts: .*equal to 1; found 0"),
+        ("clfm", "clfm: {}", "clfm: {fd: 15}", r"clfm\.clfm\.fd: .*multiple of 2; found 15"),
         ("baseline", "baseline: {}", "baseline:", r"baseline: expected a block.*found None"),
         ("baseline", "baseline: {}", "baseline: {warmup: {share: 0.5}}", r"warmup: .*neither"),
     ],
@@ -182,11 +211,11 @@ def test_what_is_wrong_with_a_variant_is_named(edited, row, old, new, message):
 
 
 def test_an_unknown_key_beside_all_known_ones(edited):
-    edited(("  lr: 0.001", "  lr: 0.001\n  epoch: 3"))
+    edited(("  lr:\n", "  lr:\n  epoch: 3\n"))
     with pytest.raises(
         InputError, match=r"train\.epoch is not a parameter; did you mean 'epochs'\?"
     ):
-        params.settings(Recipe, "train")
+        cell.recipe("ferplus", "baseline")
 
 
 def test_misspelt_names(edited):
