@@ -1,6 +1,7 @@
 """A cell of the grid as params.yaml describes it."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -53,14 +54,14 @@ def _recipe(
     layers: Mapping[str, Mapping[str, Any]],
     own: Mapping[str, Any],
     row: str,
-    over: Mapping[str, Any] | None = None,
+    over: Mapping[str, Any] = MappingProxyType({}),
 ) -> Recipe:
     everywhere = {"recipes.paper": mapping("recipes", "paper"), **layers}
     values, origin = layered(everywhere, own, mapping("train"))
     try:
-        return Recipe.model_validate({**values, **(over or {})})
+        return Recipe.model_validate({**values, **over})
     except ValidationError as error:
         key = next(iter(error.errors()[0]["loc"]), "")
-        place = origin.get(str(key), "recipes.paper")
+        place = {**origin, **dict.fromkeys(over, "train")}.get(str(key), "recipes.paper")
         place = row if place == VARIANTS else place
         raise InputError(explained(error, Recipe, [place])) from error

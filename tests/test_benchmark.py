@@ -12,8 +12,7 @@ from closure import ROOT
 from clfer.benchmark import WARMUP, input_times, medians, peak_memory
 from clfer.model.variant import Variant
 from clfer.progress import silent
-from clfer.training.recipe import Recipe
-from pipeline import params
+from pipeline import cell, params
 
 CPU = torch.device("cpu")
 
@@ -30,7 +29,7 @@ def recipe(monkeypatch):
         "crop": 64,
         "batch_size": 4,
     }
-    return params.settings(Recipe, "train", over=over)
+    return cell.paper(over)
 
 
 def test_subjects_take_their_steps_in_turn_and_warming_up_does_not_count():
