@@ -4,7 +4,7 @@ import pytest
 from fer2013_forms import FORMS, official, place, tar, zipped
 
 from clfer.datasets.fer2013 import archives
-from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets import fer2013
 from clfer.errors import InputError
 
 

@@ -9,7 +9,7 @@ from fer2013_forms import EMOTION, FACES, FORMS, USAGE, npz, official, place, wo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets import fer2013
 from clfer.datasets.fer2013 import rows as fer2013_csv
 from clfer.errors import InputError
 

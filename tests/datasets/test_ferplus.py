@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from clfer.datasets.expressions import FERPLUS
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.ferplus import dataset as ferplus
-from clfer.datasets.ferplus.files import LAYOUT, TABLE
+from clfer.datasets import fer2013
+from clfer.datasets import ferplus
+from clfer.datasets.ferplus_files import LAYOUT, TABLE
 from clfer.errors import InputError
 from clfer.progress import silent
 from clfer.sources import http

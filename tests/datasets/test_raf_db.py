@@ -8,7 +8,7 @@ import pytest
 from image_trees import encoded, fetched, has, labelled, noise, plant, zipped
 
 from clfer.datasets.expressions import RAF_DB
-from clfer.datasets.raf_db import dataset as raf_db
+from clfer.datasets import raf_db
 from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError

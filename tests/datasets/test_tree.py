@@ -19,12 +19,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_trees import encoded, has, noise, plant, zipped
 
-from clfer.datasets.tree import index, lists
-from clfer.datasets.tree.landmarks import five, ordered
-from clfer.datasets.tree.listing import File, listing
-from clfer.datasets.tree.names import key
-from clfer.datasets.tree.pictures import ImageFiles, pictures
-from clfer.datasets.tree.rows import attached, keyed, settled
+from clfer.datasets import index, lists
+from clfer.datasets.landmarks import five, ordered
+from clfer.datasets.listing import File, listing
+from clfer.datasets.names import key
+from clfer.datasets.pictures import ImageFiles, pictures
+from clfer.datasets.rows import attached, keyed, settled
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
 from clfer.progress import silent

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013 import votefiles
+from clfer.datasets import fer2013
+from clfer.datasets import votefiles
 from clfer.errors import InputError
 
 HEADER = (

@@ -12,7 +12,7 @@ import pytest
 from image_trees import encoded, fetched
 from mutations import attack, broken
 
-from clfer.datasets.folder import dataset as folder
+from clfer.datasets import folder
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
 from clfer.sources.unpack import unpack

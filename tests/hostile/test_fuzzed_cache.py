@@ -9,7 +9,7 @@ import pytest
 from mutations import attack, broken
 
 from clfer.datasets import labels
-from clfer.datasets.tree import index, listing
+from clfer.datasets import index, listing
 from clfer.progress import silent
 from pipeline import stored
 

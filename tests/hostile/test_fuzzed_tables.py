@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from image_trees import array, plant
 from mutations import attack, broken, mutated
 
-from clfer.datasets.affectnet import arrays, table
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013.rows import PIXELS
-from clfer.datasets.fer2013.votefiles import HEADER, read_layout, read_votes
+from clfer.datasets import affectnet_labels
+from clfer.datasets import fer2013
+from clfer.datasets.fer2013 import PIXELS
+from clfer.datasets.votefiles import HEADER, read_layout, read_votes
 from clfer.datasets.raf_db import annotations
-from clfer.datasets.raf_db import dataset as raf_db
-from clfer.datasets.tree import index, lists
+from clfer.datasets import raf_db
+from clfer.datasets import index, lists
 from clfer.progress import silent
 
 VOTES = (

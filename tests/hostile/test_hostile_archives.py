@@ -13,7 +13,7 @@ import pytest
 from image_trees import encoded, fetched, plant
 from watched import told
 
-from clfer.datasets.folder import dataset as folder
+from clfer.datasets import folder
 from clfer.errors import InputError
 from clfer.sources.unpack import unpack
 
@@ -21,8 +21,8 @@ MB, GB = 1 << 20, 1 << 30
 UNPACK = ("from clfer.sources.unpack import unpack", "unpack(path, path.parent / 'out')")
 FER2013 = ("from clfer.datasets.fer2013 import reader", "reader.read(path)")
 IN_PLACE = (
-    "from clfer.datasets.tree.listing import listing\n"
-    "from clfer.datasets.tree.content import digest",
+    "from clfer.datasets.listing import listing\n"
+    "from clfer.datasets.content import digest",
     "[digest(path.parent, file.path) for file in listing(path.parent).files]",
 )
 

@@ -11,7 +11,7 @@ from closure import ROOT
 from image_trees import encoded, fetched, plant, zipped
 from ruamel.yaml import YAML
 
-from clfer.datasets.folder import dataset as folder
+from clfer.datasets import folder
 from clfer.errors import InputError
 from pipeline.console import plain
 

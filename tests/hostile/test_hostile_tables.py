@@ -7,9 +7,9 @@ from fer2013_forms import official
 from image_trees import encoded, labelled, plant
 from watched import told
 
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013.votefiles import HEADER, read_votes
-from clfer.datasets.raf_db import dataset as raf_db
+from clfer.datasets import fer2013
+from clfer.datasets.votefiles import HEADER, read_votes
+from clfer.datasets import raf_db
 from clfer.errors import InputError
 
 MB = 1 << 20
@@ -30,10 +30,10 @@ def endless(path, start, end=b""):
 
 
 FER2013 = ("from clfer.datasets.fer2013 import reader", "reader.read(path)")
-VOTES = ("from clfer.datasets.fer2013 import votefiles", "votefiles.read_votes(path)")
-LAYOUT = ("from clfer.datasets.fer2013 import votefiles", "votefiles.read_layout(path)")
+VOTES = ("from clfer.datasets import votefiles", "votefiles.read_votes(path)")
+LAYOUT = ("from clfer.datasets import votefiles", "votefiles.read_layout(path)")
 LISTS = (
-    "from clfer.datasets.tree import lists, index",
+    "from clfer.datasets import lists, index",
     "list(lists.lines(path.parents[1], path.name))",
 )
 

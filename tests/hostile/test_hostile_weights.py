@@ -9,7 +9,7 @@ import torch
 from image_trees import plant
 
 from clfer.datasets.affectnet import arrays
-from clfer.datasets.tree import index, lists
+from clfer.datasets import index, lists
 from clfer.errors import InputError
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights

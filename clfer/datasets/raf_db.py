@@ -9,16 +9,16 @@ from typing import Literal
 
 import polars as pl
 
+from clfer.datasets import images, index, lists
 from clfer.datasets import labels as columns
+from clfer.datasets import rows as joined
 from clfer.datasets.expressions import RAF_DB
-from clfer.datasets.raf_db import annotations
-from clfer.datasets.tree import index, lists, published
-from clfer.datasets.tree.fetching import Source as Source
-from clfer.datasets.tree.fetching import Wanted
-from clfer.datasets.tree.fetching import fetch as fetch_tree
-from clfer.datasets.tree.names import key, stem
-from clfer.datasets.tree.pictures import pictures as pictures
-from clfer.datasets.tree.rows import attached, keyed, settled
+from clfer.datasets.images import Source as Source
+from clfer.datasets.images import Wanted
+from clfer.datasets.images import pictures as pictures
+from clfer.datasets.labels import BOX, LANDMARKS
+from clfer.datasets.landmarks import is_place, ordered
+from clfer.datasets.listing import key, stem
 from clfer.errors import InputError
 from clfer.progress import Track
 from clfer.settings import Settings
@@ -28,6 +28,10 @@ SPLITS = {"train": "train", "test": "test"}
 PUBLISHED = [(12_271, 3_068)]
 LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is how it is handed out
 ALIGNED = "_aligned"
+# Text files about an original image.
+POINTS = "_manu_attri"  # five lines of x and y: eyes, nose, mouth; then gender, race and age
+BOXES = "_boundingbox"  # left, top, right, bottom
+ANNOTATIONS = {"key": pl.String(), "landmarks": LANDMARKS, "box": BOX}
 
 
 class Labels(Settings):
@@ -37,8 +41,8 @@ class Labels(Settings):
 
 
 def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
-    """Index the images and copy the labels of RAF-DB from where the user put it; see `tree`."""
-    return fetch_tree(source, base, raw, track, WANTED)
+    """Index the images and copy the labels of RAF-DB from where the user put it."""
+    return images.fetch(source, base, raw, track, WANTED)
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
@@ -55,23 +59,23 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
             f"{index.folder(raw)}, found {len(paths):,} that are {other}; set it to {other} or "
             f"put basic/Image/{labels.images} there and download again"
         )
-    files, again = keyed(chosen, _face)
-    rows, repeated = settled(_listed(raw))
-    rows, absent = attached(rows, files)
+    files, again = joined.keyed(chosen, _face)
+    rows, repeated = joined.settled(_listed(raw))
+    rows, absent = joined.attached(rows, files)
     if labels.images == "original":
-        rows = rows.join(annotations.read(raw), on="key", how="left", maintain_order="left")
+        rows = rows.join(_annotations(raw), on="key", how="left", maintain_order="left")
     table = columns.table(rows, RAF_DB)
     return table, [
         *repeated,
         *absent,
         *again,
-        *published.remarks(table, SPLITS, PUBLISHED),
+        *joined.shortfall(table, SPLITS, PUBLISHED),
     ]
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:
     """What a number on these labels has to be called by."""
-    return published.protocol(f"RAF-DB, {labels.images} images", table, SPLITS, PUBLISHED)
+    return joined.protocol(f"RAF-DB, {labels.images} images", table, SPLITS, PUBLISHED)
 
 
 def _listed(raw: Path) -> pl.DataFrame:
@@ -96,6 +100,57 @@ def _listed(raw: Path) -> pl.DataFrame:
     return pl.DataFrame(rows, ["usage", "key", "label", "shown"], orient="row")
 
 
+def _annotations(raw: Path) -> pl.DataFrame:
+    """`key` (train_00001), `landmarks` and `box` as `clfer.datasets.labels` has them, null without.
+
+    InputError names a file that holds something else.
+    """
+    landmarks: dict[str, list[float]] = {}
+    boxes: dict[str, list[float]] = {}
+    for path, content in lists.notes(raw):
+        name = key(stem(path))
+        words = content.decode("utf-8", "replace").split()
+        if name.endswith(POINTS):
+            landmarks[name.removesuffix(POINTS)] = _points(raw, path, words)
+        else:
+            boxes[name.removesuffix(BOXES)] = _box(raw, path, words)
+    names = sorted({*landmarks, *boxes})
+    rows = [(name, landmarks.get(name), boxes.get(name)) for name in names]
+    return pl.DataFrame(rows, ANNOTATIONS, orient="row")
+
+
+def _points(raw: Path, path: str, words: list[str]) -> list[float]:
+    numbers = _numbers(words[:10])
+    if len(numbers) != 10:
+        found = f"{len(numbers)} numbers at its start"
+        raise lists.broken(raw, path, "five lines of x and y", found)
+    left, right, nose, *corners = zip(numbers[::2], numbers[1::2], strict=True)
+    return ordered([left, right], nose, corners)
+
+
+def _box(raw: Path, path: str, words: list[str]) -> list[float]:
+    numbers = _numbers(words)
+    if len(numbers) != 4 or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
+        found = repr(" ".join(words)[:80])
+        raise lists.broken(raw, path, "left, top, right and bottom of a box", found)
+    left, top, right, bottom = numbers
+    return [left, top, right - left, bottom - top]
+
+
+def _numbers(words: list[str]) -> list[float]:
+    """The coordinates before the first word that is none."""
+    found = []
+    for word in words:
+        try:
+            number = float(word)
+        except ValueError:
+            break
+        if not is_place(number):
+            break
+        found.append(number)
+    return found
+
+
 def _is_basic(path: str) -> bool:
     """Whether it belongs to the basic expressions: the compound ones come in the same names."""
     return "compound" not in key(path).split("/")
@@ -103,6 +158,11 @@ def _is_basic(path: str) -> bool:
 
 def _is_list(path: str) -> bool:
     return _is_basic(path) and key(path).rpartition("/")[2] in LISTS
+
+
+def _is_note(path: str) -> bool:
+    name = key(path)
+    return _is_basic(path) and name.endswith((f"{POINTS}.txt", f"{BOXES}.txt"))
 
 
 def _is_aligned(path: str) -> bool:
@@ -116,21 +176,21 @@ def _face(path: str) -> str | None:
     return name if name.partition("_")[0] in SPLITS else None
 
 
-def _check(images: Sequence[str], labels: Sequence[str]) -> None:
+def _check(paths: Sequence[str], labels: Sequence[str]) -> None:
     if not any(_is_list(path) for path in labels):
-        raise LookupError(f"{len(images):,} images but no {LISTS[0]}")
-    if not any(_is_basic(path) and _face(path) for path in images):
-        raise LookupError(f"{len(images):,} images, none called train_... or test_...")
+        raise LookupError(f"{len(paths):,} images but no {LISTS[0]}")
+    if not any(_is_basic(path) and _face(path) for path in paths):
+        raise LookupError(f"{len(paths):,} images, none called train_... or test_...")
 
 
 WANTED = Wanted(
     name="RAF-DB",
     layout=(
         "basic/EmoLabel/list_patition_label.txt and basic/Image/aligned/train_00001_aligned.jpg "
-        "and so on (or basic/Image/original/train_00001.jpg), also in zips"
+        "and so on (or basic/Image/original/train_00001.jpg), also in archives"
     ),
     request="request it at http://www.whdeng.cn/RAF/model1.html and put it there",
-    is_list=_is_list,
-    is_note=annotations.is_note,
     check=_check,
+    is_list=_is_list,
+    is_note=_is_note,
 )

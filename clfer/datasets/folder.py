@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import polars as pl
 
+from clfer.datasets import index
 from clfer.datasets import labels as columns
 from clfer.datasets.expressions import FERPLUS, canonical
-from clfer.datasets.tree import index
-from clfer.datasets.tree.fetching import Source as Source
-from clfer.datasets.tree.fetching import Wanted, missing
-from clfer.datasets.tree.fetching import fetch as fetch_tree
-from clfer.datasets.tree.names import key, remark, unzipped
-from clfer.datasets.tree.pictures import pictures as pictures
+from clfer.datasets.images import Source as Source
+from clfer.datasets.images import Wanted, missing
+from clfer.datasets.images import fetch as fetch_images
+from clfer.datasets.images import pictures as pictures
+from clfer.datasets.listing import folders, key, remark
 from clfer.errors import InputError
 from clfer.progress import Track
 from clfer.settings import Settings
@@ -45,8 +45,8 @@ class Image(NamedTuple):
 
 
 def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
-    """Index the images of the user's folder; see `tree`."""
-    return fetch_tree(source, base, raw, track, WANTED)
+    """Index the images of the user's folder."""
+    return fetch_images(source, base, raw, track, WANTED)
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
@@ -87,15 +87,15 @@ def arranged(paths: Sequence[str]) -> tuple[list[Image], list[str]]:
 
 def _place(path: str) -> tuple[str, str] | None:
     """The outermost folder that is called like a split, and the folder in it: the class."""
-    folders = [unzipped(part) for part in path.split("/")[:-1]]
-    usages = [NAMES.get(key(part)) for part in folders]
+    names = folders(path)
+    usages = [NAMES.get(key(part)) for part in names]
     for depth, usage in enumerate(usages):
         if usage is not None:
             below = depth + 1
-            # a zip that is called like the folder in it
+            # an archive that is called like the folder in it
             while below < len(usages) and usages[below] == usage:
                 below += 1
-            return (usage, folders[below]) if below < len(folders) else None
+            return (usage, names[below]) if below < len(names) else None
     return None
 
 
@@ -145,9 +145,7 @@ def _check(images: Sequence[str], labels: Sequence[str]) -> None:
 
 WANTED = Wanted(
     name="your images",
-    layout="train/<class>/* and test/<class>/* (and val/<class>/* if you like), also in zips",
+    layout="train/<class>/* and test/<class>/* (and val/<class>/* if you like), also in archives",
     request="put them there, or name another folder in params.yaml",
-    is_list=lambda path: False,
-    is_note=lambda path: False,
     check=_check,
 )

@@ -4,27 +4,23 @@ Everything is joined by FER2013's row. The number in an image's name is not its 
 no name, and four names stand on two rows.
 """
 
-import shutil
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
-from clfer.datasets import expressions, votes
+from clfer.datasets import expressions, fer2013, votes
 from clfer.datasets import labels as columns
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013.votefiles import read_layout, read_votes
-from clfer.datasets.ferplus.files import LAYOUT, MICROSOFT, TABLE, placed, supply
+from clfer.datasets.ferplus_files import LAYOUT, TABLE
+from clfer.datasets.ferplus_files import Source as Source
+from clfer.datasets.ferplus_files import fetch as fetch
+from clfer.datasets.votefiles import read_layout, read_votes
 from clfer.errors import InputError
-from clfer.files import replacing
 from clfer.pictures import Opened
-from clfer.progress import Track
 from clfer.settings import Settings
-from clfer.sources.obtain import Address, obtain
 
 EVIDENCE = True
 SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
-
 # Images with a label in train, val and test of eight classes, counted on the published files.
 COUNTS = {
     ("layout", "majority"): (25_045, 3_191, 3_137),
@@ -51,42 +47,12 @@ MODES = {
 }
 
 
-class Source(Settings):
-    """Where the user put FER2013, whence to download it otherwise, and whence Microsoft's files:
-    null for GitHub.
-    """
-
-    folder: Path
-    fer2013: Address
-    url: str | None
-
-
 class Labels(Settings):
     """Whose votes count, those of SOURCES, and by which rule, one of MODES."""
 
     source: Literal["layout", "table"]
     mode: Literal["majority", "probability", "crossentropy", "multi_target", "argmax8", "argmax10"]
     classes: Literal[8, 7]  # 7: without contempt, whose images are dropped
-
-
-def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
-    """Verify FER2013 and FER+ and put them into `raw`, each file whole or not at all.
-
-    FER2013, in any form, and the label files come from `source.folder`, where they are downloaded
-    to if they are not there. The lines returned say what was found where. InputError says what is
-    missing or wrong.
-    """
-    folder = base / source.folder
-    faces, found = supply(folder, source.fer2013, track)
-    other = fer2013.find(raw)
-    if other and other.name != faces.name:
-        raise InputError(f"{other}: expected only {faces.name} as FER2013, found this; remove it")
-    for file in (TABLE, *LAYOUT.values()):
-        found.append(obtain(file, folder, raw, source.url or MICROSOFT, track))
-    if (target := raw / faces.name).resolve() != faces.resolve():
-        with replacing(target) as temporary:
-            shutil.copyfile(faces, temporary)
-    return found
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
@@ -107,7 +73,10 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 def pictures(raw: Path, base: Path) -> Opened:
     """The images by `row` of the table."""
-    faces = fer2013.faces(placed(raw))
+    path = fer2013.find(raw)
+    if path is None:
+        raise InputError(f"{raw}: expected FER2013, found none; download again")
+    faces = fer2013.faces(path)
     return lambda rows: faces[rows["row"].to_numpy()]
 
 

@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import polars as pl
 
+from clfer.datasets import index
 from clfer.datasets import labels as columns
+from clfer.datasets import rows as joined
 from clfer.datasets.expressions import SFEW, canonical
-from clfer.datasets.tree import index, published
-from clfer.datasets.tree.fetching import Source as Source
-from clfer.datasets.tree.fetching import Wanted, missing
-from clfer.datasets.tree.fetching import fetch as fetch_tree
-from clfer.datasets.tree.names import key, remark, unzipped
-from clfer.datasets.tree.pictures import pictures as pictures
+from clfer.datasets.images import Source as Source
+from clfer.datasets.images import Wanted, missing
+from clfer.datasets.images import fetch as fetch_images
+from clfer.datasets.images import pictures as pictures
+from clfer.datasets.listing import folders, key, remark
 from clfer.errors import InputError
 from clfer.progress import Track
 from clfer.settings import Settings
@@ -41,8 +42,8 @@ class Image(NamedTuple):
 
 
 def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
-    """Index the images of SFEW where the user put it; see `tree`."""
-    return fetch_tree(source, base, raw, track, WANTED)
+    """Index the images of SFEW where the user put it."""
+    return fetch_images(source, base, raw, track, WANTED)
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
@@ -74,7 +75,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     return table, [
         *remarks,
         *remark("classes without an image", absent),
-        *published.remarks(table, SPLITS, PUBLISHED),
+        *joined.shortfall(table, SPLITS, PUBLISHED),
     ]
 
 
@@ -82,7 +83,7 @@ def protocol(labels: Labels, table: pl.DataFrame) -> str:
     """What a number on these labels has to be called by, the number of images with it."""
     aligned = any(_is_aligned(path) for path in table["name"])
     name = f"SFEW 2.0, {'aligned faces' if aligned else 'whole frames'}, tested on Val"
-    found = published.difference(table, SPLITS, PUBLISHED)
+    found = joined.difference(table, SPLITS, PUBLISHED)
     return f"{name}: {found}" if found else name
 
 
@@ -100,7 +101,7 @@ def _arranged(paths: Sequence[str]) -> tuple[list[Image], list[str]]:
 
 
 def _folders(path: str) -> list[str]:
-    return [key(unzipped(part)) for part in path.split("/")[:-1]]
+    return [key(part) for part in folders(path)]
 
 
 def _usage(path: str) -> str | None:
@@ -146,11 +147,9 @@ WANTED = Wanted(
     name="SFEW 2.0",
     layout=(
         "Train/Train_Aligned_Faces/<Class>/*.png and Val/Val_Aligned_Faces/<Class>/*.png (or "
-        "Val_Aligned_Faces_new), also in zips, the classes Angry, Disgust, Fear, Happy, Neutral, "
-        "Sad and Surprise"
+        "Val_Aligned_Faces_new), also in archives, the classes Angry, Disgust, Fear, Happy, "
+        "Neutral, Sad and Surprise"
     ),
     request=("request it at https://users.cecs.anu.edu.au/~few_group/AFEW.html and put it there"),
-    is_list=lambda path: False,
-    is_note=lambda path: False,
     check=_check,
 )

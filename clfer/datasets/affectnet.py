@@ -3,21 +3,20 @@
 The field trains on the training set and tests on the validation set: the test set is not public.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from clfer.datasets import affectnet_labels as forms
+from clfer.datasets import images, index
 from clfer.datasets import labels as columns
-from clfer.datasets.affectnet import arrays, table
+from clfer.datasets import rows as joined
 from clfer.datasets.expressions import AFFECTNET
-from clfer.datasets.tree import index, published
-from clfer.datasets.tree.fetching import Source as Source
-from clfer.datasets.tree.fetching import Wanted, missing
-from clfer.datasets.tree.fetching import fetch as fetch_tree
-from clfer.datasets.tree.pictures import pictures as pictures
-from clfer.datasets.tree.rows import attached, keyed, settled
+from clfer.datasets.images import Source as Source
+from clfer.datasets.images import Wanted
+from clfer.datasets.images import pictures as pictures
 from clfer.progress import Track
 from clfer.settings import Settings
 
@@ -34,8 +33,8 @@ class Labels(Settings):
 
 
 def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
-    """Index the images and copy the labels of AffectNet from where the user put it; see `tree`."""
-    return fetch_tree(source, base, raw, track, WANTED)
+    """Index the images and copy the labels of AffectNet from where the user put it."""
+    return images.fetch(source, base, raw, track, WANTED)
 
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
@@ -45,33 +44,33 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     Images of no class are not in it. Landmarks are from the 68 points, null where they are not
     given; boxes stand in the lists alone.
     """
-    form = table if table.paths(raw) else arrays
-    rows = form.read(raw)
+    listed = bool(forms.list_paths(raw))
+    rows = forms.read_lists(raw) if listed else forms.read_arrays(raw)
     if rows.is_empty():
-        raise missing(WANTED, index.folder(raw), "lists without a row")
-    files, again = keyed(index.paths(raw), form.image)
+        raise images.missing(WANTED, index.folder(raw), "lists without a row")
+    files, again = joined.keyed(index.paths(raw), _image(listed))
     classes = AFFECTNET[: labels.classes]
     dropped = rows.filter(pl.col("code") >= labels.classes)
-    kept, repeated = settled(
+    kept, repeated = joined.settled(
         rows.filter(pl.col("code") < labels.classes).with_columns(
             label=pl.col("code").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
         )
     )
-    kept, absent = attached(kept, files, besides=set(dropped["key"]))
+    kept, absent = joined.attached(kept, files, besides=set(dropped["key"]))
     found = columns.table(kept, classes)
     return found, [
         *_dropped(dropped),
         *repeated,
         *absent,
         *again,
-        *published.remarks(found, SPLITS, PUBLISHED[labels.classes]),
+        *joined.shortfall(found, SPLITS, PUBLISHED[labels.classes]),
     ]
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:
     """What a number on these labels has to be called by."""
     name = f"AffectNet-{labels.classes}, tested on validation"
-    return published.protocol(name, table, SPLITS, PUBLISHED[labels.classes])
+    return joined.protocol(name, table, SPLITS, PUBLISHED[labels.classes])
 
 
 def _dropped(rows: pl.DataFrame) -> list[str]:
@@ -82,13 +81,16 @@ def _dropped(rows: pl.DataFrame) -> list[str]:
     return [f"rows of no class, left out: {', '.join(parts)}"] if parts else []
 
 
-def _check(images: Sequence[str], labels: Sequence[str]) -> None:
-    listed = any(table.is_list(path) for path in labels)
-    if not listed and not any(arrays.is_label(path) for path in labels):
-        raise LookupError(f"{len(images):,} images but neither training.csv nor *_exp.npy")
-    form = table if listed else arrays
-    if not any(form.image(path) for path in images):
-        raise LookupError(f"{len(images):,} images, none where they belong (first: {images[0]})")
+def _image(listed: bool) -> Callable[[str], str | None]:
+    return forms.list_image if listed else forms.array_image
+
+
+def _check(paths: Sequence[str], labels: Sequence[str]) -> None:
+    listed = any(forms.is_list(path) for path in labels)
+    if not listed and not any(forms.is_array_label(path) for path in labels):
+        raise LookupError(f"{len(paths):,} images but neither training.csv nor *_exp.npy")
+    if not any(map(_image(listed), paths)):
+        raise LookupError(f"{len(paths):,} images, none where they belong (first: {paths[0]})")
 
 
 WANTED = Wanted(
@@ -96,12 +98,12 @@ WANTED = Wanted(
     layout=(
         "training.csv, validation.csv and Manually_Annotated_Images/<number>/*, or "
         "train_set/images/*.jpg with train_set/annotations/*_exp.npy and val_set likewise, also in "
-        "zips"
+        "archives"
     ),
     request=(
         "request it at https://mohammadmahoor.com/pages/databases/affectnet/ and put it there"
     ),
-    is_list=table.is_list,
-    is_note=arrays.is_note,
     check=_check,
+    is_list=forms.is_list,
+    is_note=forms.is_array,
 )

@@ -1,10 +1,10 @@
-"""Rows of label files brought together with the images."""
+"""Rows of label lists: joined to their images, and counted against the published numbers."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import polars as pl
 
-from clfer.datasets.tree.names import remark
+from clfer.datasets.listing import remark
 
 
 def settled(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -64,3 +64,46 @@ def keyed(
         if (name := key(path)) is not None and found.setdefault(name, path) != path:
             again.append(path)
     return found, remark("images with the name of another one, left out", again)
+
+
+def difference(
+    table: pl.DataFrame, splits: dict[str, str], published: Sequence[tuple[int, ...]]
+) -> str | None:
+    """How many images there are where that is none of the `published` numbers, in words.
+
+    splits: usage -> its split; published: the numbers in the same order, the first to be named
+    """
+    usage = _usable(table)["usage"].to_list()
+    found = tuple(usage.count(name) for name in splits)
+    if found in published:
+        return None
+    counts = zip(found, published[0], splits.values(), strict=True)
+    return " and ".join(f"{here:,} of {there:,} {split}" for here, there, split in counts) + (
+        " images"
+    )
+
+
+def protocol(
+    name: str, table: pl.DataFrame, splits: dict[str, str], published: Sequence[tuple[int, ...]]
+) -> str:
+    """The name, and what is to be said with it where the copy is not the published one."""
+    found = difference(table, splits, published)
+    if found is None:
+        return name
+    usage = _usable(table)["usage"].to_list()
+    pairs = zip(splits, published[0], strict=True)
+    more = any(usage.count(here) > there for here, there in pairs)
+    return f"{name}, {'other' if more else 'incomplete'} copy: {found}"
+
+
+def shortfall(
+    table: pl.DataFrame, splits: dict[str, str], published: Sequence[tuple[int, ...]]
+) -> list[str]:
+    """A line for people where the numbers differ."""
+    found = difference(table, splits, published)
+    return [f"not the published numbers: {found}; scores do not compare"] if found else []
+
+
+def _usable(table: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a label and an image."""
+    return table.filter(pl.col("label").is_not_null() & pl.col("name").is_not_null())

@@ -1,7 +1,7 @@
 """An index of the user's images, in place of copies of them: `files.parquet` and `folder.txt`."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
@@ -10,10 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from clfer.datasets.labels import DAMAGE, GROUP
-from clfer.datasets.tree.content import digest
-from clfer.datasets.tree.listing import File
+from clfer.datasets.listing import File, located
 from clfer.errors import InputError
-from clfer.files import replacing
+from clfer.files import replacing, sha256
 from clfer.progress import Track
 
 INDEX = "files.parquet"
@@ -28,26 +27,29 @@ def write(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
     named: the folder as the params have it. Columns: `path`, `size` in bytes, `sha256`, null where
     the file cannot be read. The bytes depend on the files and the folder's name alone.
     """
-    found = sorted(images)
-    digests = _digests(folder, found, track)
-    table = pl.DataFrame(
-        {
-            "path": [file.path for file in found],
-            "size": [file.size for file in found],
-            "sha256": digests,
-        },
-        schema=SCHEMA,
-    )
+    files = sorted(images)
+    parts = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
+
+    def digests_of(part: Sequence[File]) -> list[str | None]:
+        return [_digest(located(raw, folder, file.path)) for file in part]
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        done = threads.map(
+            lambda part: [_digest(located(raw, folder, f.path)) for f in part], parts
+        )
+        digests = list(chain.from_iterable(next(done) for _ in track(parts, "reading images")))
+    rows = [(*file, digest) for file, digest in zip(files, digests, strict=True)]
     with replacing(raw / INDEX) as temporary:
+        table = pl.DataFrame(rows, SCHEMA, orient="row")
         table.write_parquet(temporary, row_group_size=GROUP)
     with replacing(raw / FOLDER) as temporary:
         temporary.write_text(f"{named.as_posix()}\n", encoding="utf-8")
-    return table["sha256"].null_count()
+    return digests.count(None)
 
 
 def paths(raw: Path) -> list[str]:
     """The images in `raw`'s index, sorted; InputError where that is missing or damaged."""
-    with _whole(raw / INDEX):
+    with _complete(raw / INDEX):
         return pl.read_parquet(raw / INDEX, columns=["path"])["path"].to_list()
 
 
@@ -55,13 +57,18 @@ def sizes(raw: Path, names: pl.Series) -> dict[str, int]:
     """Bytes of those images that are in the index in `raw`, by their path; InputError where that is
     missing or damaged.
     """
-    with _whole(raw / INDEX):
+    with _complete(raw / INDEX):
         named = pl.scan_parquet(raw / INDEX).filter(pl.col("path").is_in(names.implode()))
         return dict(named.select("path", "size").collect().iter_rows())
 
 
+def folder(raw: Path) -> Path:
+    """The user's folder as the params had it."""
+    return Path((raw / FOLDER).read_text(encoding="utf-8").removesuffix("\n"))
+
+
 @contextmanager
-def _whole(path: Path) -> Iterator[None]:
+def _complete(path: Path) -> Iterator[None]:
     """InputError where the index, which is read in the block, is missing or damaged."""
     if not path.is_file():
         raise InputError(f"{path}: expected the index of the images, found none; download")
@@ -74,17 +81,9 @@ def _whole(path: Path) -> Iterator[None]:
         ) from error
 
 
-def folder(raw: Path) -> Path:
-    """The user's folder as the params had it."""
-    return Path((raw / FOLDER).read_text(encoding="utf-8").removesuffix("\n"))
-
-
-def _digests(folder: Path, files: Sequence[File], track: Track) -> list[str | None]:
-    parts = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
-
-    def part(files: Iterable[File]) -> list[str | None]:
-        return [digest(folder, file.path) for file in files]
-
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        done = threads.map(part, parts)
-        return list(chain.from_iterable(next(done) for _ in track(parts, "reading images")))
+def _digest(path: Path) -> str | None:
+    """SHA-256, None where the file cannot be read."""
+    try:
+        return sha256(path)
+    except OSError:
+        return None

@@ -1,15 +1,16 @@
-"""The label files: lists of many images as copies, files of one image each gathered in tables."""
+"""Label files: lists of many images are copied, files about one image each gathered in tables."""
 
+import errno
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
 import polars as pl
 
-from clfer.datasets.tree import index
-from clfer.datasets.tree.content import TROUBLE, read, reason, stream
-from clfer.datasets.tree.names import key
+from clfer.datasets import index
+from clfer.datasets.listing import key, located
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.files import sha256 as digest
@@ -19,24 +20,15 @@ COPIES = "labels"  # folder of the copies
 LONGEST_LINE = 1 << 16  # bytes; a row of AffectNet has about 1,500
 LARGEST_NOTE = 1 << 16  # bytes of a file about one image
 TOGETHER = 20_000  # such files in one table: a bound on memory
+UNREADABLE = (errno.EACCES, errno.EIO, errno.ENOENT, errno.EPERM)
 NOTES = {"path": pl.String(), "content": pl.Binary()}
 
 
 def copy(raw: Path, folder: Path, paths: Sequence[str]) -> None:
     """Copy these files, as they are, below `raw`."""
     for path in paths:
-        try:
-            with (
-                replacing(raw / COPIES / path) as temporary,
-                stream(folder, path) as file,
-                temporary.open("wb") as target,
-            ):
-                shutil.copyfileobj(file, target)
-        except TROUBLE as error:
-            raise InputError(
-                f"{folder / path}: expected a label file that can be read, found {reason(error)}; "
-                "fetch it again"
-            ) from error
+        with replacing(raw / COPIES / path) as temporary, _readable(folder, path):
+            shutil.copyfile(located(raw, folder, path), temporary)
 
 
 def gather(raw: Path, folder: Path, paths: Sequence[str], track: Track) -> None:
@@ -44,13 +36,13 @@ def gather(raw: Path, folder: Path, paths: Sequence[str], track: Track) -> None:
     starts = range(0, len(paths), TOGETHER)
     for number, start in enumerate(starts):
         part = paths[start : start + TOGETHER]
-        content = [read(folder, path, LARGEST_NOTE) for path in track(part, "reading labels")]
+        content = [_note(raw, folder, path) for path in track(part, "reading labels")]
         with replacing(raw / f"notes-{number:04}.parquet") as temporary:
             pl.DataFrame({"path": part, "content": content}, NOTES).write_parquet(temporary)
 
 
 def notes(raw: Path) -> Iterator[tuple[str, bytes]]:
-    """The gathered files' paths and bytes, in the order given to `gather`."""
+    """The gathered files' paths and bytes, in the order of `gather`."""
     for number in count():
         if not (path := raw / f"notes-{number:04}.parquet").is_file():
             return
@@ -92,7 +84,7 @@ def lines(raw: Path, path: str) -> Iterator[tuple[int, str]]:
 
 
 def wrong(raw: Path, path: str, line: int, expected: str, found: str) -> InputError:
-    """What to say of a line, naming the file as the user has it."""
+    """The error for a line, naming the file as the user has it."""
     return InputError(
         f"{index.folder(raw) / path} line {line}: expected {expected}, found {found}; correct it "
         "or take the list as published, and download again"
@@ -100,8 +92,32 @@ def wrong(raw: Path, path: str, line: int, expected: str, found: str) -> InputEr
 
 
 def broken(raw: Path, path: str, expected: str, found: str) -> InputError:
-    """What to say of a file about one image."""
+    """The error for a file about one image."""
     return InputError(
         f"{index.folder(raw) / path}: expected {expected}, found {found}; fetch it again and "
         "download again"
     )
+
+
+def _note(raw: Path, folder: Path, path: str) -> bytes:
+    with _readable(folder, path), located(raw, folder, path).open("rb") as file:
+        content = file.read(LARGEST_NOTE + 1)
+    if len(content) > LARGEST_NOTE:
+        raise InputError(
+            f"{folder / path}: expected at most {LARGEST_NOTE:,} bytes, found more; fetch it again"
+        )
+    return content
+
+
+@contextmanager
+def _readable(folder: Path, path: str) -> Iterator[None]:
+    """InputError where the label file cannot be read in the block."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        raise InputError(
+            f"{folder / path}: expected a label file that can be read, found: {error.strerror}; "
+            "fetch it again"
+        ) from error
