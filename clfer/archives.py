@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from clfer.errors import InputError
 
@@ -49,7 +49,7 @@ class Member(NamedTuple):
     """A file, or a folder, which has no `content`."""
 
     name: str
-    content: IO[bytes] | None
+    content: io.BufferedIOBase | None
 
 
 def stem(name: str) -> str | None:
@@ -144,7 +144,7 @@ def _inside(archive: Path, member: Member) -> Path:
     return Path(*path.parts)
 
 
-def _place(content: IO[bytes] | None, place: Path, left: int) -> int:
+def _place(content: io.BufferedIOBase | None, place: Path, left: int) -> int:
     """Write a member, up to one chunk more than `left` bytes of it; the bytes written."""
     if content is None:
         place.mkdir(parents=True, exist_ok=True)
@@ -187,6 +187,7 @@ def _zip(path: Path) -> Iterator[Member]:
                 yield Member(name, None)
             else:
                 with archive.open(member) as content:
+                    assert isinstance(content, io.BufferedIOBase)
                     yield Member(name, content)
 
 
@@ -201,7 +202,9 @@ def _tar(path: Path, gzipped: bool) -> Iterator[Member]:
                 last = member.offset
                 if member.issparse() or not (member.isfile() or member.isdir()):
                     raise _refused(path, member.name, "a link or a device")
-                yield Member(member.name, archive.extractfile(member))
+                content = archive.extractfile(member)
+                assert content is None or isinstance(content, io.BufferedIOBase)
+                yield Member(member.name, content)
                 archive.members.clear()  # type: ignore[attr-defined]  # a million fill the memory
         # tarfile takes damage between two members for the end, which is a block of zeros
         if blocks.last != bytes(tarfile.BLOCKSIZE):

@@ -1,6 +1,7 @@
+"""Extraction: the archive's files within one folder, or one line and nothing."""
+
 import gzip
 import io
-import os
 import stat
 import tarfile
 import zipfile
@@ -8,20 +9,20 @@ import zipfile
 import numpy as np
 import pytest
 
+from clfer import archives
+from clfer.archives import extract
 from clfer.errors import InputError
-from clfer.sources import unpack as module
-from clfer.sources.unpack import unpack
 
 FILES = {
     "faces/happy/ein Gesicht.jpg": b"happy" * 50_000,
     "faces/sad/ü.JPG": b"sad" * 7,
     "labels.csv": b"",
 }
-KINDS = ["a.zip", "a.tar", "a.tar.gz", "a.tgz", "A.ZIP", "A.TAR.GZ"]
+KINDS = ["a.zip", "a.tar", "a.tgz"]
 
 
 def tar(path, members):
-    """members: TarInfo, or name -> content."""
+    """members: TarInfo or name, and content."""
     mode = "w" if path.name.lower().endswith(".tar") else "w:gz"
     with tarfile.open(path, mode) as archive:
         for info, content in members:
@@ -45,14 +46,14 @@ def packed(path, members):
 
 def tree(folder):
     found = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
 def refused(archive, **bounds):
     """The line with which an archive is refused, after which there is nothing but the archive."""
     beside = {path: path.stat().st_mtime_ns for path in archive.parent.iterdir()}
     with pytest.raises(InputError) as told:
-        unpack(archive, archive.parent / "out", **bounds)
+        extract(archive, archive.parent / "out", **bounds)
     assert {path: path.stat().st_mtime_ns for path in archive.parent.iterdir()} == beside
     line = str(told.value)
     assert line.startswith(str(archive))
@@ -60,38 +61,44 @@ def refused(archive, **bounds):
     return line
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, "a.tar.gz", "A.ZIP", "A.TAR.GZ"])
 def test_every_kind_gives_its_files(tmp_path, name):
     archive = packed(tmp_path / name, FILES.items())
-    assert unpack(archive, tmp_path / "deep" / "out") == 3
+    assert extract(archive, tmp_path / "deep" / "out") == 3
     assert tree(tmp_path / "deep" / "out") == FILES
-    assert os.listdir(tmp_path / "deep") == ["out"]
 
 
-def test_folders_and_points_in_names(tmp_path):
-    folder = tarfile.TarInfo("./empty")
-    folder.type = tarfile.DIRTYPE
-    root = tarfile.TarInfo("./")
-    root.type = tarfile.DIRTYPE
-    members = [(root, b""), (folder, b""), ("./a/../b"[:4] + "b.csv", b"x")]
-    unpack(tar(tmp_path / "a.tar", members), tmp_path / "out")
-    assert tree(tmp_path / "out") == {"a/b.csv": b"x"}
-    assert (tmp_path / "out/empty").is_dir()
-    zipped(tmp_path / "a.zip", [("empty/", b""), ("a\\b.csv", b"x")])
-    unpack(tmp_path / "a.zip", tmp_path / "too")
-    assert tree(tmp_path / "too") == {"a/b.csv": b"x"}
-    assert (tmp_path / "too/empty").is_dir()
+def test_folders_dots_and_backslashes_in_names(tmp_path):
+    members = []
+    for name in ("./", "./empty"):
+        info = tarfile.TarInfo(name)
+        info.type = tarfile.DIRTYPE
+        members.append((info, b""))
+    extract(tar(tmp_path / "a.tar", [*members, ("./a/b.csv", b"x")]), tmp_path / "out")
+    extract(zipped(tmp_path / "a.zip", [("empty/", b""), ("a\\b.csv", b"x")]), tmp_path / "too")
+    for folder in (tmp_path / "out", tmp_path / "too"):
+        assert tree(folder) == {"a/b.csv": b"x"}
+        assert (folder / "empty").is_dir()
 
 
-@pytest.mark.parametrize("name", KINDS[:3])
+def test_utf_8_in_a_zip_without_its_flag(tmp_path):
+    archive = zipped(tmp_path / "a.zip", [("ü.csv", b"x")])
+    content = archive.read_bytes()
+    for start, flag in ((b"PK\3\4", 7), (b"PK\1\2", 9)):
+        place = content.index(start) + flag
+        content = content[:place] + b"\0" + content[place + 1 :]
+    archive.write_bytes(content)
+    extract(archive, tmp_path / "out")
+    assert tree(tmp_path / "out") == {"ü.csv": b"x"}
+
+
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
     ("member", "found"),
     [
         ("/etc/evil", "an absolute path"),
-        ("\\evil", "an absolute path"),
         ("C:\\evil", "an absolute path"),
         ("c:evil", "an absolute path"),
-        ("../evil", "one that leads elsewhere"),
         ("a/../../evil", "one that leads elsewhere"),
         ("a\\..\\..\\evil", "one that leads elsewhere"),
         ("..", "one that leads elsewhere"),
@@ -100,27 +107,18 @@ def test_folders_and_points_in_names(tmp_path):
 )
 def test_no_path_leads_outside(tmp_path, name, member, found):
     archive = packed(tmp_path / name, [*FILES.items(), (member, b"evil")])
-    line = refused(archive)
-    assert f"the member {member!r}, {found}; do not trust this archive" in line
+    assert f"the member {member!r}, {found}; do not trust this archive" in refused(archive)
     assert not list(tmp_path.parent.rglob("evil"))
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        tarfile.SYMTYPE,
-        tarfile.LNKTYPE,
-        tarfile.CHRTYPE,
-        tarfile.BLKTYPE,
-        tarfile.FIFOTYPE,
-        tarfile.GNUTYPE_SPARSE,
-    ],
-)
-@pytest.mark.parametrize("name", ["a.tar", "a.tgz"])
-def test_a_tar_brings_no_links_and_devices(tmp_path, kind, name):
+SPECIAL = [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE]
+
+
+@pytest.mark.parametrize("kind", [*SPECIAL, tarfile.GNUTYPE_SPARSE])
+def test_a_tar_brings_no_links_and_devices(tmp_path, kind):
     info = tarfile.TarInfo("inside/link")
     info.type, info.linkname = kind, "labels.csv"
-    line = refused(tar(tmp_path / name, [*FILES.items(), (info, b"")]))
+    line = refused(tar(tmp_path / "a.tgz", [*FILES.items(), (info, b"")]))
     assert "the member 'inside/link', a link or a device" in line
 
 
@@ -132,27 +130,21 @@ def test_a_zip_brings_none_either(tmp_path, kind):
     assert "the member 'link', a link or a device" in line
 
 
-def test_a_link_cannot_be_written_through(tmp_path):
-    info = tarfile.TarInfo("door")
-    info.type, info.linkname = tarfile.SYMTYPE, str(tmp_path)
-    refused(tar(tmp_path / "a.tar", [(info, b""), ("door/evil", b"evil")]))
-
-
-@pytest.mark.parametrize("name", KINDS[:3])
-def test_more_bytes_than_the_bound(tmp_path, name):
+@pytest.mark.parametrize("name", KINDS)
+def test_more_bytes_or_members_than_the_bound(tmp_path, name):
     archive = packed(tmp_path / name, FILES.items())
     total = sum(map(len, FILES.values()))
     line = refused(archive, limit=total - 1)
     assert f"at most {total - 1:,} bytes unpacked, found more by its member 'faces/sad" in line
-    assert unpack(archive, tmp_path / "out", limit=total) == 3
+    assert "at most 2 files and folders, found more" in refused(archive, members=2)
+    assert extract(archive, tmp_path / "out", limit=total, members=3) == 3
 
 
 def test_the_usual_bound_grows_with_the_archive(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LEAST", 1000)
-    zeros = packed(tmp_path / "a.zip", [("zeros", bytes(1 << 22))])
-    assert "expected at most" in refused(zeros)
+    monkeypatch.setattr(archives, "LEAST", 1000)
+    assert "expected at most" in refused(packed(tmp_path / "a.zip", [("zeros", bytes(1 << 22))]))
     noise = np.random.default_rng(0).bytes(1 << 16)
-    assert unpack(packed(tmp_path / "b.zip", [("noise", noise)]), tmp_path / "out") == 1
+    assert extract(packed(tmp_path / "b.zip", [("noise", noise)]), tmp_path / "out") == 1
 
 
 def test_a_zip_that_declares_less_than_it_holds(tmp_path):
@@ -179,20 +171,6 @@ def test_one_content_under_many_names(tmp_path):
     refused(archive, limit=1 << 22)
 
 
-@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-def test_a_header_that_fills_the_memory(tmp_path, kind):
-    info = tarfile.TarInfo("name")
-    info.type = kind
-    line = refused(tar(tmp_path / "a.tgz", [(info, bytes(1 << 22)), *FILES.items()]))
-    assert "a header of 4,194,304 bytes" in line
-
-
-@pytest.mark.parametrize("name", KINDS[:3])
-def test_more_members_than_the_bound(tmp_path, name):
-    archive = packed(tmp_path / name, [(f"{number}/", b"") for number in range(11)])
-    assert "at most 10 files and folders, found more" in refused(archive, members=10)
-
-
 def test_a_password_is_told(tmp_path):
     archive = zipped(tmp_path / "a.zip", FILES.items())
     content = bytearray(archive.read_bytes())
@@ -201,15 +179,15 @@ def test_a_password_is_told(tmp_path):
     assert "found a password on its member 'faces/happy/ein Gesicht.jpg'" in refused(archive)
 
 
-@pytest.mark.parametrize("name", KINDS[:4])
-@pytest.mark.parametrize("part", np.linspace(0, 0.999, 12))
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9, 0.999])
 def test_no_truncation_goes_unnoticed(tmp_path, name, part):
     archive = packed(tmp_path / name, FILES.items())
     content = archive.read_bytes()
     if name == "a.tar":  # without the zeros with which tarfile fills it up
         content = content.rstrip(b"\0") + bytes(1024)
         archive.write_bytes(content)
-        assert unpack(archive, tmp_path / "once") == 3
+        assert extract(archive, tmp_path / "once") == 3
         content = content[:-1024]
     archive.write_bytes(content[: int(len(content) * part)])
     assert "found a damaged or truncated one" in refused(archive)
@@ -224,10 +202,7 @@ def test_a_tar_cut_between_two_members(tmp_path, name):
     assert "found a damaged or truncated one (it has no end)" in refused(archive)
 
 
-METHODS = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]
-
-
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_a_changed_byte_inside_a_zip(tmp_path, method):
     archive = zipped(tmp_path / "a.zip", [("a", np.random.default_rng(0).bytes(5000))], method)
     content = bytearray(archive.read_bytes())
@@ -236,23 +211,11 @@ def test_a_changed_byte_inside_a_zip(tmp_path, method):
     assert "found a damaged or truncated one" in refused(archive)
 
 
-@pytest.mark.parametrize("name", KINDS[:3])
-def test_whatever_byte_is_wrong_it_is_told_or_does_not_matter(tmp_path, name):
-    random = np.random.default_rng(0)
-    archive = packed(tmp_path / name, {"a/b.csv": b"abc" * 9, "c": b"0"}.items())
+def test_a_wrong_checksum_at_the_end_of_a_gzip(tmp_path):
+    archive = tar(tmp_path / "a.tgz", FILES.items())
     content = archive.read_bytes()
-    content = content.rstrip(b"\0") + bytes(1024) if name == "a.tar" else content
-    for number in range(400):
-        changed = bytearray(content)
-        for place in random.integers(len(content), size=random.integers(1, 4)):
-            changed[place] = random.integers(256)
-        archive.write_bytes(changed)
-        try:
-            unpack(archive, tmp_path / f"out{number}")
-        except InputError as told:
-            assert str(told).isprintable()  # noqa: PT017
-            assert not (tmp_path / f"out{number}").exists()
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    archive.write_bytes(content[:-8] + bytes(4) + content[-4:])
+    assert "found a damaged or truncated one (CRC check failed" in refused(archive)
 
 
 def test_a_zip_with_a_member_without_a_name(tmp_path):
@@ -268,26 +231,22 @@ def test_a_member_that_cannot_be_written(tmp_path):
     assert "expected to write its member 'a/b', found" in line
 
 
-def test_an_archive_that_is_none(tmp_path):
+def test_no_archive_and_a_folder_in_its_place(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"<html>sorry</html>")
     assert "found a damaged or truncated one" in refused(tmp_path / "a.zip")
     assert "expected an archive, found no file" in refused(tmp_path / "b.zip")
-
-
-def test_a_folder_that_is_there_stays(tmp_path):
-    archive = zipped(tmp_path / "a.zip", FILES.items())
+    archive = zipped(tmp_path / "c.zip", FILES.items())
     (tmp_path / "out").mkdir()
     (tmp_path / "out/mine").write_bytes(b"mine")
-    with pytest.raises(InputError, match=r"out: expected to unpack .*a\.zip there, found it; rem"):
-        unpack(archive, tmp_path / "out")
+    with pytest.raises(InputError, match=r"out: expected to unpack .*c\.zip there, found it; rem"):
+        extract(archive, tmp_path / "out")
     assert tree(tmp_path / "out") == {"mine": b"mine"}
 
 
-def test_what_a_killed_process_left_does_not_stay(tmp_path):
-    left = tmp_path / ".out.unpacking" / "faces"
-    left.mkdir(parents=True)
-    (left / "half.jpg").write_bytes(b"half")
-    unpack(zipped(tmp_path / "a.zip", FILES.items()), tmp_path / "out")
-    assert tree(tmp_path) == {"a.zip": (tmp_path / "a.zip").read_bytes()} | {
-        f"out/{name}": content for name, content in FILES.items()
-    }
+def test_a_zip_whose_directory_would_lie_before_its_start(tmp_path):
+    """zipfile seeks there, and the system refuses."""
+    archive = zipped(tmp_path / "a.zip", [("a.png", b"image")])
+    content = bytearray(archive.read_bytes())
+    content[-10:-6] = (0x7FFFFFFF).to_bytes(4, "little")  # the size of the directory
+    archive.write_bytes(content)
+    assert "found a damaged or truncated one" in refused(archive)
