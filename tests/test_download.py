@@ -127,18 +127,25 @@ def test_without_a_connection_it_ends_soon(dead_address, target, scheme):
 def test_other_bytes_than_expected(site, target):
     url = site.put("/a", file(b"<html>sorry</html>"))
     found = digest(b"<html>sorry</html>")
-    assert f"{url}: expected SHA-256 {digest(CONTENT)}, found {found}; fetch" in refused(url, target)
+    line = refused(url, target)
+    assert f"{url}: expected SHA-256 {digest(CONTENT)}, found {found}; fetch it by hand" in line
 
 
 @pytest.mark.parametrize(
     ("answer", "found"),
-    [(file(CONTENT), f"{len(CONTENT):,}"), (endless, "more"), (file(CONTENT, chunked=True), "more")],
+    [
+        (file(CONTENT), f"{len(CONTENT):,}"),
+        (endless, "more"),
+        (file(CONTENT, chunked=True), "more"),
+    ],
     ids=["declared", "endless", "chunked"],
 )
 def test_a_file_that_is_too_large(site, target, answer, found):
     url = site.put("/a", answer)
     line = refused(url, target, limit=2 * CHUNK)
-    assert line.startswith(f"{url}: expected at most 131,072 bytes, found {found}; fetch it by hand")
+    assert line.startswith(
+        f"{url}: expected at most 131,072 bytes, found {found}; fetch it by hand"
+    )
     assert len(site.asked) == 1
 
 

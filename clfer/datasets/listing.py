@@ -5,6 +5,7 @@ own name: `RAF-DB.zip/basic/1.jpg`.
 """
 
 import os
+import shutil
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,6 +92,7 @@ def listing(folder: Path, raw: Path, track: Track) -> Listing:
     packed = [file.path for file in found if archives.stem(file.path)]
     plain = [file for file in found if not archives.stem(file.path)]
     known = {key(file.path) for file in plain}
+    shutil.rmtree(raw / UNPACKED, ignore_errors=True)
     beside, twice, nested = [], [], []
     for path in track(sorted(path for path in packed if _is_text(path)), "unpacking"):
         if any(file.path.startswith(f"{archives.stem(path)}/") for file in plain):

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from clfer.datasets.expressions import FERPLUS_VOTES
-from clfer.datasets.fer2013.rows import USAGE
+from clfer.datasets.fer2013 import USAGE
 from clfer.errors import InputError
 
 HEADER = ["Usage", "Image name", *FERPLUS_VOTES]

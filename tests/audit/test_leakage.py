@@ -5,10 +5,8 @@ import polars as pl
 import pytest
 
 from clfer.audit.leakage import leakage
+from clfer.datasets import fer2013, ferplus, votefiles
 from clfer.datasets.expressions import FERPLUS
-from clfer.datasets import fer2013
-from clfer.datasets import votefiles
-from clfer.datasets import ferplus
 from clfer.datasets.ferplus_files import LAYOUT
 from clfer.datasets.splits import Split, split
 from clfer.datasets.votes import with_labels

@@ -5,13 +5,13 @@ import shutil
 import zipfile
 
 import pytest
+from clfer.sources import http
+from clfer.sources.patience import Patience
 from serving import file, serving, status
 
 from clfer.errors import InputError
 from clfer.faces.weights import SHA256, locate
 from clfer.progress import silent
-from clfer.sources import http
-from clfer.sources.patience import Patience
 
 FETCHED = "models/clfer/det_500m.onnx"
 

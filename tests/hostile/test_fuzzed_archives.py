@@ -9,13 +9,13 @@ import zipfile
 from contextlib import suppress
 
 import pytest
+from clfer.sources.unpack import unpack
 from image_trees import encoded, fetched
 from mutations import attack, broken
 
 from clfer.datasets import folder
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
-from clfer.sources.unpack import unpack
 
 FILES = {
     f"{split}/{label}/1.png": encoded(number)

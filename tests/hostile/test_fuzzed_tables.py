@@ -11,13 +11,10 @@ from hypothesis import strategies as st
 from image_trees import array, plant
 from mutations import attack, broken, mutated
 
-from clfer.datasets import affectnet_labels
-from clfer.datasets import fer2013
+from clfer.datasets import fer2013, index, lists, raf_db
 from clfer.datasets.fer2013 import PIXELS
-from clfer.datasets.votefiles import HEADER, read_layout, read_votes
 from clfer.datasets.raf_db import annotations
-from clfer.datasets import raf_db
-from clfer.datasets import index, lists
+from clfer.datasets.votefiles import HEADER, read_layout, read_votes
 from clfer.progress import silent
 
 VOTES = (

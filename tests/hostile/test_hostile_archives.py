@@ -10,12 +10,12 @@ import zipfile
 
 import numpy as np
 import pytest
+from clfer.sources.unpack import unpack
 from image_trees import encoded, fetched, plant
 from watched import told
 
 from clfer.datasets import folder
 from clfer.errors import InputError
-from clfer.sources.unpack import unpack
 
 MB, GB = 1 << 20, 1 << 30
 UNPACK = ("from clfer.sources.unpack import unpack", "unpack(path, path.parent / 'out')")

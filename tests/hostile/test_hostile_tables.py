@@ -7,9 +7,8 @@ from fer2013_forms import official
 from image_trees import encoded, labelled, plant
 from watched import told
 
-from clfer.datasets import fer2013
+from clfer.datasets import fer2013, raf_db
 from clfer.datasets.votefiles import HEADER, read_votes
-from clfer.datasets import raf_db
 from clfer.errors import InputError
 
 MB = 1 << 20

@@ -8,8 +8,8 @@ import pytest
 import torch
 from image_trees import plant
 
-from clfer.datasets.affectnet import arrays
 from clfer.datasets import index, lists
+from clfer.datasets.affectnet import arrays
 from clfer.errors import InputError
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights

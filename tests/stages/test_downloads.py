@@ -9,13 +9,13 @@ import zipfile
 import numpy as np
 import polars as pl
 import pytest
+from clfer.sources import http
+from clfer.sources.patience import Patience
 from PIL import Image
 from serving import file, serving, status
 from test_commands import checkout as checkout
 from test_commands import clfer, edit, refused
 
-from clfer.sources import http
-from clfer.sources.patience import Patience
 from pipeline import app
 
 NAMES = ("train_00001", "train_00002", "test_0001")
