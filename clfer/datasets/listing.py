@@ -82,7 +82,7 @@ def listing(folder: Path, raw: Path, track: Track) -> Listing:
     """
     outside: list[str] = []
     try:
-        found = list(_walk(folder, "", (os.path.realpath(folder),), outside))
+        found = sorted(_walk(folder, "", (os.path.realpath(folder),), outside))
     except OSError as error:
         raise InputError(
             f"{error.filename or folder}: expected a folder that can be read, found: "
@@ -101,7 +101,7 @@ def listing(folder: Path, raw: Path, track: Track) -> Listing:
         top = raw / UNPACKED / path
         archives.extract(folder / path, top)
         parent = path.rpartition("/")[0]
-        for file in list(_walk(top, "", (os.path.realpath(top),), outside)):
+        for file in sorted(_walk(top, "", (os.path.realpath(top),), outside)):
             inner = f"{path}/{file.path}"
             if archives.stem(file.path):
                 nested.append(inner)

@@ -147,9 +147,7 @@ def test_all_that_is_missing_is_said_in_one_line(tmp_path, dead_address, no_kagg
 def test_only_what_is_missing_is_said(real_npz, published, dead_address, tmp_path):
     placed = put(tmp_path / "placed" / "fer2013.npz", real_npz).parent
     put(placed / "fer2013new.csv", published / "fer2013new.csv")
-    with pytest.raises(
-        InputError, match="found no ferplus-label/FER2013Train"
-    ) as told:
+    with pytest.raises(InputError, match="found no ferplus-label/FER2013Train") as told:
         ferplus.fetch(source(placed, dead_address), HERE, tmp_path / "raw", silent)
     assert "Kaggle" not in str(told.value)
     assert files(tmp_path / "raw") == []

@@ -35,12 +35,8 @@ def test_lines_that_are_no_text_name_the_users_file(tmp_path, content, found):
 
 def test_a_note_that_is_large_or_gone_is_named(tmp_path):
     there = plant(tmp_path / "there", {"a.txt": "x" * 70_000})
-    with pytest.raises(
-        InputError, match=r"a\.txt: expected at most 65,536 bytes, found more"
-    ):
+    with pytest.raises(InputError, match=r"a\.txt: expected at most 65,536 bytes, found more"):
         lists.gather(tmp_path / "raw", there, ["a.txt"], silent)
     for copy in (lists.copy, lambda raw, folder, paths: lists.gather(raw, folder, paths, silent)):
-        with pytest.raises(
-            InputError, match=r"b\.txt: expected a label file that can be"
-        ):
+        with pytest.raises(InputError, match=r"b\.txt: expected a label file that can be"):
             copy(tmp_path / "raw", there, ["b.txt"])
