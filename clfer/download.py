@@ -70,8 +70,9 @@ def download(
     with files.writing(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=target.parent, prefix=".download.") as scratch:
-            fetcher = pooch.create(scratch, "", registry={"file": None}, retry_if_failed=1)
-            fetcher.urls = {"file": url}
+            fetcher = pooch.create(
+                scratch, url, registry={"file": None}, urls={"file": url}, retry_if_failed=1
+            )
             try:
                 came = Path(fetcher.fetch("file", downloader=_Downloader(target, limit, track)))
             except (RequestException, _FinalError) as error:

@@ -78,29 +78,20 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
     """
     folder = base / source.folder
     faces, lines = _faces(folder, source.fer2013, track)
-    absent = [] if faces else lines
-    found, unavailable = _labels(folder, source.url or MICROSOFT, track)
-    absent += unavailable
-    if faces is None or absent:
-        raise InputError(
-            f"{folder}: expected FER2013 and FER+'s label files there, found "
-            f"{'; '.join(absent)}; put what is missing there"
-        )
     raw.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=raw, prefix=".fer2013.") as scratch:
-        try:
-            table = fer2013.unpacked(faces, Path(scratch))
-            rows = _verify(table, faces)
-        except InputError:
-            if lines:  # it was downloaded, and is another file
-                faces.unlink()
-            raise
+        absent, table = ([], _verified(faces, Path(scratch), lines)) if faces else (lines, None)
+        failure = "" if faces else "not tried without FER2013"
+        found, unavailable = _labels(folder, source.url or MICROSOFT, track, failure)
+        if table is None or unavailable:
+            raise InputError(
+                f"{folder}: expected FER2013 and FER+'s label files there, found "
+                f"{'; '.join([*absent, *unavailable])}; put what is missing there"
+            )
         _copy(table, raw / table.name)
-    lines.append(f"FER2013: from {faces}, {rows}")
-    for file, place, line in found:
+    for file, place in found:
         _copy(place, raw / file.path)
-        lines.append(line)
-    return lines
+    return [*lines, *(f"{file.path}: from {place}, SHA-256 as published" for file, place in found)]
 
 
 def _faces(folder: Path, address: Address, track: Track) -> tuple[Path | None, list[str]]:
@@ -133,37 +124,48 @@ def _faces(folder: Path, address: Address, track: Track) -> tuple[Path | None, l
     ]
 
 
-def _labels(
-    folder: Path, address: str, track: Track
-) -> tuple[list[tuple[Published, Path, str]], list[str]]:
-    """FER+'s files, each with its place in the user's folder and a line about it; what is missing.
-
-    After a failed download no other is tried.
+def _verified(faces: Path, scratch: Path, lines: list[str]) -> Path:
+    """The csv or .npz of this FER2013, with a line about it added. A downloaded file that is not
+    the published FER2013 is removed.
     """
-    found: list[tuple[Published, Path, str]] = []
+    try:
+        table = fer2013.unpacked(faces, scratch)
+        lines.append(f"FER2013: from {faces}, {_verify(table, faces)}")
+    except InputError:
+        if lines:  # of its download
+            faces.unlink()
+        raise
+    return table
+
+
+def _labels(
+    folder: Path, address: str, track: Track, failure: str
+) -> tuple[list[tuple[Published, Path]], list[str]]:
+    """FER+'s files, each with its place in the user's folder, downloaded if need be; what is
+    missing, for people. After a failure no download is tried.
+    """
+    found: list[tuple[Published, Path]] = []
     absent: list[str] = []
-    reason = ""
     for file in (TABLE, *LAYOUT.values()):
         url = f"{address.rstrip('/')}/{file.path}"
-        place = next((folder / one for one in file.places if (folder / one).is_file()), None)
+        places = [folder / place for place in file.places]
+        place = next((place for place in places if place.is_file()), None)
+        if place and (other := sha256(place)) != file.sha256:
+            raise InputError(
+                f"{place}: expected SHA-256 {file.sha256}, found {other}; remove it to have it "
+                f"downloaded, or take it from {url}"
+            )
+        if place is None and not failure:
+            try:
+                download(url, places[0], file.sha256, track)
+                place = places[0]
+            except UnavailableError as error:
+                failure = error.found
         if place:
-            if (other := sha256(place)) != file.sha256:
-                raise InputError(
-                    f"{place}: expected SHA-256 {file.sha256}, found {other}; remove it to have it "
-                    f"downloaded, or take it from {url}"
-                )
-            found.append((file, place, f"{file.path}: from {place}, SHA-256 as published"))
-            continue
-        place = folder / file.places[0]
-        try:
-            if not reason:
-                download(url, place, file.sha256, track)
-                found.append((file, place, f"{file.path}: from {url}, SHA-256 as published"))
-                continue
-        except UnavailableError as error:
-            reason = error.found
-        absent.append(f"no {file.places[0]} (from {url})")
-    return found, [*absent, f"and the download fails: {reason}"] if absent else []
+            found.append((file, place))
+        else:
+            absent.append(f"no {file.places[0]} (from {url})")
+    return found, [*absent, f"their download: {failure}"] if absent else []
 
 
 def _copy(place: Path, target: Path) -> None:
