@@ -210,14 +210,14 @@ def settings(
 
 
 def dataset(name: str) -> ModuleType:
-    """The module that knows a dataset: `dataset.py` in a folder of clfer/datasets named like its
-    block.
-    """
+    """The module that reads a dataset: clfer/datasets/NAME.py, or `dataset.py` in a folder NAME."""
     _under(("datasets", name))  # no stage depends on all of it
-    module = f"clfer.datasets.{name}.dataset"
-    if not name.isidentifier() or not _there(module):
-        raise InputError(f"datasets.{name}: there is no module {module} that reads it")
-    return importlib.import_module(module)
+    module = f"clfer.datasets.{name}"
+    if name.isidentifier():
+        for place in (f"{module}.dataset", module):
+            if _there(place) and hasattr(found := importlib.import_module(place), "EVIDENCE"):
+                return found
+    raise InputError(f"datasets.{name}: there is no module {module} that reads it")
 
 
 def _check_blocks(loaded: Mapping[Any, Any], name: str) -> None:

@@ -1,4 +1,5 @@
-"""One folder for each dataset, named like its block in params.yaml; its `dataset.py` provides
+"""One module for each dataset, named like its block in params.yaml (the demo's is a folder with a
+`dataset.py`). It provides
 
 EVIDENCE                     whether a score on it can say anything about a method
 SPLITS                       usage as published -> train, val or test
@@ -12,6 +13,5 @@ pictures(raw, base)          opens them: called with some rows of that table, it
                              with the image of each, uint8 grey [H, W] or RGB [H, W, 3], read when
                              it is asked for; UnreadableError where there is none
 
-What is wrong with the files is an InputError. Folders without a `dataset.py`, fer2013 and
-tree, hold what several datasets share.
+What is wrong with the files is an InputError. Modules without EVIDENCE hold what datasets share.
 """

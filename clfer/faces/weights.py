@@ -5,10 +5,10 @@ import zipfile
 from pathlib import Path
 
 from clfer.archives import DAMAGE, METHODS, is_damage
+from clfer.download import download
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.progress import Track
-from clfer.sources.http import download
 
 FOLDER = Path(".insightface") / "models"  # below the home folder
 # insightface takes a folder with the name of a pack for all of that pack

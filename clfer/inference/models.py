@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urldefrag
 
+from clfer.download import download
 from clfer.errors import InputError
 from clfer.files import sha256
 from clfer.progress import Track
-from clfer.sources.http import download
 
 RELEASED = Path(__file__).with_name("released.json")  # or the file that this variable names:
 VARIABLE = "CLFER_RELEASED"

@@ -5,11 +5,9 @@ import polars as pl
 import pytest
 
 from clfer.audit.leakage import leakage
+from clfer.datasets import fer2013, ferplus, votefiles
 from clfer.datasets.expressions import FERPLUS
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013 import votefiles
-from clfer.datasets.ferplus import dataset as ferplus
-from clfer.datasets.ferplus.files import LAYOUT
+from clfer.datasets.ferplus_files import LAYOUT
 from clfer.datasets.splits import Split, split
 from clfer.datasets.votes import with_labels
 

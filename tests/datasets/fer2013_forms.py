@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets import fer2013
 
 RNG = np.random.default_rng(0)
 FACES = RNG.integers(0, 256, (5, 48, 48), np.uint8)

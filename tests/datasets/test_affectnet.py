@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from image_trees import array, fetched, has, labelled, noise, plant, zipped
 
-from clfer.datasets.affectnet import dataset as affectnet
+from clfer.datasets import affectnet
 from clfer.datasets.expressions import AFFECTNET
 from clfer.datasets.splits import Split, split
 from clfer.errors import InputError

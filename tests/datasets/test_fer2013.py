@@ -5,30 +5,30 @@ import sys
 
 import numpy as np
 import pytest
-from fer2013_forms import EMOTION, FACES, FORMS, USAGE, npz, official, place, words, zipped
+from fer2013_forms import EMOTION, FACES, FORMS, USAGE, npz, official, place, tar, words, zipped
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013 import rows as fer2013_csv
+from clfer.datasets import fer2013
 from clfer.errors import InputError
 
 
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_gives_the_same_table(tmp_path, name):
-    table = fer2013.read(place(tmp_path, name, FORMS[name]))
+    path = fer2013.unpacked(place(tmp_path, name, FORMS[name]), tmp_path / "scratch")
+    table = fer2013.read(path)
     assert table.pixels.dtype == np.uint8
     assert np.array_equal(table.pixels, FACES)
     assert table.emotion.tolist() == EMOTION
     assert table.usage == USAGE
-    assert np.array_equal(fer2013.faces(tmp_path / name), FACES)
+    assert np.array_equal(fer2013.faces(path), FACES)
 
 
 @given(seed=st.integers(0, 2**32), blanks=st.integers(1, 3), zeros=st.integers(0, 2))
 def test_a_row_reads_back_what_was_written(seed, blanks, zeros):
     face = np.random.default_rng(seed).integers(0, 256, (48, 48), np.uint8)
     cell = (" " * blanks).join("0" * zeros + str(level) for level in face.ravel())
-    table = fer2013_csv.parse(io.BytesIO(f"emotion,pixels,usage\n3,{cell},Training".encode()), "x")
+    table = fer2013.parse(io.BytesIO(f"emotion,pixels,usage\n3,{cell},Training".encode()), "x")
     assert np.array_equal(table.pixels[0], face)
 
 
@@ -91,10 +91,49 @@ def test_a_bad_table_is_told_in_one_line(tmp_path, content, message):
     assert re.search("; (fetch it again|take )", str(told.value))
 
 
-@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.tar.gz", "archive.zip", "fer2013.npz"])
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.npz"])
 def test_a_missing_file_is_named(tmp_path, name):
     with pytest.raises(InputError, match=f"{name}: expected a file, found none"):
         fer2013.faces(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["fer2013.tar.gz", "archive.zip"])
+@pytest.mark.parametrize("content", [{"fer2013/README": b"read me"}, {}])
+def test_an_archive_without_the_table_says_what_it_holds(tmp_path, name, content):
+    path = place(tmp_path, name, (zipped if name.endswith("zip") else tar)(content))
+    found = "fer2013/README" if content else "nothing"
+    expected = f"{name}: expected fer2013.csv or icml_face_data.csv inside, found {found}; fetch"
+    with pytest.raises(InputError, match=expected):
+        fer2013.unpacked(path, tmp_path / "scratch")
+
+
+def test_a_tar_that_kaggle_serves_in_a_zip(tmp_path):
+    inner = tar({"fer2013/fer2013.csv": official()})
+    path = place(tmp_path, "fer2013.tar.gz", zipped({"fer2013.tar.gz": inner, "train.csv": b"no"}))
+    table = fer2013.read(fer2013.unpacked(path, tmp_path / "scratch"))
+    assert np.array_equal(table.pixels, FACES)
+
+
+@pytest.mark.parametrize("content", [FORMS["fer2013.npz"][:9000], b"no archive at all", b""])
+def test_a_damaged_npz_is_told_in_one_line(tmp_path, content):
+    path = place(tmp_path, "fer2013.npz", content)
+    with pytest.raises(InputError, match=r"; fetch it again$") as told:
+        fer2013.faces(path)
+    assert str(told.value).startswith(str(path))
+    assert "\n" not in str(told.value)
+
+
+def test_an_npz_that_unpacks_to_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(fer2013, "LEAST", 10_000)
+    with pytest.raises(InputError, match=r"expected at most 10,000 bytes unpacked, found [\d,]+"):
+        fer2013.faces(place(tmp_path, "fer2013.npz", FORMS["fer2013.npz"]))
+
+
+def test_a_damaged_zip_is_found_and_explained(tmp_path):
+    path = place(tmp_path, "archive.zip", FORMS["archive.zip"][:9000])
+    assert fer2013.find(tmp_path) == path
+    with pytest.raises(InputError, match="found a damaged or truncated one"):
+        fer2013.unpacked(path, tmp_path / "scratch")
 
 
 BAD_ARRAYS = [

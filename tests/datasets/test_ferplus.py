@@ -1,19 +1,21 @@
 import shutil
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from clfer.datasets import fer2013, ferplus
 from clfer.datasets.expressions import FERPLUS
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.ferplus import dataset as ferplus
-from clfer.datasets.ferplus.files import LAYOUT, TABLE
+from clfer.datasets.ferplus_files import LAYOUT, TABLE
+from clfer.download import Address
 from clfer.errors import InputError
 from clfer.progress import silent
-from clfer.sources import http
-from clfer.sources.obtain import Address
-from clfer.sources.patience import Patience
 
 HERE = Path()
 COLUMNS = ("row", "name", "usage", "votes", "label", "target", "landmarks", "box")
@@ -54,7 +56,8 @@ def real_raw(real_npz, published, tmp_path_factory):
     put(placed / "pixels" / "fer2013.npz", real_npz)
     shutil.copytree(published, placed, dirs_exist_ok=True)
     lines = ferplus.fetch(source(placed), HERE, raw, silent)
-    assert lines[0].endswith("35,887 rows (Training 28,709, PublicTest 3,589, PrivateTest 3,589)")
+    rows = "35,887 rows (Training 28,709, PublicTest 3,589, PrivateTest 3,589)"
+    assert lines[0] == f"FER2013: from {placed / 'pixels' / 'fer2013.npz'}, {rows}"
     assert len(lines) == 5
     return raw
 
@@ -77,7 +80,9 @@ def test_fetch_downloads_what_is_not_placed(real_npz, published, server, tmp_pat
     put(tmp_path / "placed" / "fer2013.npz", real_npz)
     lines = ferplus.fetch(source(tmp_path / "placed", address), HERE, tmp_path / "raw", silent)
     assert files(tmp_path / "raw") == sorted([*ALL_FILES, "fer2013.npz"])
-    assert sum(address in line for line in lines) == 4
+    assert len(lines) == 5
+    for path in ALL_FILES:
+        assert (tmp_path / "raw" / path).read_bytes() == (published / path).read_bytes()
 
 
 def test_fetch_of_wrong_bytes_leaves_no_half_file(real_npz, published, server, tmp_path):
@@ -88,39 +93,68 @@ def test_fetch_of_wrong_bytes_leaves_no_half_file(real_npz, published, server, t
     expected = "FER2013Valid/label.csv: expected SHA-256 aad6298b.*, found .*put it at"
     with pytest.raises(InputError, match=expected):
         ferplus.fetch(source(tmp_path / "placed", address), HERE, tmp_path / "raw", silent)
-    assert files(tmp_path / "raw") == ["data/FER2013Train/label.csv", "fer2013new.csv"]
+    assert files(tmp_path) == [
+        *("placed/fer2013.npz", "placed/fer2013new.csv", "placed/ferplus-label/FER2013Train.csv"),
+        *sorted(f"served/{path}" for path in ALL_FILES),
+    ]
 
 
-def test_fetch_without_network_says_what_to_place(real_npz, dead_address, tmp_path, monkeypatch):
-    monkeypatch.setattr(http, "PATIENCE", Patience(2, 5, 0.3, 0.01, 0.02))
+def test_a_wrong_label_file_in_its_place_is_an_error(real_npz, published, dead_address, tmp_path):
     placed = put(tmp_path / "placed" / "fer2013.npz", real_npz).parent
+    shutil.copytree(published, placed, dirs_exist_ok=True)
+    (placed / "FER2013Test").mkdir()
+    (placed / "FER2013Test/label.csv").write_bytes(b"cut short")  # before data/FER2013Test
     with pytest.raises(InputError) as told:
         ferplus.fetch(source(placed, dead_address), HERE, tmp_path / "raw", silent)
-    assert str(told.value) == (
-        f"fer2013new.csv: expected a download from {dead_address}/fer2013new.csv, found no "
-        "connection (ConnectionError), and nothing better in 2 attempts; fetch it by hand and put "
-        "it at "
-        f"{placed / 'fer2013new.csv'}"
-    )
-    assert files(tmp_path / "raw") == []
+    line = str(told.value)
+    assert line.startswith(f"{placed}/FER2013Test/label.csv: expected SHA-256 425142295cc2")
+    assert line.endswith(f"downloaded, or take it from {dead_address}/data/FER2013Test/label.csv")
 
 
-@pytest.mark.parametrize(("make", "there"), [(True, "none of these"), (False, "no such folder")])
-def test_fetch_without_fer2013_says_how_to_get_it(tmp_path, no_kaggle, make, there):
+FORMS = (
+    "fer2013.csv, icml_face_data.csv, fer2013.tar.gz, fer2013.npz or a .zip that holds one of the "
+    "csv files"
+)
+PAGE = (
+    "https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-"
+    "challenge"
+)
+
+
+def test_all_that_is_missing_is_said_in_one_line(tmp_path, dead_address, no_kaggle):
     placed = tmp_path / "placed"
-    if make:
-        placed.mkdir()
     with pytest.raises(InputError) as told:
-        ferplus.fetch(source(placed), HERE, tmp_path / "raw", silent)
+        ferplus.fetch(source(placed, dead_address), HERE, tmp_path / "raw", silent)
+    labels = [
+        f"no {place} (from {dead_address}/{path}); "
+        for place, path in (
+            ("fer2013new.csv", "fer2013new.csv"),
+            ("ferplus-label/FER2013Train.csv", "data/FER2013Train/label.csv"),
+            ("ferplus-label/FER2013Valid.csv", "data/FER2013Valid/label.csv"),
+            ("ferplus-label/FER2013Test.csv", "data/FER2013Test/label.csv"),
+        )
+    ]
     assert str(told.value) == (
-        f"{placed}: expected FER2013 there or one folder down as fer2013.csv, icml_face_data.csv, "
-        f"fer2013.tar.gz, fer2013.npz or a .zip that holds one of the csv files, found {there}; "
-        "no source.fer2013.url is given; at Kaggle: no credentials in KAGGLE_API_TOKEN, in "
-        f"KAGGLE_USERNAME with KAGGLE_KEY, or in {tmp_path / 'kaggle' / 'kaggle.json'}; "
-        "download it from https://www.kaggle.com/c/challenges-in-representation-learning-facial-"
-        "expression-recognition-challenge (needs a Kaggle account) and put it there"
+        f"{placed}: expected FER2013 and FER+'s label files there, found no FER2013 there or one "
+        f"folder down as {FORMS} (at Kaggle: no credentials in KAGGLE_API_TOKEN, in KAGGLE_USERNAME"
+        f" with KAGGLE_KEY, or in {tmp_path / 'kaggle' / 'kaggle.json'}): download it from {PAGE} "
+        f"(needs a Kaggle account); {''.join(labels)}their download: not tried without "
+        "FER2013; put what is missing there"
     )
-    assert not (tmp_path / "raw").exists()
+    assert files(tmp_path) == []
+
+
+def test_only_what_is_missing_is_said(real_npz, published, dead_address, tmp_path):
+    placed = put(tmp_path / "placed" / "fer2013.npz", real_npz).parent
+    put(placed / "fer2013new.csv", published / "fer2013new.csv")
+    start = time.monotonic()
+    with pytest.raises(InputError, match="found no ferplus-label/FER2013Train") as told:
+        ferplus.fetch(source(placed, dead_address), HERE, tmp_path / "raw", silent)
+    assert time.monotonic() - start < 5  # one download is tried, not three
+    assert str(told.value).count("; no ferplus-label/FER2013") == 2
+    assert "; their download: no connection (ConnectionError); put" in str(told.value)
+    assert "Kaggle" not in str(told.value)
+    assert files(tmp_path / "raw") == []
 
 
 def test_fetch_downloads_fer2013_into_the_users_folder(real_npz, published, server, tmp_path):
@@ -142,17 +176,33 @@ def test_fetch_downloads_fer2013_into_the_users_folder(real_npz, published, serv
     assert files(tmp_path / "raw") == sorted([*ALL_FILES, "fer2013.npz"])
 
 
-def test_another_fer2013_at_the_address_does_not_stay(server, tmp_path):
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fer2013.tar.gz", "archive.zip"])
+def test_fer2013_in_an_archive_is_extracted(real_fer2013, published, tmp_path, name):
+    placed = shutil.copytree(published, tmp_path / "placed")
+    csv = tmp_path / "fer2013.csv"
+    subprocess.run([sys.executable, real_fer2013 / "unpack.py", csv], check=True)
+    if name.endswith("zip"):
+        with zipfile.ZipFile(placed / name, "w") as archive:
+            archive.write(csv, "fer2013/fer2013.csv")
+    else:
+        with tarfile.open(placed / name, "w:gz", compresslevel=1) as archive:
+            archive.add(csv, "fer2013/fer2013.csv")
+    lines = ferplus.fetch(source(placed), HERE, tmp_path / "raw", silent)
+    assert lines[0].startswith(f"FER2013: from {placed / name}, 35,887 rows")
+    assert files(tmp_path / "raw") == sorted([*ALL_FILES, "fer2013.csv"])
+    assert (tmp_path / "raw/fer2013.csv").stat().st_size == csv.stat().st_size
+
+
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.tar.gz"])
+def test_another_fer2013_at_the_address_does_not_stay(published, server, tmp_path, name):
     address, served = server
-    (served / "fer2013.csv").write_bytes(b"<html>sorry</html>")
-    with pytest.raises(InputError, match=r"fer2013\.csv: expected the columns emotion"):
-        ferplus.fetch(
-            source(tmp_path / "placed", None, f"{address}/fer2013.csv"),
-            HERE,
-            tmp_path / "raw",
-            silent,
-        )
-    assert files(tmp_path / "placed") == []
+    placed = shutil.copytree(published, tmp_path / "placed")
+    (served / name).write_bytes(b"<html>sorry</html>")
+    with pytest.raises(InputError, match=rf"placed/{name}: expected (the columns|a complete)"):
+        ferplus.fetch(source(placed, None, f"{address}/{name}"), HERE, tmp_path / "raw", silent)
+    assert files(placed) == ALL_FILES
+    assert files(tmp_path / "raw") == []
 
 
 def test_an_address_that_is_no_form_of_fer2013_is_told(tmp_path, dead_address):
@@ -166,35 +216,28 @@ def write(path, pixels, emotion, usage):
     np.savez(path, pixels=pixels, emotion=emotion, usage=usage)
 
 
-def test_fetch_refuses_another_number_of_rows(tmp_path):
+def test_fetch_refuses_another_number_of_rows(published, tmp_path):
+    placed = shutil.copytree(published, tmp_path / "placed")
     zeros = np.zeros((3, 48, 48), np.uint8)
-    write(tmp_path / "fer2013.npz", zeros, np.zeros(3, int), np.array([0, 1, 2]))
+    write(placed / "fer2013.npz", zeros, np.zeros(3, int), np.array([0, 1, 2]))
     expected = (
         r"fer2013\.npz: expected 35,887 rows \(Training 28,709, PublicTest 3,589, PrivateTest "
         r"3,589\), found 3 rows \(Training 1, PublicTest 1, PrivateTest 1\); take the complete"
     )
     with pytest.raises(InputError, match=expected):
-        ferplus.fetch(source(tmp_path), HERE, tmp_path / "raw", silent)
+        ferplus.fetch(source(placed), HERE, tmp_path / "raw", silent)
 
 
-def test_fetch_refuses_rows_in_another_order(real_npz, tmp_path):
+def test_fetch_refuses_rows_in_another_order(published, real_npz, tmp_path):
+    placed = shutil.copytree(published, tmp_path / "placed")
     arrays = dict(np.load(real_npz))
     order = np.arange(35_887)
     order[[0, 3]] = [3, 0]
-    write(tmp_path / "fer2013.npz", *(arrays[k][order] for k in ("pixels", "emotion", "usage")))
+    write(placed / "fer2013.npz", *(arrays[k][order] for k in ("pixels", "emotion", "usage")))
     expected = r"fer2013\.npz: expected the rows in FER2013's published order .*, found another"
     with pytest.raises(InputError, match=expected):
-        ferplus.fetch(source(tmp_path), HERE, tmp_path / "raw", silent)
-    assert not (tmp_path / "raw").exists()
-
-
-def test_fetch_refuses_a_second_fer2013_beside_the_first(real_npz, tmp_path):
-    raw = tmp_path / "raw"
-    raw.mkdir()
-    (raw / "fer2013.csv").touch()
-    put(tmp_path / "placed" / "fer2013.npz", real_npz)
-    with pytest.raises(InputError, match=r"fer2013\.csv: expected only fer2013\.npz .*; remove it"):
-        ferplus.fetch(source(tmp_path / "placed"), HERE, raw, silent)
+        ferplus.fetch(source(placed), HERE, tmp_path / "raw", silent)
+    assert files(tmp_path / "raw") == []
 
 
 @pytest.mark.parametrize("labels", ferplus.COUNTS)

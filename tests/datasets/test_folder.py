@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from image_trees import fetched, has, labelled, noise, plant, zipped
 
+from clfer.datasets import folder
 from clfer.datasets import labels as columns
-from clfer.datasets.folder import dataset as folder
 from clfer.errors import InputError
 
 TREE = {

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from image_trees import encoded, fetched, has, labelled, noise, plant, zipped
 
+from clfer.datasets import raf_db
 from clfer.datasets.expressions import RAF_DB
-from clfer.datasets.raf_db import dataset as raf_db
 from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
@@ -251,7 +251,7 @@ def test_two_lists_that_differ_and_two_that_do_not(there, tmp_path):
         ({}, "an empty folder"),
         ({LIST: listed()}, "1 files, none of them an image"),
         ({"raf-basic.rar": "x", LIST: listed()}, "no image but raf-basic.rar: unpack it there"),
-        ({"x/RAF.tar.gz": "x"}, "no image but x/RAF.tar.gz: unpack it there"),
+        ({"x/RAF.7z": "x"}, "no image but x/RAF.7z: unpack it there"),
         ({f"{ALIGNED}/train_00001_aligned.jpg": 1}, "1 images but no list_patition_label.txt"),
         ({LIST: listed(), "a.jpg": 1}, "1 images, none called train_... or test_..."),
     ],
@@ -263,9 +263,9 @@ def test_what_is_missing_is_said_with_where_to_get_it(there, tmp_path, files, fo
     assert str(told.value) == (
         f"{there}: expected RAF-DB there as basic/EmoLabel/list_patition_label.txt and "
         "basic/Image/aligned/train_00001_aligned.jpg and so on (or "
-        f"basic/Image/original/train_00001.jpg), also in zips; found {found}"
-        + (", a .rar is not read in place" if "rar" in found else "")
-        + (", a .gz is not read in place" if ".gz" in found else "")
+        f"basic/Image/original/train_00001.jpg), also in archives; found {found}"
+        + (", a .rar is not read" if "rar" in found else "")
+        + (", a .7z is not read" if ".7z" in found else "")
         + (" (first: basic/EmoLabel/list_patition_label.txt)" if "none of them" in found else "")
         + "; request it at http://www.whdeng.cn/RAF/model1.html and put it there"
     )

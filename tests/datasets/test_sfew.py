@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 from image_trees import fetched, has, labelled, noise, plant, zipped
 
+from clfer.datasets import sfew
 from clfer.datasets.expressions import SFEW
-from clfer.datasets.sfew import dataset as sfew
 from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013 import votefiles
+from clfer.datasets import votefiles
 from clfer.errors import InputError
 
 HEADER = (
@@ -29,7 +28,7 @@ def place(folder, content, name="fer2013new.csv"):
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_read_votes(tmp_path, ending):
-    table = fer2013.read_votes(place(tmp_path, TABLE.replace("\n", ending)))
+    table = votefiles.read_votes(place(tmp_path, TABLE.replace("\n", ending)))
     assert table.schema == {
         "row": pl.Int64,
         "name": pl.String,
@@ -44,7 +43,7 @@ def test_read_votes(tmp_path, ending):
 
 
 def test_read_layout(tmp_path):
-    table = fer2013.read_layout(place(tmp_path, LAYOUT, "label.csv"))
+    table = votefiles.read_layout(place(tmp_path, LAYOUT, "label.csv"))
     assert table.schema == {"name": pl.String, "votes": pl.Array(pl.UInt8, 10)}
     assert table["name"].to_list() == ["fer0000000.png", "fer0000001.png"]
     assert table["votes"].to_list() == [[4, 0, 0, 1, 3, 2, 0, 0, 0, 0], [0] * 9 + [10]]
@@ -54,7 +53,7 @@ def test_read_layout(tmp_path):
 def test_votes_read_back_what_was_written(tmp_path_factory, counts):
     rows = [f"Training,{i}.png,{','.join(map(str, row))}" for i, row in enumerate(counts)]
     path = place(tmp_path_factory.mktemp("votes"), "\n".join([HEADER, *rows]))
-    assert fer2013.read_votes(path)["votes"].to_list() == counts
+    assert votefiles.read_votes(path)["votes"].to_list() == counts
 
 
 BAD_TABLES = [

@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 from mutations import attack, broken
 
-from clfer.datasets import labels
-from clfer.datasets.tree import index, listing
+from clfer.datasets import index, labels, listing
 from clfer.progress import silent
 from pipeline import stored
 

@@ -1,23 +1,14 @@
 """Tables of labels and pixels: whatever their bytes are, a table or one clear line."""
 
-import gzip
-import io
-import tarfile
-
 import numpy as np
 import pytest
-from fer2013_forms import FORMS, npz, official, tar, zipped
-from hypothesis import strategies as st
+from fer2013_forms import FORMS, npz, official
 from image_trees import array, plant
-from mutations import attack, broken, mutated
+from mutations import attack, broken
 
-from clfer.datasets.affectnet import arrays, table
-from clfer.datasets.fer2013 import reader as fer2013
-from clfer.datasets.fer2013.rows import PIXELS
-from clfer.datasets.fer2013.votefiles import HEADER, read_layout, read_votes
-from clfer.datasets.raf_db import annotations
-from clfer.datasets.raf_db import dataset as raf_db
-from clfer.datasets.tree import index, lists
+from clfer.datasets import affectnet_labels, fer2013, index, lists, raf_db
+from clfer.datasets.fer2013 import PIXELS
+from clfer.datasets.votefiles import HEADER, read_layout, read_votes
 from clfer.progress import silent
 
 VOTES = (
@@ -31,7 +22,7 @@ POINTS = b"60.5\t52.25\n30\t50\n46 64\n58\t80\n33.5\t79\n1\n0\n3\n"
 BOX = b"20 10 70.5 90\n"
 MARKS = ";".join(str(10.5 + i * 7 % 90) for i in range(136))
 AFFECTNET = (
-    ",".join(table.COLUMNS)
+    ",".join(affectnet_labels.COLUMNS)
     + f"\n1/a.jpg,1,2,30,40,{MARKS},0,0.1,-0.2\n2/b.jpg,1,2,30,40,{MARKS},10,0.1,-0.2\n"
     + "3/c.jpg,NULL,NULL,NULL,NULL,null,3,0.1,-0.2\n"
 ).encode()
@@ -43,23 +34,6 @@ def uncompressed(**changed):
     return npz(pixels=np.zeros((5, 48, 48), np.uint8), **changed)
 
 
-PACKED = {"a.zip": zipped, "a.tar.gz": tar}
-
-
-def packed(name, content):
-    """The csv, itself broken, in a whole archive."""
-    return name, PACKED[name]({"fer2013.csv": content})
-
-
-def plain_tar(content):
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:
-        info = tarfile.TarInfo("ü" * 120 + "/fer2013.csv")
-        info.size = len(content)
-        archive.addfile(info, io.BytesIO(content))
-    return file.getvalue()[: 512 * 8 + len(content)]
-
-
 def named(name, inputs):
     return inputs.map(lambda content: (name, content))
 
@@ -67,14 +41,6 @@ def named(name, inputs):
 FER2013 = {
     "fer2013 csv": named("fer2013.csv", broken(official(), FORMS["icml_face_data.csv"])),
     "fer2013 csv, its start": named("a.csv", broken(official(), FORMS["copy.csv"], reach=300)),
-    "fer2013 csv in an archive": st.builds(
-        packed, st.sampled_from(sorted(PACKED)), mutated(official(), reach=60)
-    ),
-    "fer2013 tar.gz": named("a.tgz", broken(FORMS["fer2013.tar.gz"])),
-    "fer2013 tar.gz, its tar": named(
-        "a.tgz", broken(plain_tar(official()), reach=3000).map(lambda tar: gzip.compress(tar, 1))
-    ),
-    "fer2013 zip": named("a.zip", broken(FORMS["archive.zip"], FORMS["both.zip"])),
     "fer2013 npz": named("a.npz", broken(FORMS["fer2013.npz"], uncompressed())),
     "fer2013 npz, its end": named(
         "a.npz", broken(uncompressed()[::-1], reach=1200).map(lambda end: end[::-1])
@@ -132,7 +98,7 @@ def test_the_annotations_of_raf_db(ending, valid, tmp_path):
     def read(content):
         folder = plant(tmp_path, {f"train_00001{ending}.txt": content})
         lists.gather(raw(tmp_path / "raw", {}), folder, [f"train_00001{ending}.txt"], silent)
-        found = annotations.read(tmp_path / "raw")
+        found = raf_db._annotations(tmp_path / "raw")
         for kind in ("landmarks", "box"):
             assert all(np.isfinite(row).all() for row in found[kind].drop_nulls().to_list())
 
@@ -141,7 +107,9 @@ def test_the_annotations_of_raf_db(ending, valid, tmp_path):
 
 def test_the_lists_of_affectnet(tmp_path):
     def read(content):
-        found = table.read(raw(tmp_path, {"training.csv": AFFECTNET, "validation.csv": content}))
+        found = affectnet_labels.read_lists(
+            raw(tmp_path, {"training.csv": AFFECTNET, "validation.csv": content})
+        )
         assert found["code"].is_between(0, 10).all()
         for kind in ("landmarks", "box"):
             assert all(np.isfinite(row).all() for row in found[kind].drop_nulls().to_list())
@@ -156,7 +124,7 @@ def test_the_arrays_of_affectnet(ending, tmp_path):
         paths = [f"train_set/annotations/1{end}.npy" for end in files]
         plant(tmp_path, dict(zip(paths, files.values(), strict=True)))
         lists.gather(raw(tmp_path / "raw", {}), tmp_path, paths, silent)
-        found = arrays.read(tmp_path / "raw")
+        found = affectnet_labels.read_arrays(tmp_path / "raw")
         assert found["code"].is_between(0, 10).all()
         assert all(np.isfinite(row).all() for row in found["landmarks"].drop_nulls().to_list())
 

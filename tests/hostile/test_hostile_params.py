@@ -114,7 +114,7 @@ def test_odd_values_are_named(said, text, found):
     assert found in said(text, "train")
 
 
-@pytest.mark.parametrize("name", ["tree", "a.b", "..", "os", "demo.dataset"])
+@pytest.mark.parametrize("name", ["votes", "nowhere", "a.b", "..", "os", "demo.dataset"])
 def test_a_dataset_that_is_none_of_ours(said, tmp_path, name):
     (tmp_path / "params.yaml").write_text(f"datasets: {{'{name}': {{}}}}\n")
     params.everything.cache_clear()

@@ -11,7 +11,7 @@ from PIL import Image
 from variants import CUT
 from watched import told
 
-from clfer.datasets.folder import dataset as folder
+from clfer.datasets import folder
 from clfer.faces import packing
 from clfer.faces.cropping import Alignment
 from clfer.pictures import UnreadableError, decode

@@ -8,8 +8,7 @@ import pytest
 import torch
 from image_trees import plant
 
-from clfer.datasets.affectnet import arrays
-from clfer.datasets.tree import index, lists
+from clfer.datasets import affectnet_labels, index, lists
 from clfer.errors import InputError
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
@@ -96,7 +95,7 @@ def label(tmp_path):
         with pytest.raises(
             InputError, match=r"1_exp\.npy: expected a plain .npy of numbers"
         ) as told:
-            arrays.read(tmp_path / "raw")
+            affectnet_labels.read_arrays(tmp_path / "raw")
         return str(told.value)
 
     return read

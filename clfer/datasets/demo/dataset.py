@@ -14,11 +14,11 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from clfer.datasets import expressions, votes
+from clfer.datasets import expressions, fer2013, votes
 from clfer.datasets import labels as columns
 from clfer.datasets.demo import formats, raters
 from clfer.datasets.demo.rows import Row, faces_shown, row
-from clfer.datasets.fer2013 import reader as fer2013
+from clfer.datasets.votefiles import read_votes
 from clfer.pictures import Opened
 from clfer.progress import Track
 from clfer.settings import Settings
@@ -61,7 +61,7 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
 
 def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     """The table of `clfer.datasets.labels`, landmarks null without a face; nothing to remark."""
-    rated = fer2013.read_votes(raw / "fer2013new.csv")
+    rated = read_votes(raw / "fer2013new.csv")
     rows = votes.with_labels(rated, labels.mode, CLASSES)
     joined = rows.join(landmarks(raw), on="row", how="left", maintain_order="left")
     return columns.table(joined, CLASSES), []

@@ -1,0 +1,185 @@
+"""Downloads from a real server on this machine that does what servers do."""
+
+import hashlib
+import os
+import stat
+import time
+
+import numpy as np
+import pytest
+from serving import endless, file, moved, serving, status
+
+from clfer import download as module
+from clfer.download import CHUNK, UnavailableError, download
+from clfer.errors import InputError
+from clfer.progress import silent
+
+CONTENT = np.random.default_rng(0).bytes(5 * CHUNK + 123)
+HALF = 2 * CHUNK + 1000
+
+
+def digest(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.fixture
+def site(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(module, "TIMEOUT", (1, 0.3))
+    with serving() as site:
+        yield site
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "placed" / "faces.tar.gz"
+
+
+def fetch(url, target, content=CONTENT, track=silent, **more):
+    download(url, target, None if content is None else digest(content), track, **more)
+
+
+def alone(target, content=CONTENT):
+    """The file is there, right, readable for all, and alone."""
+    assert target.read_bytes() == content
+    assert stat.S_IMODE(target.stat().st_mode) == 0o644
+    return os.listdir(target.parent) == [target.name]
+
+
+def refused(url, target, kind=InputError, **more):
+    """The line, after which nothing is left."""
+    with pytest.raises(kind) as told:
+        fetch(url, target, **more)
+    assert not list(target.parent.glob("*"))
+    assert "\n" not in str(told.value)
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        file(CONTENT),
+        file(CONTENT, length=False),
+        file(CONTENT, chunked=True),
+        file(CONTENT, Content_Encoding="gzip"),  # as servers say of a .gz, which it shall stay
+    ],
+    ids=["length", "no length", "chunked", "said to be encoded"],
+)
+@pytest.mark.parametrize("known", [CONTENT, None], ids=["pinned", "not pinned"])
+def test_a_file_arrives(site, target, answer, known):
+    fetch(site.put("/a", answer), target, known)
+    assert alone(target)
+    assert len(site.asked) == 1
+
+
+def test_an_empty_file_and_a_redirection(site, target):
+    site.put("/there", file(b""))
+    fetch(site.put("/a", moved("/there")), target, b"")
+    assert alone(target, b"")
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        file(CONTENT, upto=HALF),
+        file(CONTENT, upto=HALF, chunked=True),
+        file(CONTENT, upto=HALF, stalls=True),
+        status(503),
+        status(429),
+    ],
+    ids=["broken", "broken chunks", "stalled", "failing", "busy"],
+)
+def test_what_may_pass_is_tried_once_more_from_the_start(site, target, first):
+    fetch(site.put("/a", first, file(CONTENT)), target)
+    assert alone(target)
+    assert site.ranges() == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("answer", "found", "asked"),
+    [
+        (status(404), "HTTP 404", 1),
+        (status(403), "HTTP 403", 1),
+        (status(503), "HTTP 503", 2),
+        (file(CONTENT, upto=HALF), "a connection that broke off", 2),
+        (file(CONTENT, upto=HALF, stalls=True), "no byte for 0.3 s", 2),
+    ],
+    ids=["missing", "forbidden", "failing", "broken", "stalled"],
+)
+def test_there_is_no_file_for_us(site, target, answer, found, asked):
+    url = site.put("/a", answer)
+    assert refused(url, target, UnavailableError) == (
+        f"faces.tar.gz: expected a download from {url}, found {found}; fetch it by hand and put it "
+        f"at {target}"
+    )
+    assert len(site.asked) == asked
+
+
+@pytest.mark.parametrize("scheme", ["", "file:///nowhere/", "nowhere/"])
+def test_without_a_connection_it_ends_soon(dead_address, target, scheme):
+    start = time.monotonic()
+    line = refused(f"{scheme or dead_address}/a", target, UnavailableError, remedy="do without")
+    assert "found no connection (" in line
+    assert line.endswith("; do without")
+    assert time.monotonic() - start < 3
+
+
+def test_other_bytes_than_expected(site, target):
+    url = site.put("/a", file(b"<html>sorry</html>"))
+    found = digest(b"<html>sorry</html>")
+    line = refused(url, target)
+    assert f"{url}: expected SHA-256 {digest(CONTENT)}, found {found}; fetch it by hand" in line
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (file(CONTENT), f"{len(CONTENT):,}"),
+        (endless, "more"),
+        (file(CONTENT, chunked=True), "more"),
+    ],
+    ids=["declared", "endless", "chunked"],
+)
+def test_a_file_that_is_too_large(site, target, answer, found):
+    url = site.put("/a", answer)
+    line = refused(url, target, limit=2 * CHUNK)
+    assert line.startswith(
+        f"{url}: expected at most 131,072 bytes, found {found}; fetch it by hand"
+    )
+    assert len(site.asked) == 1
+
+
+def test_what_was_there_stays_until_the_new_file_is_whole(site, target):
+    target.parent.mkdir()
+    target.write_bytes(b"old")
+    with pytest.raises(InputError):
+        fetch(site.put("/a", file(b"other")), target)
+    assert target.read_bytes() == b"old"
+    fetch(site.put("/a", file(CONTENT)), target)
+    assert alone(target)
+
+
+def test_progress_is_in_chunks(site, target):
+    taken = []
+
+    def track(items, description):
+        for item in items:
+            yield item
+            taken.append((item, description))
+
+    fetch(site.put("/a", file(CONTENT)), target, track=track)
+    assert taken == [(number, "faces.tar.gz") for number in range(6)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_place_that_may_not_be_written(site, target):
+    target.parent.mkdir()
+    target.parent.chmod(0o500)
+    line = refused(site.put("/a", file(CONTENT)), target)
+    assert line.startswith(f"{target}: expected a place to read and write, found")
+
+
+def test_a_place_that_is_a_file(site, tmp_path):
+    (tmp_path / "placed").write_bytes(b"mine")
+    with pytest.raises(InputError, match="placed: expected a place to read and write, found"):
+        fetch(site.put("/a", file(CONTENT)), tmp_path / "placed" / "a")
