@@ -6,7 +6,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from clfer.audit import leakage as audit
+from clfer.audit.leakage import leakage, lines
 from clfer.datasets import labels as columns
 from clfer.datasets.splits import Split
 from clfer.datasets.splits import split as divide
@@ -38,10 +38,10 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
         .drop("usage")
     )
     divided = divide(table, pixels, columns.classes(table), chosen)
-    found = audit.leakage(divided)
+    found = leakage(divided)
     target = paths.split(name)
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
     with replacing(target) as temporary:
         divided.write_parquet(temporary, metadata=columns.about(labels))
-    say(audit.describe(found), f"split {name}: {target}")
+    say(lines(found), f"split {name}: {target}")
