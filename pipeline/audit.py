@@ -166,8 +166,8 @@ def _repeated(identical: dict[str, Any], near: dict[str, Any]) -> Iterator[str]:
         elif found["groups"]:
             low, high = (100 * bound for bound in found["ci95"])
             share = f"{100 * found['same_label']:.1f} % [{low:.1f}, {high:.1f}]"
-            differ = f", votes {100 * votes['distance']:.1f} % apart" if votes else ""
-            yield f"{what}: same label {share}, {found['groups']:,} groups{differ}"
+            differ = f", votes differ {100 * votes['distance']:.0f} %" if votes else ""
+            yield f"{what}, {found['groups']:,} groups: same label {share}{differ}"
     if identical["groups"]:
         yield f"no model is expected above {100 * identical['ceiling']:.1f} %"
     same, alike = identical["same_label"], near["same_label"]

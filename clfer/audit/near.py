@@ -49,13 +49,14 @@ class View(NamedTuple):
 
 IN_PLACE = (View(), View(mirrored=True))
 # every face is compared with every other one moved, so that the opposite moves are among these
-CROPS = tuple(
-    View(1.0, *move) for move in ((3.0, 0.0), (0.0, 3.0), (3.0, 3.0), (3.0, -3.0))
-) + tuple(
-    View(zoom, *move)
-    for zoom in (1.12, 1.25)
-    for room in (GREY * (1 - 1 / zoom) / 2,)
-    for move in product((-room, 0.0, room), repeat=2)
+CROPS = (
+    *(View(1.0, right, down) for right, down in ((3.0, 0.0), (0.0, 3.0), (3.0, 3.0), (3.0, -3.0))),
+    *(
+        View(zoom, right, down)
+        for zoom in (1.12, 1.25)
+        for room in (GREY * (1 - 1 / zoom) / 2,)
+        for right, down in product((-room, 0.0, room), repeat=2)
+    ),
 )
 
 
@@ -138,7 +139,8 @@ def _signatures(small: Signatures, mean: Float[np.ndarray, " D"]) -> Signatures:
 
 
 def _unit(rows: Signatures) -> Signatures:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(length, 1e-6), np.float32)
 
 
 def _correlated(

@@ -132,8 +132,8 @@ def near_between(images: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
 
 def _counts(images: pl.DataFrame, column: str) -> Int[np.ndarray, "G 3"]:
     """Images of each group in each split, the group's number being the row."""
+    counts = np.zeros((max(images["group"], default=-1) + 1, len(SPLITS)), np.int64)
     there = images.filter(pl.col(column).is_not_null())
-    counts = np.zeros((int(images["group"].max() or 0) + 1, len(SPLITS)), int)  # type: ignore[arg-type]
     place = there[column].cast(pl.Enum(SPLITS)).to_physical().to_numpy()
     np.add.at(counts, (there["group"].to_numpy(), place), 1)
     return counts
@@ -183,8 +183,8 @@ def _check(
                 f"split: expected the {len(table):,} images that `clfer {stage}` wrote, found "
                 f"{len(split):,} that differ in {' or '.join(columns)}; run `clfer split` again"
             )
-    if aligned["face"].count() != len(faces):
+    if len(aligned) != len(faces):
         raise InputError(
-            f"faces: expected the {aligned['face'].count():,} of their table, found "
-            f"{len(faces):,}; run `clfer align` again"
+            f"faces: expected the {len(aligned):,} of the table beside them, found {len(faces):,}; "
+            "run `clfer align` again"
         )
