@@ -12,8 +12,11 @@ from jaxtyping import UInt8
 from clfer.audit.faces import TINY
 from clfer.audit.leakage import lines
 from clfer.audit.report import examples, report
+from clfer.datasets.expressions import FERPLUS_VOTES
 from clfer.datasets.labels import about
+from clfer.datasets.splits import COLUMNS
 from clfer.errors import InputError
+from clfer.faces.packing import SCHEMA
 from clfer.figures import description, pairs
 from clfer.files import replacing
 from pipeline import paths, stored
@@ -39,18 +42,18 @@ def audit(
     dataset(name)
     if not 0.5 <= threshold <= 1:
         raise InputError(f"--threshold: expected 0.5 to 1, found {threshold}")
-    split = stored.table(paths.split(name), f"split {name}")
+    split = stored.table(paths.split(name), f"split {name}", COLUMNS)
     faces = stored.array(paths.faces(name), f"align {name}")
-    labels = stored.table(paths.labels(name), f"relabel {name}")
-    aligned = stored.table(paths.faces(name).with_suffix(".parquet"), f"align {name}")
+    labels = stored.table(paths.labels(name), f"relabel {name}", ("row", "label", "votes"))
+    aligned = stored.table(paths.faces(name).with_suffix(".parquet"), f"align {name}", [*SCHEMA])
     described = about(paths.labels(name))
+    numbers, near, means = report(split, labels, aligned, faces, threshold, crops)
     document = {
         "dataset": name,
         "protocol": described["protocol"],
         "evidence": json.loads(described["evidence"]),
+        **numbers,
     }
-    numbers, near, means = report(split, labels, aligned, faces, threshold, crops)
-    document |= numbers
     out = paths.audit(name)
     with replacing(out) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n")
@@ -69,34 +72,35 @@ def _pairs(
 ) -> list[pairs.Pair]:
     """Rows as faces with what is known of them."""
     columns = ("row", "face", "published", pl.col("label").cast(pl.String))
-    known = {row: rest for row, *rest in split.select(columns).iter_rows()}
-    shown = []
-    for a, b in rows:
-        (left, here, one), (right, there, other) = known[a], known[b]
-        captions = (f"{a} {here}: {one}", f"{b} {there}: {other}")
-        shown.append(pairs.Pair((faces[left], faces[right]), captions))
-    return shown
+    known = {
+        row: (face, f"{row} {part}: {label}")
+        for row, face, part, label in split.select(columns).iter_rows()
+    }
+    return [[(faces[known[row][0]], known[row][1]) for row in pair] for pair in rows]
 
 
 def _tables(found: dict[str, Any]) -> None:
-    parts = found["leakage"]["images"]
-    names = list(found["faces"]["classes"])
-    rows = [(one, [part["classes"][one] for part in parts.values()]) for one in names]
-    cells = [
-        [_short(one), *(f"{n['used']:,} / {n['published']:,}" for n in each)]
-        for one, each in [*rows, ("all", list(parts.values()))]
-    ]
-    ratios = found["imbalance"].values()
-    most = (f"{_number(one['used'], 1)} / {_number(one['published'], 1)}" for one in ratios)
-    cells.append(["largest : smallest", *most])
-    table("images used / published with a label and a face", ["class", *parts], cells)
+    parts, ratios = found["leakage"]["images"], found["imbalance"]
+    classes = {
+        name: [part["classes"][name] for part in parts.values()]
+        for name in found["faces"]["classes"]
+    }
+    table(
+        "images used / published with a label and a face",
+        ["class", *parts],
+        [
+            [_short(name), *(f"{n['used']:,} / {n['published']:,}" for n in counts)]
+            for name, counts in {**classes, "all": list(parts.values())}.items()
+        ]
+        + [["largest : smallest", *(_number(ratios[part]["used"], 1) for part in parts)]],
+    )
+    kinds = {"=": found["identical"]["between"], "~": found["near"]["between"]}
     table(
         "published images with an identical one (=) or a near duplicate (~) in",
-        ["images of", *(f"{kind} {part}" for kind in "=~" for part in parts)],
+        ["images of", *(f"{sign} {part}" for sign in kinds for part in parts)],
         [
-            [part, *(f"{n:,}" for kind in ("identical", "near") for n in there[kind].values())]
-            for part in parts
-            for there in [{kind: found[kind]["between"][part] for kind in ("identical", "near")}]
+            [one, *(f"{n:,}" for there in kinds.values() for n in there[one].values())]
+            for one in parts
         ],
     )
     copied = found["leakage"]["test_copied_in_train_or_val"]["classes"]
@@ -105,22 +109,22 @@ def _tables(found: dict[str, Any]) -> None:
         "published test images that also stand in train or val",
         ["class", "test images", "identical", "near alone"],
         [
-            [_short(one), f"{same['of']:,}", f"{same['images']:,}", f"{near[one]:,}"]
-            for one, same in copied.items()
+            [_short(name), f"{same['of']:,}", f"{same['images']:,}", f"{near[name]:,}"]
+            for name, same in copied.items()
         ],
     )
     if found["raters"]:
-        classes = found["raters"]["classes"]
+        raters = found["raters"]["classes"].items()
         table(
             "mean share of the votes in %, by label; bits: mean entropy",
-            ["label", *(column[:3] for column in classes[names[0]]["shares"]), "bits"],
+            ["label", *(column[:3] for column in FERPLUS_VOTES), "bits"],
             [
                 [
                     _short(name),
                     *(_number(share and 100 * share, 0) for share in one["shares"].values()),
                     _number(one["entropy"], 2),
                 ]
-                for name, one in classes.items()
+                for name, one in raters
             ],
         )
 

@@ -15,6 +15,7 @@ from clfer.datasets.splits import SPLITS
 from clfer.errors import InputError
 
 SHOWN = 12  # pairs of a kind
+TEST = SPLITS.index("test")  # behind train and val
 DIGITS = 4  # of the numbers, so that another machine writes the same bytes
 
 
@@ -61,7 +62,10 @@ def report(
     found = {
         "rows": len(split),
         "leakage": counted,
-        "imbalance": {name: _imbalance(counts) for name, counts in counted["images"].items()},
+        "imbalance": {
+            name: {kind: _imbalance(counts, kind) for kind in ("published", "used")}
+            for name, counts in counted["images"].items()
+        },
         "identical": {"between": identical_between(images)},
         "near": {
             "threshold": threshold,
@@ -111,11 +115,9 @@ def near_between(images: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
     ends = (np.concatenate([a, b]), np.concatenate([b, a]))
     near = coo_array((np.ones(2 * len(pairs), int), ends), shape=(len(published),) * 2).tocsr()
     there, left = near @ published > 0, near @ used > 0
-    train_val = [SPLITS.index("train"), SPLITS.index("val")]
-    alone = there[:, train_val].any(axis=1) & ~published[:, train_val].any(axis=1)
+    alone = there[:, :TEST].any(axis=1) & ~published[:, :TEST].any(axis=1)
     test = images.filter(pl.col("published") == "test")
     leaking = test.filter(pl.Series(alone[test["group"].to_numpy()], dtype=pl.Boolean))
-    test_used = used[:, SPLITS.index("test")]
     return {
         "between": _table((published[:, :, None] * there[:, None, :]).sum(axis=0)),
         "beyond_identical": {
@@ -124,8 +126,8 @@ def near_between(images: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
             "classes": per_class(leaking),
         },
         "left": {
-            "images": int(test_used[left[:, train_val].any(axis=1)].sum()),
-            "of": int(test_used.sum()),
+            "images": int(used[left[:, :TEST].any(axis=1), TEST].sum()),
+            "of": int(used[:, TEST].sum()),
         },
     }
 
@@ -144,12 +146,9 @@ def _table(counts: Int[np.ndarray, "3 3"]) -> dict[str, dict[str, int]]:
     return dict(zip(SPLITS, rows, strict=True))
 
 
-def _imbalance(counts: dict[str, Any]) -> dict[str, float | None]:
-    def ratio(kind: str) -> float | None:
-        sizes = [one[kind] for one in counts["classes"].values()]
-        return max(sizes) / min(sizes) if min(sizes) else None
-
-    return {kind: ratio(kind) for kind in ("published", "used")}
+def _imbalance(counts: dict[str, Any], kind: str) -> float | None:
+    sizes = [one[kind] for one in counts["classes"].values()]
+    return max(sizes) / min(sizes) if min(sizes) else None
 
 
 def _together(images: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -173,18 +172,12 @@ def _check(
     aligned: pl.DataFrame,
     faces: UInt8[np.ndarray, "N S S C"],
 ) -> None:
-    """InputError unless all are of the same images."""
-    for table, columns, stage in (
-        (aligned, ["row", "face"], "align"),
-        (labels, ["row", "label"], "relabel"),
-    ):
-        if not table.select(columns).equals(split.select(columns)):
-            raise InputError(
-                f"split: expected the {len(table):,} images that `clfer {stage}` wrote, found "
-                f"{len(split):,} that differ in {' or '.join(columns)}; run `clfer split` again"
-            )
-    if len(aligned) != len(faces):
+    same = all(
+        table.select("row", column).equals(split.select("row", column))
+        for table, column in ((aligned, "face"), (labels, "label"))
+    )
+    if not same or len(faces) != len(split):
         raise InputError(
-            f"faces: expected the {len(aligned):,} of the table beside them, found {len(faces):,}; "
-            "run `clfer align` again"
+            f"split: expected the images of the present labels and {len(faces):,} faces, found "
+            f"{len(split):,} others; run `clfer split` again"
         )

@@ -185,10 +185,12 @@ def test_pairs_to_look_at(dataset, audited):
 
 def test_tables_of_other_images_are_refused(dataset):
     divided, table, aligned, faces = dataset
-    for other, words in (
-        ((divided, table, aligned.head(7), faces), r"7 images .* align.* found 15 .*clfer split"),
-        ((divided, table.reverse(), aligned, faces), r"relabel.* differ in row or label"),
-        ((divided, table, aligned, faces[:3]), r"faces: expected the 15 .* found 3.*clfer align"),
+    for other in (
+        (divided, table, aligned.head(7), faces),
+        (divided, table.reverse(), aligned, faces),
+        (divided, table, aligned, faces[:3]),
     ):
-        with pytest.raises(InputError, match=words):
+        with pytest.raises(
+            InputError, match=r"split: expected .* found 15 others; run `clfer split`"
+        ):
             report(*other, threshold=0.9, crops=False)
