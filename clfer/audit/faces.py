@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from clfer.datasets.labels import classes
 
@@ -53,7 +53,7 @@ def appearance(
         here = slice(start, start + block)
         faces = stored[face[here]]
         sums += np.eye(len(names))[label[here]].T @ faces.reshape(len(faces), -1)
-        grey = grey_levels(faces).reshape(len(faces), -1)
+        grey = (faces if faces.shape[-1] == 1 else faces @ RGB).reshape(len(faces), -1)
         levels[here] = np.column_stack([grey.mean(axis=1), grey.std(axis=1)])
     table = pl.DataFrame(levels, ["brightness", "contrast"]).with_columns(images["label"])
     contrast, shorter = table["contrast"], pl.min_horizontal("height", "width")
@@ -72,14 +72,6 @@ def appearance(
     counts = np.bincount(label, minlength=len(names))[:, None]
     means = np.vstack([sums.sum(axis=0), sums]) / np.maximum(np.vstack([counts.sum(), counts]), 1)
     return statistics, np.rint(means).astype(np.uint8).reshape(-1, *stored.shape[1:])
-
-
-def grey_levels(faces: UInt8[np.ndarray, "B S S C"]) -> Float[np.ndarray, "B S S"]:
-    """From 0 to 255, of grey faces or of red, green and blue ones."""
-    levels: Float[np.ndarray, "B S S"] = (
-        faces[..., 0].astype(np.float64) if faces.shape[-1] == 1 else faces @ RGB
-    )
-    return levels
 
 
 def _statistics(levels: pl.DataFrame) -> dict[str, Any]:

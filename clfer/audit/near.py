@@ -81,18 +81,18 @@ def near_duplicates(
     greys = [greys[i] for i in index]
     small = _reduced(greys, View())
     mean = small.mean(axis=0)
-    signatures = _signatures(small, mean)
+    signatures = _unit(small - mean)  # what each face has beyond the mean face
     axes = np.linalg.eigh(signatures.T @ signatures)[1][:, -COMPONENTS:].astype(np.float32)
     tree = cKDTree(signatures @ axes)
     pairs: dict[tuple[int, int], tuple[float, bool, bool]] = {}
     for view in (*IN_PLACE, *CROPS) if crops else IN_PLACE:
-        others = _signatures(_reduced(greys, view), mean)
+        others = _unit(_reduced(greys, view) - mean)
         least = DETAIL_MIRRORED if view.mirrored else DETAIL
         for a, b, correlation in _correlated(tree, axes, signatures, others, threshold):
             pair = (min(a, b), max(a, b))
             if a == b or pair in pairs:
                 continue
-            if agreement(detail(greys[a]), detail(_seen(greys[b], view))) >= least:
+            if detail_agreement(greys[a], _seen(greys[b], view)) >= least:
                 pairs[pair] = (correlation, view.mirrored, view in CROPS)
     rows = [(index[a], index[b], *rest) for (a, b), rest in pairs.items()]
     return pl.DataFrame(rows, PAIRS, orient="row").sort("a", "b")
@@ -133,12 +133,8 @@ def _reduced(greys: list[Grey], view: View) -> Signatures:
     return _unit(small - small.mean(axis=1, keepdims=True))
 
 
-def _signatures(small: Signatures, mean: Float[np.ndarray, " D"]) -> Signatures:
-    """What each face has beyond the mean face, of length 1; zeros where it has nothing."""
-    return _unit(small - mean)
-
-
 def _unit(rows: Signatures) -> Signatures:
+    """Rows of length 1; zeros where there is nothing."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(length, 1e-6), np.float32)
 
@@ -163,15 +159,17 @@ def _correlated(
                 yield some[place], b, float(correlation[place])
 
 
-def detail(image: Grey) -> Float[np.ndarray, "n n"]:
-    """What is left of a grey face when what is coarse is taken away."""
-    small = cv2.resize(image, (FINE, FINE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), BLUR), np.float32)
-
-
-def agreement(one: Float[np.ndarray, "n n"], other: Float[np.ndarray, "n n"]) -> float:
-    """The correlation of two details, the highest of those with one moved by up to SHIFT pixels."""
-    inner = one[SHIFT:-SHIFT, SHIFT:-SHIFT]
-    if inner.std() == 0 or other.std() == 0:
+def detail_agreement(one: Grey, other: Grey) -> float:
+    """The correlation of two faces freed of what is coarse, the highest of those with one moved by
+    up to SHIFT pixels; 0 where one has no detail.
+    """
+    first, second = (_detail(face) for face in (one, other))
+    inner = first[SHIFT:-SHIFT, SHIFT:-SHIFT]
+    if inner.std() == 0 or second.std() == 0:
         return 0.0
-    return float(cv2.matchTemplate(other, inner, cv2.TM_CCOEFF_NORMED).max())
+    return float(cv2.matchTemplate(second, inner, cv2.TM_CCOEFF_NORMED).max())
+
+
+def _detail(face: Grey) -> Float[np.ndarray, "n n"]:
+    small = cv2.resize(face, (FINE, FINE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(small - cv2.GaussianBlur(small, (0, 0), BLUR), np.float32)

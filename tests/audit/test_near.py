@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clfer.audit import near as module
-from clfer.audit.near import agreement, detail, near_duplicates
+from clfer.audit.near import detail_agreement, near_duplicates
 
 SIZE = 48
 
@@ -68,7 +68,7 @@ def test_a_mirrored_pair_needs_more_agreement_in_detail_than_one_in_place():
         changed
         for strength in range(5, 60)
         for changed in [np.clip(faces[7] + strength * noise, 0, 255).astype(np.uint8)]
-        if 0.71 < agreement(detail(faces[7, ..., 0]), detail(changed[..., 0])) < 0.79
+        if 0.71 < detail_agreement(faces[7, ..., 0], changed[..., 0]) < 0.79
     )
     assert found(np.concatenate([faces, doubtful[None]])) == {(7, 40): False}
     assert found(np.concatenate([faces, doubtful[None, :, ::-1]])) == {}
@@ -159,9 +159,9 @@ def test_agreement_of_details_allows_a_step_and_ignores_brightness():
     one, other = crowd(2)[..., 0]
     moved = np.roll(one, (2, -2), axis=(0, 1))  # one pixel at the side of comparison
     dim = (one // 2 + 20).astype(np.uint8)
-    assert agreement(detail(one), detail(one)) == pytest.approx(1)
-    assert agreement(detail(one), detail(dim)) > 0.98
-    assert agreement(detail(one), detail(moved)) > 0.9
-    assert agreement(detail(one), detail(other)) < 0.5
+    assert detail_agreement(one, one) == pytest.approx(1)
+    assert detail_agreement(one, dim) > 0.98
+    assert detail_agreement(one, moved) > 0.9
+    assert detail_agreement(one, other) < 0.5
     flat = np.full((SIZE, SIZE), 9, np.uint8)
-    assert agreement(detail(one), detail(flat)) == pytest.approx(0, abs=1e-3)
+    assert detail_agreement(one, flat) == pytest.approx(0, abs=1e-3)
