@@ -171,7 +171,7 @@ def _repeated(identical: dict[str, Any], near: dict[str, Any]) -> Iterator[str]:
             low, high = (100 * bound for bound in found["ci95"])
             share = f"{100 * found['same_label']:.1f} % [{low:.1f}, {high:.1f}]"
             differ = f", votes differ {100 * votes['distance']:.0f} %" if votes else ""
-            yield f"{what}, {found['groups']:,} groups: same label {share}{differ}"
+            yield f"{what}, {found['groups']:,} groups: agree {share}{differ}"
     if identical["groups"]:
         yield f"no model is expected above {100 * identical['ceiling']:.1f} %"
     same, alike = identical["same_label"], near["same_label"]
