@@ -14,7 +14,7 @@ GAP = 8
 COLUMNS = 6
 
 
-Face = tuple[UInt8[np.ndarray, "S S C"], str]  # and its caption, a line
+Face = tuple[UInt8[np.ndarray, "_ _ _"], str]  # [S, S, C] of any size, and a line as caption
 Pair = Sequence[Face]  # two
 
 
