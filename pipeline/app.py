@@ -28,11 +28,10 @@ STAGES = {
 }
 # they write nothing that a stage reads, and have no place in dvc.yaml
 TOOLS = {
-    "audit": "Look for copies, near duplicates, broken images and raters' disagreement.",
+    "audit": "Count classes, copies, near duplicates, raters' disagreement and poor images.",
     "benchmark": "Time training steps, the input pipeline and memory on this machine.",
     "complexity": "Count parameters and multiply-accumulates of each variant.",
     "demo": "Serve a page for this computer: photos or the webcam, faces, bars and heat maps.",
-    "describe": "Show classes by split, agreement among raters and mean faces of a dataset.",
     "experiment": "Train and compare variants, or make a table or figure of the paper again.",
     "explain": "Show where a model looked on a face, and what its blocks had to say.",
     "export": "Write a model as ONNX, checked on real faces against PyTorch.",

@@ -1,6 +1,7 @@
-"""Tool audit: what leaks, what is double, what is broken in a dataset."""
+"""Tool audit: the classes, raters, copies and faces of a dataset, and what is wrong with them."""
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
@@ -8,18 +9,24 @@ import polars as pl
 import typer
 from jaxtyping import UInt8
 
-from clfer.audit import examples
-from clfer.audit.leakage import describe
-from clfer.audit.report import report
-from clfer.datasets.splits import SPLITS
+from clfer.audit.faces import TINY
+from clfer.audit.leakage import lines
+from clfer.audit.report import examples, report
+from clfer.datasets.expressions import FERPLUS_VOTES
+from clfer.datasets.labels import about
+from clfer.datasets.splits import COLUMNS
 from clfer.errors import InputError
-from clfer.figures import pairs as sheet
+from clfer.faces.packing import SCHEMA
+from clfer.figures import description, pairs
 from clfer.files import replacing
 from pipeline import paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset
 
 ALIKE = 0.1  # by which near duplicates may agree less in their labels than identical images do
+COPIED = 0.99  # share of equal votes above which copies were not rated anew
+REASONS = 10  # of rejections that are listed
+LETTERS = 18  # of a class's name: tables shall fit a terminal of 80 columns
 
 
 def audit(
@@ -27,118 +34,157 @@ def audit(
     threshold: Annotated[float, typer.Option(help="Least correlation of near duplicates.")] = 0.9,
     crops: Annotated[bool, typer.Option(help="Look for other crops, too: 12 times longer.")] = True,
 ) -> None:
-    """Report copies, near duplicates, raters' agreement, balance and poor images of a dataset."""
+    """Report classes, raters' agreement, copies, near duplicates and poor images of a dataset.
+
+    Writes data/audit/DATASET.json with all numbers, and beside it DATASET.png (classes, mean faces,
+    votes) and DATASET-pairs.png (pairs to look at).
+    """
     dataset(name)
     if not 0.5 <= threshold <= 1:
         raise InputError(f"--threshold: expected 0.5 to 1, found {threshold}")
-    split = stored.table(paths.split(name), f"split {name}")
+    split = stored.table(paths.split(name), f"split {name}", COLUMNS)
     faces = stored.array(paths.faces(name), f"align {name}")
-    labels = stored.table(paths.labels(name), f"relabel {name}")
-    aligned = stored.table(paths.faces(name).with_suffix(".parquet"), f"align {name}")
-    found, near = report(split, labels, aligned, faces, threshold, crops)
+    labels = stored.table(paths.labels(name), f"relabel {name}", ("row", "label", "votes"))
+    aligned = stored.table(paths.faces(name).with_suffix(".parquet"), f"align {name}", [*SCHEMA])
+    described = about(paths.labels(name))
+    numbers, near, means = report(split, labels, aligned, faces, threshold, crops)
+    document = {
+        "dataset": name,
+        "protocol": described["protocol"],
+        "evidence": json.loads(described["evidence"]),
+        **numbers,
+    }
     out = paths.audit(name)
-    with replacing(out.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
     with replacing(out) as temporary:
-        shown = {
-            "identical, with different labels": examples.conflicting(split),
-            "nearly the same, in test and elsewhere": examples.leaking(split, near),
-            "nearly the same when mirrored": examples.mirrored(near),
-        }
-        sheet.draw({k: _pairs(pairs, split, faces) for k, pairs in shown.items()}, temporary)
-    for title, part in (
-        ("identical image", "identical"),
-        ("near duplicate", "near"),
-    ):
-        table(
-            f"{title} in",
-            ["images of", *SPLITS],
-            [
-                [row, *(f"{count:,}" for count in counts.values())]
-                for row, counts in found[part]["between"].items()
-            ],
-        )
-    beyond, copied = found["near"]["beyond_identical"], found["leakage"]
-    copied = copied["test_copied_in_train_or_val"]
-    table(
-        "test images that stand in train or val",
-        ["", "test images", "identical", "near alone"],
-        [
-            [label, *(f"{n:,}" for n in (copied["classes"][label]["of"], same, alike))]
-            for label, alike in beyond["classes"].items()
-            for same in (copied["classes"][label]["images"],)
-        ],
-    )
-    say([*describe(found["leakage"]), *_told(found)], f"audit {name}: {out}")
-
-
-def _told(found: dict[str, Any]) -> list[str]:
-    """The rest of the report, in lines."""
-    near, raters, quality = found["near"], found["raters"], found["quality"]
-    beyond, left = near["beyond_identical"], near["left"]
-    lines = [
-        f"near duplicates (correlation {near['threshold']} or more): {near['pairs']:,} pairs of "
-        f"different pictures, {near['mirrored']:,} of them mirrored"
-        + (f", {near['cropped']:,} in another crop" if near["cropped"] is not None else ""),
-        f"{beyond['images']:,} of {beyond['of']:,} test images stand in train or val as near "
-        f"duplicates alone; {left['images']:,} of {left['of']:,} after the split",
-        *_agreement(raters["identical"], "identical images"),
-        *_agreement(raters["near"], "near duplicates"),
-        *_doubt(raters),
-        "largest class / smallest: "
-        + ", ".join(f"{k} {v:.1f}" for k, v in found["balance"].items() if v is not None),
-        f"{quality['constant']:,} images of a single grey level, {quality['faint']:,} with little "
-        f"contrast, {quality['tiny']:,} from a picture under 32 px",
-        "faces: " + ", ".join(f"{count:,} {how}" for how, count in quality["outcomes"].items()),
-    ]
-    if quality["lost"]:
-        shares = quality["lost"]["published"].items()
-        lines.append(
-            "no face found: "
-            + ", ".join(f"{part} {each['images']:,} of {each['of']:,}" for part, each in shares)
-        )
-    reasons = [f"{count:,} {reason}" for reason, count in quality["rejected"].items()]
-    return [*lines, f"rejected: {', '.join(reasons)}"] if reasons else lines
-
-
-def _agreement(found: dict[str, Any], of: str) -> list[str]:
-    """How often raters gave the same picture the same label."""
-    if not found["groups"]:
-        return []
-    votes = found["votes"]
-    if votes and votes["identical"] > 0.99:
-        return [f"{of}: {found['groups']:,} groups, whose votes were copied and not given anew"]
-    low, high = (100 * bound for bound in found["ci95"])
-    rated = f", votes differ by {100 * votes['distance']:.1f} %" if votes else ""
-    return [
-        f"{of}: same label in {100 * found['same_label']:.1f} % of the pairs "
-        f"[{low:.1f}, {high:.1f}], {found['groups']:,} groups{rated}"
-    ]
-
-
-def _doubt(raters: dict[str, Any]) -> list[str]:
-    """What the two agreements say of the model and of the pairs."""
-    same, near = (raters[which]["same_label"] for which in ("identical", "near"))
-    lines = []
-    if same is not None:
-        lines.append(f"no model is expected above {100 * raters['identical']['ceiling']:.1f} %")
-    if same is not None and near is not None and near < same - ALIKE:
-        lines.append(
-            "near duplicates agree less than identical images: look at the sheet, many may "
-            "be different people; --threshold finds fewer"
-        )
-    return lines
+        temporary.write_text(json.dumps(document, indent=2) + "\n")
+    title = f"{name}: {document['protocol']}"
+    description.draw(document, means, title, out.with_suffix(".png"))
+    sheet = out.with_name(f"{name}-pairs.png")
+    with replacing(sheet) as temporary:
+        kinds = examples(split, near).items()
+        pairs.draw({kind: _pairs(rows, split, faces) for kind, rows in kinds}, temporary)
+    _tables(document)
+    say(_lines(document), f"audit {name}: {out}, {out.with_suffix('.png').name}, {sheet.name}")
 
 
 def _pairs(
-    pairs: pl.DataFrame, split: pl.DataFrame, faces: UInt8[np.ndarray, "N S S C"]
-) -> list[sheet.Pair]:
+    rows: list[tuple[int, int]], split: pl.DataFrame, faces: UInt8[np.ndarray, "N S S C"]
+) -> list[pairs.Pair]:
     """Rows as faces with what is known of them."""
     columns = ("row", "face", "published", pl.col("label").cast(pl.String))
-    known = {row: rest for row, *rest in split.select(columns).iter_rows()}
-    shown = []
-    for a, b in pairs.iter_rows():
-        (left, here, one), (right, there, other) = known[a], known[b]
-        captions = (f"{a} {here}: {one}", f"{b} {there}: {other}")
-        shown.append(sheet.Pair((faces[left], faces[right]), captions))
-    return shown
+    known = {
+        row: (face, f"{row} {part}: {label}")
+        for row, face, part, label in split.select(columns).iter_rows()
+    }
+    return [[(faces[known[row][0]], known[row][1]) for row in pair] for pair in rows]
+
+
+def _tables(found: dict[str, Any]) -> None:
+    parts, ratios = found["leakage"]["images"], found["imbalance"]
+    classes = {
+        name: [part["classes"][name] for part in parts.values()]
+        for name in found["faces"]["classes"]
+    }
+    table(
+        "images used / published with a label and a face",
+        ["class", *parts],
+        [
+            [_short(name), *(f"{n['used']:,} / {n['published']:,}" for n in counts)]
+            for name, counts in {**classes, "all": list(parts.values())}.items()
+        ]
+        + [["largest : smallest", *(_number(ratios[part]["used"], 1) for part in parts)]],
+    )
+    kinds = {"=": found["identical"]["between"], "~": found["near"]["between"]}
+    table(
+        "published images with an identical one (=) or a near duplicate (~) in",
+        ["images of", *(f"{sign} {part}" for sign in kinds for part in parts)],
+        [
+            [one, *(f"{n:,}" for there in kinds.values() for n in there[one].values())]
+            for one in parts
+        ],
+    )
+    copied = found["leakage"]["test_copied_in_train_or_val"]["classes"]
+    near = found["near"]["beyond_identical"]["classes"]
+    table(
+        "published test images that also stand in train or val",
+        ["class", "test images", "identical", "near alone"],
+        [
+            [_short(name), f"{same['of']:,}", f"{same['images']:,}", f"{near[name]:,}"]
+            for name, same in copied.items()
+        ],
+    )
+    if found["raters"]:
+        raters = found["raters"]["classes"].items()
+        table(
+            "mean share of the votes in %, by label; bits: mean entropy",
+            ["label", *(column[:3] for column in FERPLUS_VOTES), "bits"],
+            [
+                [
+                    _short(name),
+                    *(_number(share and 100 * share, 0) for share in one["shares"].values()),
+                    _number(one["entropy"], 2),
+                ]
+                for name, one in raters
+            ],
+        )
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    """What stands in no table, a line for each number or two: most fit 80 columns."""
+    near, faces, raters = found["near"], found["faces"], found["raters"]
+    yield found["protocol"]
+    yield from lines(found["leakage"])
+    cropped = "" if near["cropped"] is None else f", {near['cropped']:,} in another crop"
+    yield f"{near['pairs']:,} pairs of near duplicates, {near['mirrored']:,} mirrored{cropped}"
+    alone, left = near["beyond_identical"], near["left"]
+    yield f"{alone['images']:,} of {alone['of']:,} test images leak as near duplicates alone"
+    yield f"{left['images']:,} of {left['of']:,} test images still do so after the split"
+    if raters:
+        pairs = "" if raters["pairs"] is None else f"two agree {100 * raters['pairs']:.1f} %, "
+        yield f"raters: {raters['images']:,} images, {pairs}entropy {raters['entropy']:.2f} bits"
+    else:
+        yield "raters: this dataset has no votes"
+    yield from _repeated(**found["repeated"])
+    yield "faces: " + ", ".join(f"{n:,} {how}" for how, n in faces["outcomes"].items())
+    if faces["lost"]:
+        each = faces["lost"]["published"].items()
+        shares = (f"{part} {n['images']:,} of {n['of']:,}" for part, n in each)
+        yield f"no face found: {', '.join(shares)}"
+    for reason, count in list(faces["rejected"].items())[:REASONS]:
+        yield f"rejected: {count:,} {reason}"
+    levels = (faces["all"][what] for what in ("brightness", "contrast"))
+    bright, contrast = (f"{_number(n['mean'], 1)} +- {_number(n['std'], 1)}" for n in levels)
+    yield f"grey levels: brightness {bright}, contrast {contrast}"
+    yield (
+        f"poor: {faces['constant']:,} of a single grey level, {faces['faint']:,} with little "
+        f"contrast, {faces['tiny']:,} under {TINY} px"
+    )
+
+
+def _repeated(identical: dict[str, Any], near: dict[str, Any]) -> Iterator[str]:
+    """How often raters gave the same picture the same label, and what follows."""
+    for what, found in (("identical images", identical), ("near duplicates", near)):
+        votes = found["votes"]
+        if votes and votes["identical"] > COPIED:
+            yield f"{what}: {found['groups']:,} groups, whose votes were copied, not given anew"
+        elif found["groups"]:
+            low, high = (100 * bound for bound in found["ci95"])
+            share = f"{100 * found['same_label']:.1f} % [{low:.1f}, {high:.1f}]"
+            differ = f", votes differ {100 * votes['distance']:.0f} %" if votes else ""
+            yield f"{what}, {found['groups']:,} groups: agree {share}{differ}"
+    if identical["groups"]:
+        yield f"no model is expected above {100 * identical['ceiling']:.1f} %"
+    same, alike = identical["same_label"], near["same_label"]
+    if same is not None and alike is not None and alike < same - ALIKE:
+        yield "near duplicates agree less than identical images: many may be other people;"
+        yield "look at the sheet of pairs, and raise --threshold"
+
+
+def _short(name: str) -> str:
+    """Without its middle where it is long: names of classes often differ at their ends."""
+    half = LETTERS // 2
+    return name if len(name) <= LETTERS else f"{name[:half]}…{name[1 - half :]}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

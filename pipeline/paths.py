@@ -42,13 +42,8 @@ def split(dataset: str) -> Path:
 
 
 def audit(dataset: str) -> Path:
-    """A sheet of pairs; the numbers beside it have the same name and .json."""
-    return Path("data/audit") / f"{dataset}.png"
-
-
-def description(dataset: str) -> Path:
-    """A figure of what a dataset holds; the numbers beside it have the same name and .json."""
-    return Path("data/describe") / f"{dataset}.png"
+    """The numbers; the pictures beside them are DATASET.png and DATASET-pairs.png."""
+    return Path("data/audit") / f"{dataset}.json"
 
 
 def runs(dataset: str) -> Path:

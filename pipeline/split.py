@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import polars as pl
 import typer
 
-from clfer.audit import leakage as audit
+from clfer.audit.leakage import leakage, lines
 from clfer.datasets import labels as columns
 from clfer.datasets.splits import Split
 from clfer.datasets.splits import split as split_table
@@ -26,7 +26,7 @@ def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     found = divide(name, target)
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(found, indent=2) + "\n")
-    say(audit.describe(found), f"split {name}: {target}")
+    say(lines(found), f"split {name}: {target}")
 
 
 def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, Any]:
@@ -51,4 +51,4 @@ def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, 
     divided = split_table(table, pixels, columns.classes(table), chosen)
     with replacing(target) as temporary:
         divided.write_parquet(temporary, metadata=columns.about(labels))
-    return audit.leakage(divided)
+    return leakage(divided)

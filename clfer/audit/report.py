@@ -1,16 +1,22 @@
-"""Everything that is to be known before a dataset is trusted, in one document."""
+"""Everything to know of a dataset before it is trusted, in one document."""
 
 from typing import Any
 
 import numpy as np
 import polars as pl
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
+from scipy.sparse import coo_array
 
-from clfer.audit.agreement import agreement
-from clfer.audit.leakage import leakage
-from clfer.audit.near import near
-from clfer.audit.quality import contrast, quality
+from clfer.audit.faces import appearance
+from clfer.audit.leakage import leakage, per_class
+from clfer.audit.near import near_duplicates
+from clfer.audit.raters import agreement, repeated
 from clfer.datasets.splits import SPLITS
+from clfer.errors import InputError
+
+SHOWN = 12  # pairs of a kind
+TEST = SPLITS.index("test")  # behind train and val
+DIGITS = 4  # of the numbers, so that another machine writes the same bytes
 
 
 def report(
@@ -20,132 +26,158 @@ def report(
     faces: UInt8[np.ndarray, "N S S C"],
     threshold: float,
     crops: bool,
-) -> tuple[dict[str, Any], pl.DataFrame]:
-    """The audit of a dataset, as plain numbers that JSON takes, and the pairs of near duplicates.
+) -> tuple[dict[str, Any], pl.DataFrame, UInt8[np.ndarray, "M S S C"]]:
+    """The audit as JSON takes it, the pairs of near duplicates, and the mean faces, of all images
+    and of each class.
 
     split, labels, aligned, faces: what the stages `split`, `relabel` and `align` wrote
-    threshold: least correlation of near duplicates; crops: whether to look for other crops; see
-               `near`
+    threshold, crops: see `near_duplicates`
 
-    leakage:   see `clfer.audit.leakage`
-    identical: images with an identical one, as `between`
+    rows:      of the dataset, with or without a label
+    leakage:   see `clfer.audit.leakage`: classes by split, copies across splits
+    imbalance: per split, published and used, the largest class over the smallest; null where a
+               class has no image
+    identical: `between`: per published split, how many images have an identical one in each split
     near:      `threshold`; `pairs`, of them `mirrored` and `cropped` ones (null without `crops`);
-               the images that have a near duplicate, an identical one aside, as `between`;
-               `beyond_identical`, the test images with a near duplicate in train or val and no
-               identical one there, of how many and by class; `left`, the test images with a near
-               duplicate among those that `split` leaves in train or val; `same_label`, the share of
-               pairs with equal label
-    raters:    see `agreement`: of identical images, and of near duplicates
-    balance:   per split the largest class over the smallest, of the images used
-    quality:   see `quality`
+               `between` as above; `beyond_identical`, the test images with a near duplicate in
+               train or val and no identical one there, of how many and by class; `left`, the test
+               images with a near duplicate among those that `split` leaves in train or val
+    raters:    see `raters.agreement`; null where there are no votes
+    repeated:  see `raters.repeated`: of identical images, and of near duplicates
+    faces:     see `clfer.audit.faces`
 
-    The pairs have `a` and `b` (rows of the split table) and the rest of `near`; of identical
-    images one stands for all.
+    The pairs have `a` and `b` (rows of the split table) and the rest of `near_duplicates`; of
+    identical images one stands for all. InputError: the tables are not of the same images.
     """
+    _check(split, labels, aligned, faces)
     images = split.filter(pl.col("unique").is_not_null())
     images = images.join(labels.select("row", "votes"), on="row", maintain_order="left")
-    columns = aligned.select("row", "height", "width", "outcome")
-    images = images.join(columns, on="row", maintain_order="left")
+    how = aligned.select("row", "height", "width", "outcome")
+    images = images.join(how, on="row", maintain_order="left")
     distinct = images.filter(pl.col("group").is_first_distinct())
-    pairs = _pairs(distinct, faces, threshold, crops)
-    edges = _edges(pairs, images)
+    pairs = near_duplicates(faces[distinct["face"].to_numpy()], threshold, crops)
+    pairs = pairs.with_columns(distinct["row"].gather(pairs[name]).alias(name) for name in "ab")
+    counted = leakage(split)
+    about_faces, means = appearance(images, aligned, faces)
     found = {
-        "leakage": leakage(split),
-        "identical": between(images, images.select("group", other="group")),
+        "rows": len(split),
+        "leakage": counted,
+        "imbalance": {
+            name: {kind: _imbalance(counts, kind) for kind in ("published", "used")}
+            for name, counts in counted["images"].items()
+        },
+        "identical": {"between": identical_between(images)},
         "near": {
             "threshold": threshold,
             "pairs": len(pairs),
             "mirrored": int(pairs["mirrored"].sum()),
             "cropped": int(pairs["cropped"].sum()) if crops else None,
-            **between(images, edges),
-            "beyond_identical": _beyond(images, edges),
-            "left": _left(images, edges),
-            "same_label": _same_label(pairs, images),
+            **near_between(images, pairs),
         },
-        "raters": {
-            "identical": agreement(images, "group"),
-            "near": agreement(_together(images, pairs), "cluster"),
+        "raters": agreement(labels),
+        "repeated": {
+            "identical": repeated(images, "group"),
+            "near": repeated(_together(images, pairs), "pair"),
         },
-        "balance": {name: _balance(images.filter(split=name)) for name in SPLITS},
-        "quality": quality(
-            images,
-            aligned.filter(pl.col("face").is_null()),
-            contrast(faces[images["face"].to_numpy()]),
-        ),
+        "faces": about_faces,
     }
-    return found, pairs
+    return _rounded(found), pairs, means
 
 
-def between(images: pl.DataFrame, edges: pl.DataFrame) -> dict[str, Any]:
-    """For each published split the `images` in it that have another one in each split.
-
-    edges: `group` and `other`, groups whose images belong together; a group with itself means its
-    other images
-    """
-    places = images.select("group", "published").rename({"group": "other", "published": "in"})
-    # where the images of the other groups are, and how many
-    there = edges.unique().join(places, on="other").group_by("group", "other", "in").agg(pl.len())
-    mine = images.select("row", "group", "published").join(there, on="group")
-    itself = (pl.col("group") == pl.col("other")) & (pl.col("published") == pl.col("in"))
-    found = mine.filter(pl.col("len") - itself.cast(pl.Int64) > 0)
-    counts = found.unique(["row", "in"]).group_by("published", "in").agg(pl.len())
-    table = {(row, column): count for row, column, count in counts.iter_rows()}
-    return {
-        "between": {row: {other: table.get((row, other), 0) for other in SPLITS} for row in SPLITS}
+def examples(split: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, list[tuple[int, int]]]:
+    """Pairs of rows for people to look at, by kind: those that cost most, and those to doubt."""
+    images = split.filter(pl.col("unique").is_not_null())
+    other = pl.col("row").filter(pl.col("label") != pl.col("label").first()).first()
+    conflicting = images.group_by("group", maintain_order=True).agg(a=pl.first("row"), b=other)
+    test = images.filter(pl.col("published") == "test")["row"].implode()
+    least_alike = pairs.sort("correlation", "a", "b")
+    leaking = least_alike.filter(pl.col("a").is_in(test) != pl.col("b").is_in(test))
+    kinds = {
+        "identical, with different labels": conflicting.drop_nulls("b"),
+        "nearly the same, in test and elsewhere": leaking,
+        "nearly the same when mirrored": least_alike.filter("mirrored"),
     }
+    return {kind: some.select("a", "b").head(SHOWN).rows() for kind, some in kinds.items()}
 
 
-def _pairs(
-    distinct: pl.DataFrame, faces: UInt8[np.ndarray, "N S S C"], threshold: float, crops: bool
-) -> pl.DataFrame:
-    """Near duplicates among pictures that differ, as rows of the table."""
-    found = near(faces[distinct["face"].to_numpy()], threshold, crops)
-    return found.with_columns(distinct["row"].gather(found[name]).alias(name) for name in "ab")
+def identical_between(images: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """For each published split the images in it that have another identical one in each split."""
+    counts = _counts(images, "published")
+    others = counts[:, None, :] - np.eye(len(SPLITS), dtype=int)  # an image is no copy of itself
+    return _table((counts[:, :, None] * (others > 0)).sum(axis=0))
 
 
-def _edges(pairs: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
-    """`group` and `other` of each pair, both ways."""
+def near_between(images: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
+    """The same of near duplicates, and how many leak through them alone; see `report`."""
+    published, used = _counts(images, "published"), _counts(images, "split")
     group = dict(images.select("row", "group").iter_rows())
-    a, b = ([group[row] for row in pairs[name]] for name in "ab")
-    return pl.DataFrame(
-        {"group": [*a, *b], "other": [*b, *a]}, schema={"group": pl.Int64, "other": pl.Int64}
-    )
-
-
-def _beyond(images: pl.DataFrame, edges: pl.DataFrame) -> dict[str, Any]:
-    """Test images that leak through near duplicates alone."""
-    outside = images.filter(pl.col("published") != "test")["group"].implode()
-    touched = edges.filter(pl.col("other").is_in(outside))["group"].implode()
+    a, b = (np.array([group[row] for row in pairs[name]], int) for name in "ab")
+    ends = (np.concatenate([a, b]), np.concatenate([b, a]))
+    near = coo_array((np.ones(2 * len(pairs), int), ends), shape=(len(published),) * 2).tocsr()
+    there, left = near @ published > 0, near @ used > 0
+    alone = there[:, :TEST].any(axis=1) & ~published[:, :TEST].any(axis=1)
     test = images.filter(pl.col("published") == "test")
-    leaking = test.filter(pl.col("group").is_in(touched) & ~pl.col("group").is_in(outside))
-    classes = leaking["label"].to_list()
-    kind = images.schema["label"]
-    assert isinstance(kind, pl.Enum)
-    by_class = {name: classes.count(name) for name in kind.categories}
-    return {"images": len(leaking), "of": len(test), "classes": by_class}
+    leaking = test.filter(pl.Series(alone[test["group"].to_numpy()], dtype=pl.Boolean))
+    return {
+        "between": _table((published[:, :, None] * there[:, None, :]).sum(axis=0)),
+        "beyond_identical": {
+            "images": len(leaking),
+            "of": len(test),
+            "classes": per_class(leaking),
+        },
+        "left": {
+            "images": int(used[left[:, :TEST].any(axis=1), TEST].sum()),
+            "of": int(used[:, TEST].sum()),
+        },
+    }
 
 
-def _left(images: pl.DataFrame, edges: pl.DataFrame) -> dict[str, int]:
-    used = images.filter(pl.col("split").is_in(["train", "val"]))["group"].implode()
-    touched = edges.filter(pl.col("other").is_in(used))["group"].implode()
-    test = images.filter(pl.col("split") == "test")
-    return {"images": test.filter(pl.col("group").is_in(touched)).height, "of": len(test)}
+def _counts(images: pl.DataFrame, column: str) -> Int[np.ndarray, "G 3"]:
+    """Images of each group in each split, the group's number being the row."""
+    counts = np.zeros((max(images["group"], default=-1) + 1, len(SPLITS)), np.int64)
+    there = images.filter(pl.col(column).is_not_null())
+    place = there[column].cast(pl.Enum(SPLITS)).to_physical().to_numpy()
+    np.add.at(counts, (there["group"].to_numpy(), place), 1)
+    return counts
 
 
-def _same_label(pairs: pl.DataFrame, images: pl.DataFrame) -> float | None:
-    label = dict(images.select("row", pl.col("label").cast(pl.String)).iter_rows())
-    same = [label[a] == label[b] for a, b in pairs.select("a", "b").iter_rows()]
-    return float(np.mean(same)) if same else None
+def _table(counts: Int[np.ndarray, "3 3"]) -> dict[str, dict[str, int]]:
+    rows = (dict(zip(SPLITS, row, strict=True)) for row in counts.tolist())
+    return dict(zip(SPLITS, rows, strict=True))
+
+
+def _imbalance(counts: dict[str, Any], kind: str) -> float | None:
+    sizes = [one[kind] for one in counts["classes"].values()]
+    return max(sizes) / min(sizes) if min(sizes) else None
 
 
 def _together(images: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """The two images of each pair, as a `cluster`."""
-    long = pl.concat(
-        [pairs.select(pl.int_range(pl.len()).alias("cluster"), row=name) for name in "ab"]
+    """The two images of each pair, with its number as `pair`."""
+    numbered = pairs.with_row_index("pair")
+    both = pl.concat([numbered.select("pair", row=name) for name in "ab"])
+    return both.join(images.select("row", "label", "votes"), on="row")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_rounded(one) for one in value]
+    return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def _check(
+    split: pl.DataFrame,
+    labels: pl.DataFrame,
+    aligned: pl.DataFrame,
+    faces: UInt8[np.ndarray, "N S S C"],
+) -> None:
+    same = all(
+        table.select("row", column).equals(split.select("row", column))
+        for table, column in ((aligned, "face"), (labels, "label"))
     )
-    return long.join(images.select("row", "label", "votes"), on="row")
-
-
-def _balance(images: pl.DataFrame) -> float | None:
-    counts = images["label"].value_counts()["count"].to_numpy()
-    return float(counts.max() / counts.min()) if len(counts) else None
+    if not same or len(faces) != len(split):
+        raise InputError(
+            f"split: expected the images of the present labels and {len(faces):,} faces, found "
+            f"{len(split):,} others; run `clfer split` again"
+        )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,11 +14,8 @@ GAP = 8
 COLUMNS = 6
 
 
-class Pair(NamedTuple):
-    """Two faces [S, S, C], and a line for each."""
-
-    faces: tuple[UInt8[np.ndarray, "S S C"], UInt8[np.ndarray, "S S C"]]
-    captions: tuple[str, str]
+Face = tuple[UInt8[np.ndarray, "_ _ _"], str]  # [S, S, C] of any size, and a line as caption
+Pair = Sequence[Face]  # two
 
 
 def draw(sections: dict[str, Sequence[Pair]], path: Path) -> None:
@@ -29,17 +25,17 @@ def draw(sections: dict[str, Sequence[Pair]], path: Path) -> None:
     lines = {heading: -(-len(pairs) // COLUMNS) for heading, pairs in shown.items()}
     total = sum(HEADING + lines[heading] * height for heading in shown)
     sheet = Image.new("RGB", (COLUMNS * width + GAP, max(total, HEADING) + GAP), "white")
-    write = ImageDraw.Draw(sheet).text
+    text = ImageDraw.Draw(sheet).text
     y = GAP
     if not shown:
-        write((GAP, y), "no pairs", fill="black")
+        text((GAP, y), "no pairs", fill="black")
     for heading, pairs in shown.items():
-        write((GAP, y), heading, fill="black", font_size=14)
+        text((GAP, y), heading, fill="black", font_size=14)
         y += HEADING
         for place, pair in enumerate(pairs):
             left, top = GAP + place % COLUMNS * width, y + place // COLUMNS * height
-            write((left, top), "\n".join(pair.captions), fill="black")
-            for i, face in enumerate(pair.faces):
+            text((left, top), "\n".join(caption for _, caption in pair), fill="black")
+            for i, (face, _) in enumerate(pair):
                 square = Image.fromarray(np.squeeze(face)).convert("RGB").resize((SIDE, SIDE))
                 sheet.paste(square, (left + i * SIDE, top + LABEL))
         y += lines[heading] * height

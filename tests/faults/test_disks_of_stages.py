@@ -22,7 +22,6 @@ CHAIN = (
     ("evaluate", *CELL),
     ("significance",),
     ("audit", "demo"),
-    ("describe", "demo"),
     ("figure", "confusion", "--dataset", "demo"),
     ("report", "--out", "page/report.html"),
     (
@@ -58,10 +57,10 @@ CASES = (
     (CHAIN[6], "metrics", "metrics/summary.md", ()),
     (CHAIN[6], "plots", "plots/accuracy.png", ()),
     (CHAIN[7], "data/audit", "data/audit/demo.json", ()),
-    (CHAIN[8], "data/describe", "data/describe/demo.png", ()),
-    (CHAIN[9], "figures/demo", "figures/demo/confusion.png", ()),
-    (CHAIN[10], "page", "page/report.html", ()),
-    (CHAIN[11], "compared", "compared/grid-curves.png", ()),
+    (CHAIN[7], "data/audit", "data/audit/demo.png", ("demo.json",)),
+    (CHAIN[8], "figures/demo", "figures/demo/confusion.png", ()),
+    (CHAIN[9], "page", "page/report.html", ()),
+    (CHAIN[10], "compared", "compared/grid-curves.png", ()),
 )
 NAMES = [f"{words[0]}-{file}" for words, _, file, _ in CASES]
 PLACES = {folder: words for words, folder, _, _ in CASES}

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from clfer.figures.pairs import COLUMNS, GAP, HEADING, LABEL, SIDE, Pair, draw
+from clfer.figures.pairs import COLUMNS, GAP, HEADING, LABEL, SIDE, draw
 
 
 def grey(level, channels=1):
@@ -11,9 +11,9 @@ def grey(level, channels=1):
 
 
 def test_faces_stand_in_rows_under_their_headings(tmp_path):
-    first = [Pair((grey(10 * i), grey(10 * i + 5, 3)), ("a", "b")) for i in range(COLUMNS + 1)]
+    first = [((grey(10 * i), "a"), (grey(10 * i + 5, 3), "b")) for i in range(COLUMNS + 1)]
     draw(
-        {"one": first, "none": [], "two": [Pair((grey(200), grey(210)), ("a", "b"))]},
+        {"one": first, "none": [], "two": [((grey(200), "a"), (grey(210), "b"))]},
         tmp_path / "p.png",
     )
     with Image.open(tmp_path / "p.png") as image:

@@ -150,15 +150,23 @@ GERMAN = {
 
 
 def an_audit(checkout):
-    """Its numbers are those of the split, and a bad option is refused."""
+    """Its numbers are those of the split, its tables fit, and a bad option is refused."""
     done = clfer(checkout, "audit", "demo")
     assert done.returncode == 0, done.stderr
     found = json.loads((checkout / "data/audit/demo.json").read_text())
     assert found["leakage"] == json.loads((checkout / "data/splits/demo.json").read_text())
     copied = found["leakage"]["test_copied_in_train_or_val"]
     assert f"{copied['images']} of {copied['of']} test images also stand in train" in done.stdout
-    with Image.open(checkout / "data/audit/demo.png") as sheet:
-        assert sheet.size[0] > 1000
+    assert "two agree" in done.stdout
+    assert "…" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert found["rows"] == 400
+    assert found["evidence"] is False
+    files = sorted(path.name for path in (checkout / "data/audit").iterdir())
+    assert files == ["demo-pairs.png", "demo.json", "demo.png"]
+    for picture in files[::2]:
+        with Image.open(checkout / "data/audit" / picture) as image:
+            assert image.size[0] > 1000
     assert "expected 0.5 to 1, found 2" in refused(checkout, "audit", "demo", "--threshold", "2")
 
 
