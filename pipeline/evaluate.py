@@ -19,11 +19,12 @@ from clfer.figures import confusion
 from clfer.files import replacing, sha256
 from clfer.model.bundle import load
 from clfer.model.card import Card
-from clfer.model_card.page import page
-from clfer.model_card.trained import Trained
 from clfer.progress import silent
-from clfer.scoring.marks import OPTIMISTIC, TEST
+from clfer.report.model_card import model_card
+from clfer.report.trained import Trained
+from clfer.report.words import OPTIMISTIC
 from clfer.scoring.scores import scores
+from clfer.scoring.selection import TEST
 from clfer.training.deterministic import threads
 from clfer.training.examples import Faces
 from clfer.training.precision import precision
@@ -124,7 +125,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             scores=found,
         )
         with replacing(out / "model_card.md") as temporary:
-            temporary.write_text(page(trained), encoding="utf-8")
+            temporary.write_text(model_card(trained), encoding="utf-8")
     columns = [c[:4] for c in classes]  # eight of them fit a terminal of 80 columns
     table(
         f"{title}: rows are the actual class, columns the predicted one",

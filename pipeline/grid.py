@@ -22,10 +22,10 @@ from clfer.experiments import headline
 from clfer.experiments.differs import differs
 from clfer.figures import confusions, history
 from clfer.files import replacing, sha256
+from clfer.report.words import worded_summary as summarise
 from clfer.scoring.grid import Run
-from clfer.scoring.marks import VAL
-from clfer.scoring.selection import peeked
-from clfer.scoring.summary import Significance, summarise
+from clfer.scoring.selection import VAL, peeked
+from clfer.scoring.summary import Significance
 from clfer.training.examples import Faces
 from clfer.training.recipe import Recipe
 from pipeline import cell, paths, stored

@@ -1,4 +1,4 @@
-"""Numbers as they stand in a report; what is absent is a dash."""
+"""Numbers as every page and table shows them; what is absent is a dash."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,11 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def plural(number: int, word: str, ending: str = "s") -> str:
+    """'1 seed', '3,137 images', '8 classes'."""
+    return f"{number:,} {word}{'' if number == 1 else ending}"
+
+
 def percent(share: float | None, digits: int = 2) -> str:
     """A share in percent, without the sign: '66.52'."""
     return ABSENT if share is None else f"{100 * share:.{digits}f}"
@@ -25,10 +30,10 @@ def points(difference: float | None) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p-value with as many places as mean anything."""
+    """A p-value with as many places as mean anything: 'p = 0.054'."""
     if p is None:
         return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def share(spread: Mapping[str, Any] | None) -> str:
@@ -41,14 +46,37 @@ def plain(spread: Mapping[str, Any] | None) -> str:
     return _spread(spread, 1, 3)
 
 
-def between(interval: Sequence[float] | None) -> str:
+def between(interval: Sequence[float] | None, digits: int = 2) -> str:
     """An interval of a share in percent: '61.49 to 71.54'."""
-    return "" if interval is None else " to ".join(percent(end) for end in interval)
+    return "" if interval is None else " to ".join(percent(end, digits) for end in interval)
+
+
+def span(low: float, high: float) -> str:
+    """An interval of a difference in points: '-8.68 to +0.16'."""
+    return f"{points(low)} to {points(high)}"
 
 
 def change(interval: Sequence[float] | None) -> str:
-    """An interval of a difference in points: '-8.68 to +0.16'."""
-    return "" if interval is None else " to ".join(points(end) for end in interval)
+    """The same of a list with both ends; nothing without it."""
+    return "" if interval is None else span(*interval)
+
+
+def estimate(spread: Mapping[str, Any] | None) -> str:
+    """A share with its interval, '84.31 ± 0.42 [83.40, 85.22]'; '84.31 [82.91, 85.71]*' for one
+    seed.
+    """
+    if spread is None or not spread["ci95"]:
+        return share(spread)
+    low, high = map(percent, spread["ci95"])
+    return f"{share(spread)} [{low}, {high}]{'*' if spread['std'] is None else ''}"
+
+
+def difference(entry: Mapping[str, Any] | None) -> str:
+    """A difference with its interval over seeds: '+1.20 (+0.80 to +1.60)'."""
+    if entry is None or entry["difference"] is None:
+        return ABSENT
+    interval = f" ({change(entry['ci95'])})" if entry["ci95"] else ""
+    return f"{points(entry['difference'])}{interval}"
 
 
 def listed(values: Sequence[Any]) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from clfer.report import caution, numbers, study, trust
+from clfer.report import numbers, study, trust
 from clfer.report.material import Material
-from clfer.scoring.verdict import DRAWN
+from clfer.report.words import DRAWN
 
 # beside the headline: key in the summary, heading, and whether it is a share
 FURTHER = (
@@ -60,11 +60,11 @@ def environment() -> Environment:
     found.filters["verdict"] = lambda said: numbers.prose(said.removeprefix(DRAWN))
     found.tests["numeric"] = numbers.numeric
     found.globals.update(
-        warnings=caution.warnings,
+        warnings=trust.warnings,
         seen_to=trust.seen_to,
         left_open=trust.left_open,
-        marks=caution.marks,
-        marks_of=caution.marks_of,
+        marks=trust.marks,
+        marks_of=trust.marks_of,
         outcome=outcome,
         further=further,
         heat=heat,

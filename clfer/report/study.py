@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from clfer.report.material import Material
+from clfer.report.numbers import plural
 
 # beside the backbone, as the glossary calls them
 MODULES = {
@@ -165,11 +166,6 @@ def described(study: Study, variant: str) -> str:
     """A variant's name, and what it consists of where that is known."""
     card = study.card(variant)
     return f"{variant} ({modules(card)})" if card else variant
-
-
-def plural(number: int, word: str, ending: str = "s") -> str:
-    """'1 seed', '3 seeds'."""
-    return f"{number:,} {word}{'' if number == 1 else ending}"
 
 
 def differing(provenance: Sequence[Mapping[str, Any]], key: str) -> bool:

@@ -29,19 +29,21 @@ from clfer.experiments.result import result
 from clfer.faces.preprocessing import Cut, View
 from clfer.model.card import card as model_card
 from clfer.model.variant import Variant
-from clfer.model_card.page import page as card_page
-from clfer.model_card.trained import Trained
+from clfer.report.markdown import markdown
 from clfer.report.material import Code, Figure, Material, Picture
+from clfer.report.model_card import model_card as card_page
 from clfer.report.page import page
+from clfer.report.trained import Trained
+from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
-from clfer.scoring.report import markdown
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import Peeked
-from clfer.scoring.summary import Significance, summarise
+from clfer.scoring.summary import Significance
 
 FOLDER = Path(__file__).parent / "golden"
 SEVEN = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 SIMSIAM = {"weight": 1.0, "fd": 64, "bottleneck": 16}
+PEEKED = (Peeked(4, 0.6, 2, 0.65), None, Peeked(3, 0.55, 5, 0.65))
 PNG = Picture(b"\x89PNG\r\n\x1a\n", "png")
 
 
@@ -57,10 +59,10 @@ def peeked() -> dict[str, Any]:
     runs = [
         Run("sfew", name, seed, predictions(wrong, seed, SEVEN), choice)
         for name, wrong in (("baseline", 0.5), ("ours", 0.35))
-        for seed, choice in enumerate((Peeked(4, 0.6, 2, 0.65), None, Peeked(3, 0.55, 5, 0.65)))
+        for seed, choice in enumerate(PEEKED)
     ]
     protocol = {"labels": "by hand", "duplicates": "keep", "selected_on": "test"}
-    return summarise(
+    return worded_summary(
         runs, {"sfew": True}, {"sfew": protocol}, Significance(alpha=0.05, baseline="baseline")
     )
 

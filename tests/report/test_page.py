@@ -12,7 +12,7 @@ from PIL import Image
 
 from clfer.report.material import Code, Figure, Material, Picture
 from clfer.report.page import page
-from clfer.scoring.verdict import DRAWN
+from clfer.report.words import DRAWN
 
 BARE = Code(None, [], [])
 HOSTILE = "<script>alert('&\"1\"')</script>"

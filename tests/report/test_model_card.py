@@ -18,9 +18,9 @@ from safetensors.torch import load_file
 from clfer.datasets.labels import about as labelled
 from clfer.files import sha256
 from clfer.model.bundle import load, save
-from clfer.model_card.about import everything
-from clfer.model_card.page import page
-from clfer.model_card.trained import Trained
+from clfer.report.model_card import known_datasets
+from clfer.report.model_card import model_card as page
+from clfer.report.trained import Trained
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 MODEL = "runs/demo/ours/0/model.safetensors"
@@ -311,10 +311,10 @@ def test_names_that_markdown_would_take_for_its_own(trained):
 
 
 def test_every_dataset_of_params_has_its_terms():
-    assert set(everything()) == set(PARAMS["datasets"])
-    for one in everything().values():
+    assert set(known_datasets()) == set(PARAMS["datasets"])
+    for one in known_datasets().values():
         assert all(len(part) > 2 and "\n" not in part for part in one.model_dump().values())
-    assert "non-commercial research" in everything()["raf_db"].terms
+    assert "non-commercial research" in known_datasets()["raf_db"].terms
 
 
 def test_a_dataset_that_nobody_described(trained):
