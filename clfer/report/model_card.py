@@ -4,16 +4,15 @@ how well it does, what it is for and what not.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from ruamel.yaml import YAML
 
 from clfer.report import numbers
 from clfer.report.markdown import table
+from clfer.report.rendering import TEMPLATES, environment
 from clfer.report.trained import PARTS, Trained
 from clfer.settings import Settings
 
@@ -26,9 +25,7 @@ MODULES = {
     "scn": "Self-Cure Network (SCN)",
 }
 ONLY_IN_TRAINING = {"clfm", "clbs", "warmup", "simsiam"}
-TEMPLATES = Path(__file__).parent / "templates"
 CONFUSIONS = 5  # the commonest that are named
-STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
 
 
 class About(Settings):
@@ -50,44 +47,22 @@ def known_datasets() -> MappingProxyType[str, About]:
 
 def model_card(trained: Trained) -> str:
     """The page; the same model, split and scores give the same text."""
-    template = environment().get_template("model_card.md.j2")
-    text = template.render(it=trained, known=known_datasets().get(trained.dataset))
+    text = (
+        environment(escape=False)
+        .get_template("model_card.md.j2")
+        .render(
+            it=trained,
+            known=known_datasets().get(trained.dataset),
+            modules=modules,
+            settings=settings,
+            images=images,
+            overall=overall,
+            per_class=per_class,
+            confusions=confusions,
+            numbered=numbered,
+        )
+    )
     return text.rstrip("\n") + "\n"
-
-
-@cache
-def environment() -> Environment:
-    """Templates that fail on a name that does not exist; what comes from files is `literal`."""
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
-    found.filters.update(
-        count=numbers.count,
-        percent=numbers.percent,
-        between=between,
-        literal=literal,
-        listed=numbers.listed,
-    )
-    found.globals.update(
-        modules=modules,
-        settings=settings,
-        images=images,
-        overall=overall,
-        per_class=per_class,
-        confusions=confusions,
-        numbered=numbered,
-    )
-    return found
-
-
-def literal(text: object) -> str:
-    """Words of others, such as names of classes, so that Markdown shows them as they are."""
-    calm = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
-    return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
 
 
 def between(interval: Sequence[float] | None) -> str:
@@ -97,7 +72,7 @@ def between(interval: Sequence[float] | None) -> str:
 
 def numbered(names: Iterable[str]) -> str:
     """'0 neutral, 1 happiness'."""
-    return ", ".join(f"{place} {literal(name)}" for place, name in enumerate(names))
+    return ", ".join(f"{place} {numbers.literal(name)}" for place, name in enumerate(names))
 
 
 def modules(trained: Trained) -> str:
@@ -119,7 +94,7 @@ def images(trained: Trained) -> str:
     """Images by class and part."""
     counts = [trained.images(part) for part in PARTS]
     rows = [
-        [literal(name), *(numbers.count(part[name]) for part in counts)]
+        [numbers.literal(name), *(numbers.count(part[name]) for part in counts)]
         for name in trained.card.classes
     ]
     total = ["all", *(numbers.count(sum(part.values())) for part in counts)]
@@ -159,15 +134,16 @@ def per_class(trained: Trained) -> str:
         one = trained.scores["per_class"][name]
         recall = f"{numbers.percent(one['recall'], 1)} ({between(one['recall_ci95'])})"
         precision = f"{numbers.percent(one['precision'], 1)} ({between(one['precision_ci95'])})"
-        found = [literal(name), numbers.count(one["support"]), recall]
+        found = [numbers.literal(name), numbers.count(one["support"]), recall]
         rows.append([*found, precision if often else "never chosen"])
     return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")
 
 
 def confusions(trained: Trained) -> list[str]:
     """The commonest mistakes, in words."""
-    return [
-        f"{literal(actual)} taken for {literal(said)}: {count:,} of {whole:,} images "
-        f"({100 * count / whole:.1f} %)"
-        for actual, said, count, whole in trained.confusions()[:CONFUSIONS]
-    ]
+    lines = []
+    for actual, predicted, count, whole in trained.confusions()[:CONFUSIONS]:
+        pair = f"{numbers.literal(actual)} taken for {numbers.literal(predicted)}"
+        share = numbers.percent(count / whole, 1)
+        lines.append(f"{pair}: {count:,} of {numbers.plural(whole, 'image')} ({share} %)")
+    return lines

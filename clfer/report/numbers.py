@@ -7,6 +7,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 ABSENT = "–"
+STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
 
 
 def count(number: int) -> str:
@@ -91,6 +92,12 @@ def prose(text: str) -> Markup:
         parts = [escape(text)]
     parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
     return Markup("").join(parts).replace(" %", "\u00a0%")
+
+
+def literal(text: object) -> str:
+    """Words of others, such as names of classes, so that Markdown shows them as they are."""
+    calm = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
+    return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
 
 
 def numeric(text: str) -> bool:

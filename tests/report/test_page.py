@@ -13,6 +13,7 @@ from PIL import Image
 from clfer.report.material import Code, Figure, Material, Picture
 from clfer.report.page import page
 from clfer.report.words import DRAWN
+from clfer.scoring.published import PAPER
 
 BARE = Code(None, [], [])
 HOSTILE = "<script>alert('&\"1\"')</script>"
@@ -72,7 +73,7 @@ def test_every_number_of_the_headline_stands_there() -> None:
     low, high = (100 * end for end in primary["ci95"])
     cells = all_images["ours"][5:]
     assert cells[0] == f"{100 * primary['difference']:+.2f} {low:+.2f} to {high:+.2f}"
-    assert float(cells[1]) == pytest.approx(primary["p_holm"], abs=0.005)
+    assert float(cells[1].removeprefix("p = ")) == pytest.approx(primary["p_holm"], abs=0.005)
     assert [row[1] for row in rows[1][1:]] == ["55", "55"]
 
 
@@ -190,7 +191,7 @@ def test_published_numbers_and_the_papers_rule() -> None:
         "differs": ["8 classes, ours 3", "other images"],
         "verdict": "Not shown, for there are many.",
     }
-    own = {"name": "CL+MSR (the paper)", "p": 0.0004, "differs": [], "verdict": "Ours is lower."}
+    own = {"name": PAPER, "p": 0.0004, "differs": [], "verdict": "Ours is lower."}
     dataset["published"] = [{**other, **own}, other]
     rule = {"competitor": "RUL", "accuracy": 0.8875, "mean": 0.8933, "std": 0.0011}
     dataset["paper_rule"] = [
@@ -202,7 +203,7 @@ def test_published_numbers_and_the_papers_rule() -> None:
     assert "Not shown" not in numbers.text
     cells = tables(numbers)
     distance, alike = "-6.12 -10.00 to +2.00", "8 classes, ours 3; other images"
-    assert cells[-2][1][3:] == [distance, "< 0.001", "unknown", "–"]
+    assert cells[-2][1][3:] == [distance, "p < 0.001", "unknown", "–"]
     scn = ["ours", "SCN 2020, ResNet-18", "88.01", distance, "–", "unknown", alike]
     assert cells[-2][2] == scn
     assert ["the paper's", "RUL", "88.75", "89.33 ± 0.11", "89.00", "yes"] in cells[-1]

@@ -7,7 +7,8 @@ from materials import RECIPE, audit, card, cards, full, summary
 
 from clfer.report import trust
 from clfer.report.material import Material
-from clfer.report.study import Study, done, studies
+from clfer.report.study import Study, studies
+from clfer.report.trust import done
 
 
 def study(**more: Any) -> Study:
