@@ -23,6 +23,7 @@ from clfer.report.material import (
     checked_summary,
     checked_table,
 )
+from clfer.report.numbers import plural
 from clfer.report.page import page
 from clfer.report.rerun import as_run, options, recipe
 from pipeline import checkout, outputs, paths
@@ -45,14 +46,14 @@ def report(
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     parts = {
-        "datasets": material.summary["datasets"],
-        "models": material.cards,
-        "plots": material.plots,
-        "tables": material.tables,
-        "figures": material.figures,
+        "dataset": material.summary["datasets"],
+        "model": material.cards,
+        "plot": material.plots,
+        "table": material.tables,
+        "figure": material.figures,
     }
     lines = [
-        ", ".join(f"{len(found)} {name}" for name, found in parts.items()),
+        ", ".join(plural(len(found), name) for name, found in parts.items()),
         f"{len(text.encode()) / 1e6:.1f} MB; opens in any browser, without a network",
     ]
     say(lines, f"report: {out}")

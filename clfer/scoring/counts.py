@@ -17,12 +17,13 @@ Codes = Int[np.ndarray, " N"]
 
 
 class PerClass(NamedTuple):
-    """Scores of each class, in the order of the codes; `support` is its number of images."""
+    """Scores of each class in the order of the codes, its images, and those taken for it."""
 
     precision: Float[np.ndarray, " C"]
     recall: Float[np.ndarray, " C"]
     f1: Float[np.ndarray, " C"]
     support: Int[np.ndarray, " C"]
+    chosen: Int[np.ndarray, " C"]
 
 
 def confusion(actual: Codes, predicted: Codes, classes: int) -> Int[np.ndarray, "C C"]:
@@ -34,12 +35,13 @@ def confusion(actual: Codes, predicted: Codes, classes: int) -> Int[np.ndarray, 
 
 
 def per_class(actual: Codes, predicted: Codes, classes: int) -> PerClass:
-    """Precision, recall, F1 and support."""
-    *shares, support = metrics.precision_recall_fscore_support(
+    """Precision, recall, F1, images per label and images per prediction."""
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         actual, predicted, labels=np.arange(classes), zero_division=0
     )
-    # scikit-learn counts in floats where no prediction is right
-    return PerClass(*shares, support.astype(np.int64))
+    # scikit-learn's support is in floats where no prediction is right
+    support, chosen = (np.bincount(codes, minlength=classes) for codes in (actual, predicted))
+    return PerClass(precision, recall, f1, support, chosen)
 
 
 def accuracy(confusion: Int[np.ndarray, "C C"]) -> float:
@@ -47,17 +49,14 @@ def accuracy(confusion: Int[np.ndarray, "C C"]) -> float:
     return float(np.trace(confusion) / confusion.sum())
 
 
-def uar(actual: Codes, predicted: Codes) -> float:
+def uar(scores: PerClass) -> float:
     """Unweighted average recall over the classes that have images: the balanced accuracy."""
-    recall = metrics.recall_score(
-        actual, predicted, labels=np.unique(actual), average="macro", zero_division=0
-    )
-    return float(recall)
+    return float(scores.recall[scores.support > 0].mean())
 
 
-def macro_f1(actual: Codes, predicted: Codes) -> float:
+def macro_f1(scores: PerClass) -> float:
     """Unweighted mean of F1 over the classes that occur, as a label or as a prediction."""
-    return float(metrics.f1_score(actual, predicted, average="macro", zero_division=0))
+    return float(scores.f1[scores.support + scores.chosen > 0].mean())
 
 
 def kappa(actual: Codes, predicted: Codes) -> float:

@@ -138,6 +138,6 @@ def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> M
     """One of `sampling.METRICS` for every seed's predictions."""
     score, influence = sampling.METRICS[metric]
     classes = len(images.classes)
-    values = [score(images.label, one) for one in predicted]
+    values = [score(images.label, one, classes) for one in predicted]
     moves = [influence(images.label, one, classes) for one in predicted]
     return Measured(np.array(values), np.mean(moves, axis=0))

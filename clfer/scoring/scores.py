@@ -41,7 +41,8 @@ def on(predictions: pl.DataFrame, rated: bool) -> dict[str, Any]:
     label, predicted = codes(predictions, "label"), codes(predictions, "predicted")
     names, group = class_names(predictions), predictions["group"].to_numpy()
     table = counts.confusion(label, predicted, len(names))
-    uar, macro_f1 = counts.uar(label, predicted), counts.macro_f1(label, predicted)
+    known = counts.per_class(label, predicted, len(names))
+    uar, macro_f1 = counts.uar(known), counts.macro_f1(known)
     calibrated = of_probabilities(predictions, rated)
     move = {
         metric: influence(label, predicted, len(names))
@@ -61,7 +62,7 @@ def on(predictions: pl.DataFrame, rated: bool) -> dict[str, Any]:
         "ece_ci95": of_images(
             calibrated["ece"], calibration.of_ece(*confidence(predictions)), group
         ),
-        "per_class": dict(zip(names, per_class(label, predicted, table), strict=True)),
+        "per_class": dict(zip(names, per_class(table, known), strict=True)),
         "confusion": table.tolist(),
     }
 
@@ -85,15 +86,11 @@ def of_probabilities(predictions: pl.DataFrame, rated: bool) -> dict[str, Any]:
     }
 
 
-def per_class(
-    label: counts.Codes, predicted: counts.Codes, table: Int[np.ndarray, "C C"]
-) -> list[dict[str, Any]]:
+def per_class(table: Int[np.ndarray, "C C"], known: counts.PerClass) -> list[dict[str, Any]]:
     """Support, recall and precision with Wilson's intervals, and F1 of each class, in their order.
 
     F1 is no share of images and has no such interval.
     """
-    found = counts.per_class(label, predicted, len(table))
-    columns = (np.diag(table), table.sum(axis=0), *found)
     return [
         {
             "support": support,
@@ -103,8 +100,8 @@ def per_class(
             "precision_ci95": wilson(hits, chosen),
             "f1": f1,
         }
-        for hits, chosen, precision, recall, f1, support in zip(
-            *(column.tolist() for column in columns), strict=True
+        for hits, precision, recall, f1, support, chosen in zip(
+            *(column.tolist() for column in (np.diag(table), *known)), strict=True
         )
     ]
 

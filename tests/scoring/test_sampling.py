@@ -26,10 +26,10 @@ def test_contributions_sum_to_zero_and_are_the_derivative(metric: str, classes: 
     contributions = influence(actual, predicted, classes)
     assert contributions.sum() == pytest.approx(0, abs=1e-12)
     # Leaving one image out moves the score by minus its contribution, up to second order.
-    whole = score(actual, predicted)
+    whole = score(actual, predicted, classes)
     for image in range(0, 2000, 97):
         kept = np.delete(np.arange(2000), image)
-        without = score(actual[kept], predicted[kept])
+        without = score(actual[kept], predicted[kept], classes)
         assert whole - without == pytest.approx(contributions[image], rel=0.05, abs=1e-7)
 
 
@@ -46,7 +46,7 @@ def test_standard_error_agrees_with_a_cluster_bootstrap(metric: str) -> None:
     values = []
     for _ in range(600):
         take = np.concatenate([members[one] for one in rng.integers(0, 400, 400)])
-        values.append(score(actual[take], predicted[take]))
+        values.append(score(actual[take], predicted[take], CLASSES))
     assert found == pytest.approx(np.std(values), rel=0.12)
 
 
