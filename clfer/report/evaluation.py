@@ -22,8 +22,8 @@ def confusion_table(
 def score_lines(scores: Mapping[str, Any], on: str | None) -> list[str]:
     """The scores, and on the test images of another dataset `on` what was left out."""
     lines = [
-        f"accuracy {percent(scores['accuracy'])} % (95 % interval "
-        f"{between(scores['accuracy_ci95'])}) of {plural(scores['images'], 'image')}",
+        f"accuracy {percent(scores['accuracy'])} {between(scores['accuracy_ci95'])} %, "
+        f"{plural(scores['images'], 'image')}",
         f"UAR {percent(scores['uar'])} %, macro-F1 {percent(scores['macro_f1'])} %, "
         f"ECE {percent(scores['ece'])} %",
     ]

@@ -100,7 +100,7 @@ def row(name: str, variant: Mapping[str, Any], primary: Mapping[str, Any] | None
         *(numbers.estimate(variant[metric]) for metric in ("accuracy", "uar", "macro_f1")),
         numbers.estimate(variant["duplicate_free"]["accuracy"]),
         numbers.difference(primary),
-        numbers.probability(primary and primary["p_holm"]),
+        numbers.probability(primary["p_holm"] if primary else None),
     ]
 
 

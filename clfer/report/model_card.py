@@ -66,7 +66,7 @@ def model_card(trained: Trained) -> str:
 
 
 def between(interval: Sequence[float] | None) -> str:
-    """An interval of a share in percent: '61.5 to 71.5'; a dash for none."""
+    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
     return numbers.between(interval, 1) or numbers.ABSENT
 
 
@@ -132,8 +132,8 @@ def per_class(trained: Trained) -> str:
     rows = []
     for name, often in zip(trained.scores["classes"], chosen, strict=True):
         one = trained.scores["per_class"][name]
-        recall = f"{numbers.percent(one['recall'], 1)} ({between(one['recall_ci95'])})"
-        precision = f"{numbers.percent(one['precision'], 1)} ({between(one['precision_ci95'])})"
+        recall = f"{numbers.percent(one['recall'], 1)} {between(one['recall_ci95'])}"
+        precision = f"{numbers.percent(one['precision'], 1)} {between(one['precision_ci95'])}"
         found = [numbers.literal(name), numbers.count(one["support"]), recall]
         rows.append([*found, precision if often else "never chosen"])
     return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")

@@ -48,8 +48,9 @@ def plain(spread: Mapping[str, Any] | None) -> str:
 
 
 def between(interval: Sequence[float] | None, digits: int = 2) -> str:
-    """An interval of a share in percent: '61.49 to 71.54'."""
-    return "" if interval is None else " to ".join(percent(end, digits) for end in interval)
+    """An interval of a share in percent: '[61.49, 71.54]'."""
+    ends = [percent(end, digits) for end in interval or ()]
+    return f"[{', '.join(ends)}]" if ends else ""
 
 
 def span(low: float, high: float) -> str:
@@ -68,8 +69,7 @@ def estimate(spread: Mapping[str, Any] | None) -> str:
     """
     if spread is None or not spread["ci95"]:
         return share(spread)
-    low, high = map(percent, spread["ci95"])
-    return f"{share(spread)} [{low}, {high}]{'*' if spread['std'] is None else ''}"
+    return f"{share(spread)} {between(spread['ci95'])}{'*' if spread['std'] is None else ''}"
 
 
 def difference(entry: Mapping[str, Any] | None) -> str:

@@ -101,7 +101,7 @@ class Study:
     @property
     def copied(self) -> int:
         """Test images with an identical copy in train or val; 0 without an audit."""
-        return self.audit["test_copied_in_train_or_val"]["images"] if self.audit else 0
+        return int(self.audit["test_copied_in_train_or_val"]["images"]) if self.audit else 0
 
     @property
     def without_copies(self) -> int:
@@ -158,7 +158,7 @@ class Study:
     def own(self, variant: str) -> dict[str, Any]:
         """The settings of a variant's training that are not those of `recipe`."""
         recipe = self.recipe or {}
-        own = next((one["recipe"] for one in self.of(variant)), {})
+        own: Mapping[str, Any] = next((one["recipe"] for one in self.of(variant)), {})
         return {key: value for key, value in own.items() if recipe.get(key) != value}
 
     def used(self, part: str) -> int | None:

@@ -23,7 +23,7 @@ from clfer.report import numbers
         (numbers.share({"mean": 0.5, "std": 0.01}), "50.00 ± 1.00"),
         (numbers.share(None), "–"),
         (numbers.plain({"mean": 0.5, "std": 0.01}), "0.500 ± 0.010"),
-        (numbers.between([0.1, 0.25]), "10.00 to 25.00"),
+        (numbers.between([0.1, 0.25]), "[10.00, 25.00]"),
         (numbers.change([-0.1, 0.25]), "-10.00 to +25.00"),
         (numbers.between(None), ""),
         (numbers.count(28558), "28,558"),

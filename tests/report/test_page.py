@@ -67,7 +67,7 @@ def test_every_number_of_the_headline_stands_there() -> None:
                 spread = one[metric]
                 low, high = spread["ci95"]
                 words = f"{100 * spread['mean']:.2f} ± {100 * spread['std']:.2f} "
-                words += f"{100 * low:.2f} to {100 * high:.2f}"
+                words += f"[{100 * low:.2f}, {100 * high:.2f}]"
                 assert row[place] == words
     (primary,) = [one for one in dataset["comparisons"] if one["primary"]]
     low, high = (100 * end for end in primary["ci95"])
@@ -118,7 +118,7 @@ def test_one_seed_has_an_asterisk_and_no_claim() -> None:
     accuracy = found["datasets"]["faces"]["variants"]["ours"]["accuracy"]
     row = {row[0]: row for row in tables(root.section("numbers"))[0]}["ours"]
     low, high = (100 * end for end in accuracy["ci95"])
-    assert row[2] == f"{100 * accuracy['mean']:.2f} * {low:.2f} to {high:.2f}"
+    assert row[2] == f"{100 * accuracy['mean']:.2f} * [{low:.2f}, {high:.2f}]"
     assert row[6] == "–"
     assert root.classed("badge")[0].text == "no test"
 
@@ -169,7 +169,7 @@ def test_scores_beside_the_headline_and_by_class() -> None:
     beside = ["ours", plain, share, share, plain, plain]  # kappa, top two, ECE, NLL, KL
     assert beside in [row for table in tables(root.section("numbers")) for row in table]
     recall = tables(root.section("classes"))[0]
-    assert recall[1] == ["neutral", "20", *[f"{share} 51.25 to 73.75"] * 2]
+    assert recall[1] == ["neutral", "20", *[f"{share} [51.25, 73.75]"] * 2]
 
 
 def test_published_numbers_and_the_papers_rule() -> None:
