@@ -106,7 +106,7 @@ class Study:
     @property
     def without_copies(self) -> int:
         """Test images without such a copy."""
-        return max(one["duplicate_free"]["test_images"] for one in self.variants.values())
+        return int(max(one["duplicate_free"]["test_images"] for one in self.variants.values()))
 
     @property
     def rare(self) -> list[tuple[str, int]]:
