@@ -19,11 +19,13 @@ from clfer.figures import confusion
 from clfer.files import replacing, sha256
 from clfer.model.bundle import load
 from clfer.model.card import Card
-from clfer.model_card.page import page
-from clfer.model_card.trained import Trained
 from clfer.progress import silent
-from clfer.scoring.marks import OPTIMISTIC, TEST
+from clfer.report.evaluation import confusion_table, score_lines
+from clfer.report.model_card import model_card
+from clfer.report.trained import Trained
+from clfer.report.words import OPTIMISTIC
 from clfer.scoring.scores import scores
+from clfer.scoring.selection import TEST
 from clfer.training.examples import Faces
 from clfer.training.machine import device, memory, threads
 from clfer.training.precision import precision
@@ -93,7 +95,6 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             "selected_on": recipe.select,
         },
     }
-    lines = []
     if on:
         found["transfer"] = {
             "trained_on": name,
@@ -102,12 +103,10 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             "images_left_out": len(images) - len(predictions),
             "preferred_another": float(predictions["preferred_another"].to_numpy().mean()),
         }
-        lines = _told(found["transfer"], on)
     out = paths.transfer(on, name, variant, seed) if on else paths.results(name, variant, seed)
     title = f"{name} {variant}, seed {seed}" + (f", on {on}" if on else "")
     if recipe.select == TEST and not on:
         title += f" ({OPTIMISTIC})"
-    classes = tuple(found["classes"])
     _write(predictions, found, title, out)
     if not on:
         trained = Trained(
@@ -124,26 +123,9 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             scores=found,
         )
         with replacing(out / "model_card.md") as temporary:
-            temporary.write_text(page(trained), encoding="utf-8")
-    columns = [c[:4] for c in classes]  # eight of them fit a terminal of 80 columns
-    table(
-        f"{title}: rows are the actual class, columns the predicted one",
-        ["", *columns, "recall"],
-        [
-            [c, *map(str, counts), f"{found['per_class'][c]['recall']:.2f}"]
-            for c, counts in zip(classes, found["confusion"], strict=True)
-        ],
-    )
-    low, high = found["accuracy_ci95"]
-    say(
-        [
-            f"accuracy {found['accuracy']:.4f} [{low:.4f}, {high:.4f}], {found['images']:,} images",
-            f"UAR {found['uar']:.4f}, macro-F1 {found['macro_f1']:.4f}, ECE {found['ece']:.4f}",
-            *_votes(found),
-            *lines,
-        ],
-        f"evaluate {title}: {out}",
-    )
+            temporary.write_text(model_card(trained), encoding="utf-8")
+    table(*confusion_table(title, found))
+    say(score_lines(found, on), f"evaluate {title}: {out}")
 
 
 def _recipe(card: Card, model: Path) -> Recipe:
@@ -169,33 +151,6 @@ def _own(images: pl.DataFrame, probability: Float[np.ndarray, "N C"], card: Card
         pl.Series("probability", probability, pl.Array(pl.Float32, len(card.classes))),
         pl.Series("predicted", best).cast(pl.Enum(card.classes)),
     )
-
-
-def _votes(found: dict[str, Any]) -> list[str]:
-    """Agreement with the raters' votes, where there are any."""
-    if found["top2"] is None:
-        return []
-    return [
-        f"raters' first or second choice {found['top2']:.4f}, "
-        f"KL divergence from their votes {found['kl']:.3f}"
-    ]
-
-
-def _told(transfer: dict[str, Any], on: str) -> list[str]:
-    """What was left out, for people."""
-    lines = []
-    if transfer["left_out_of_data"]:
-        lines.append(
-            f"{transfer['images_left_out']:,} images of {on} left out, whose class the model does "
-            f"not have: {', '.join(transfer['left_out_of_data'])}"
-        )
-    if transfer["left_out_of_model"]:
-        lines.append(
-            f"not to be chosen, since {on} does not have it: "
-            f"{', '.join(transfer['left_out_of_model'])} (the model's first choice in "
-            f"{100 * transfer['preferred_another']:.1f} % of the images)"
-        )
-    return lines
 
 
 def _write(predictions: pl.DataFrame, found: dict[str, Any], title: str, out: Path) -> None:

@@ -25,9 +25,10 @@ from clfer.experiments.plan import Plan
 from clfer.experiments.result import result
 from clfer.figures import confusions, history
 from clfer.files import replacing
+from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
 from clfer.scoring.selection import peeked
-from clfer.scoring.summary import Significance, summarise
+from clfer.scoring.summary import Significance
 from clfer.training import cells as grid
 from clfer.training import pack as packs
 from clfer.training.cell import HISTORY, Cell, Data
@@ -332,7 +333,7 @@ def _draw(name: str, dataset: str, plan: Plan, there: Path) -> None:
 def _write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     """The page, the numbers behind it, and two pictures."""
     name, cells = study.data.name, [one for one in study.cells if _is_among(one, runs)]
-    summary = summarise(
+    summary = worded_summary(
         runs,
         evidence={name: study.evidence},
         protocol={name: study.protocol},

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from clfer.model.card import Card
-from clfer.scoring.marks import OPTIMISTIC, TEST
+from clfer.report.words import OPTIMISTIC
+from clfer.scoring.selection import TEST
 from pipeline.console import err, plain
 
 DEMO, DRAWN = "demo", "drawn faces: it knows no people"

@@ -12,11 +12,20 @@ from safetensors import SafetensorError, safe_open
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.model.card import METADATA
-from clfer.report import checks
-from clfer.report.material import Cell, Code, Figure, Material, Picture
+from clfer.report.material import (
+    Cell,
+    Code,
+    Figure,
+    Material,
+    Picture,
+    checked_figure,
+    checked_picture,
+    checked_summary,
+    checked_table,
+)
+from clfer.report.numbers import plural
 from clfer.report.page import page
-from clfer.report.params import as_run, recipe
-from clfer.report.rerun import options
+from clfer.report.rerun import as_run, options, recipe
 from pipeline import checkout, outputs, paths
 from pipeline.console import say
 from pipeline.params import everything
@@ -37,14 +46,14 @@ def report(
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
     parts = {
-        "datasets": material.summary["datasets"],
-        "models": material.cards,
-        "plots": material.plots,
-        "tables": material.tables,
-        "figures": material.figures,
+        "dataset": material.summary["datasets"],
+        "model": material.cards,
+        "plot": material.plots,
+        "table": material.tables,
+        "figure": material.figures,
     }
     lines = [
-        ", ".join(f"{len(found)} {name}" for name, found in parts.items()),
+        ", ".join(plural(len(found), name) for name, found in parts.items()),
         f"{len(text.encode()) / 1e6:.1f} MB; opens in any browser, without a network",
     ]
     say(lines, f"report: {out}")
@@ -52,7 +61,8 @@ def report(
 
 def _material() -> Material:
     """Every file that the page shows; only the summary has to be there."""
-    summary = checks.summary(_json(paths.existing(paths.SUMMARY, "significance")), paths.SUMMARY)
+    found = _json(paths.existing(paths.SUMMARY, "significance"))
+    summary = checked_summary(found, paths.SUMMARY)
     params = everything()
     datasets = summary["datasets"]
     audits = {name: paths.split(name).with_suffix(".json") for name in datasets}
@@ -102,12 +112,12 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
 
 def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
     for path in sorted((outputs.TABLES / dataset).glob("*.json")):
-        yield checks.table(_json(path), path)
+        yield checked_table(_json(path), path)
 
 
 def _figures(dataset: str) -> Iterator[Figure]:
     for path in sorted((outputs.FIGURES / dataset).glob("*.json")):
-        about = checks.figure(_json(path), path)
+        about = checked_figure(_json(path), path)
         vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
         small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
         shown = vector if small or not raster.is_file() else raster
@@ -118,7 +128,7 @@ def _figures(dataset: str) -> Iterator[Figure]:
 
 def _picture(path: Path) -> Picture:
     kind: Literal["png", "svg+xml"] = "svg+xml" if path.suffix == ".svg" else "png"
-    return Picture(checks.picture(path.read_bytes(), path), kind)
+    return Picture(checked_picture(path.read_bytes(), path), kind)
 
 
 def _json(path: Path) -> Any:

@@ -11,12 +11,12 @@ import polars as pl
 from clfer.errors import InputError
 from clfer.figures import accuracy, history, reliability
 from clfer.files import replacing
+from clfer.report.markdown import markdown
+from clfer.report.words import marked, worded_summary
 from clfer.scoring.grid import Run
-from clfer.scoring.marks import TEST, marked
 from clfer.scoring.predictions import confidence
-from clfer.scoring.report import markdown
-from clfer.scoring.selection import peeked
-from clfer.scoring.summary import Significance, summarise
+from clfer.scoring.selection import TEST, peeked
+from clfer.scoring.summary import Significance
 from pipeline import paths, stored
 from pipeline.console import page, say
 from pipeline.params import Run as Grid
@@ -40,7 +40,7 @@ def significance() -> None:
         )
         for cell in cells
     ]
-    summary = summarise(
+    summary = worded_summary(
         runs,
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
         protocol={name: _protocol(name, found) for name in grid.datasets},

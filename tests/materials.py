@@ -8,8 +8,9 @@ import polars as pl
 from PIL import Image
 
 from clfer.report.material import Cell, Code, Figure, Material, Picture
+from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
-from clfer.scoring.summary import Significance, summarise
+from clfer.scoring.summary import Significance
 
 CLASSES = ("neutral", "happiness", "anger")
 IMAGES = 60
@@ -54,7 +55,7 @@ def summary(
         for seed in range(seeds)
     ]
     protocol = {"labels": "by hand", "duplicates": duplicates, "selected_on": selected_on}
-    return summarise(
+    return worded_summary(
         runs,
         {dataset: evidence},
         {dataset: protocol},

@@ -9,9 +9,8 @@ import numpy as np
 import polars as pl
 
 from clfer.experiments.plan import DATASETS
-from clfer.scoring.markdown import table
-from clfer.scoring.marks import marked
-from clfer.scoring.report import LEGEND, section
+from clfer.report.markdown import LEGEND, section, table
+from clfer.report.words import marked
 from clfer.scoring.selection import Peeked, optimistic
 
 NAMES = {"loss_cls": "classification", "loss_fm": "CLFM", "loss_bs": "CLBS", "loss_sim": "SimSiam"}

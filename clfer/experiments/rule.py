@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from clfer.experiments.plan import DATASETS
-from clfer.scoring import beside, published
+from clfer.report import published as beside
+from clfer.scoring import published
 
 
 def said(dataset: str, accuracy: Mapping[str, Any]) -> list[str]:

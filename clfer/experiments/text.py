@@ -7,10 +7,10 @@ from typing import Any
 
 from clfer.experiments.plan import DATASETS, Plan
 from clfer.experiments.result import shown
-from clfer.scoring.markdown import table as grid
-from clfer.scoring.marks import marked
-from clfer.scoring.report import percent
-from clfer.scoring.verdict import probability, span
+from clfer.report.markdown import table as grid
+from clfer.report.numbers import estimate as percent
+from clfer.report.numbers import probability, span
+from clfer.report.words import marked
 
 NONE = "–"
 DESCRIPTIVE = (

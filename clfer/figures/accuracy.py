@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from clfer.figures.page import BLACK, FAINT, GREY, page, strokes
-from clfer.scoring.marks import marked
+from clfer.report.words import marked
 
 ROW = 0.36
 FRAME = 1.1

@@ -1,4 +1,4 @@
-"""Numbers as they stand in a report; what is absent is a dash."""
+"""Numbers as every page and table shows them; what is absent is a dash."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,11 +7,17 @@ from typing import Any
 from markupsafe import Markup, escape
 
 ABSENT = "–"
+STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
 
 
 def count(number: int) -> str:
     """'3,137'."""
     return f"{number:,}"
+
+
+def plural(number: int, word: str, ending: str = "s") -> str:
+    """'1 seed', '3,137 images', '8 classes'."""
+    return f"{number:,} {word}{'' if number == 1 else ending}"
 
 
 def percent(share: float | None, digits: int = 2) -> str:
@@ -25,10 +31,10 @@ def points(difference: float | None) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p-value with as many places as mean anything."""
+    """A p-value with as many places as mean anything: 'p = 0.054'."""
     if p is None:
         return ABSENT
-    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
 def share(spread: Mapping[str, Any] | None) -> str:
@@ -41,14 +47,37 @@ def plain(spread: Mapping[str, Any] | None) -> str:
     return _spread(spread, 1, 3)
 
 
-def between(interval: Sequence[float] | None) -> str:
-    """An interval of a share in percent: '61.49 to 71.54'."""
-    return "" if interval is None else " to ".join(percent(end) for end in interval)
+def between(interval: Sequence[float] | None, digits: int = 2) -> str:
+    """An interval of a share in percent: '[61.49, 71.54]'."""
+    ends = [percent(end, digits) for end in interval or ()]
+    return f"[{', '.join(ends)}]" if ends else ""
+
+
+def span(low: float, high: float) -> str:
+    """An interval of a difference in points: '-8.68 to +0.16'."""
+    return f"{points(low)} to {points(high)}"
 
 
 def change(interval: Sequence[float] | None) -> str:
-    """An interval of a difference in points: '-8.68 to +0.16'."""
-    return "" if interval is None else " to ".join(points(end) for end in interval)
+    """The same of a list with both ends; nothing without it."""
+    return "" if interval is None else span(*interval)
+
+
+def estimate(spread: Mapping[str, Any] | None) -> str:
+    """A share with its interval, '84.31 ± 0.42 [83.40, 85.22]'; '84.31 [82.91, 85.71]*' for one
+    seed.
+    """
+    if spread is None or not spread["ci95"]:
+        return share(spread)
+    return f"{share(spread)} {between(spread['ci95'])}{'*' if spread['std'] is None else ''}"
+
+
+def difference(entry: Mapping[str, Any] | None) -> str:
+    """A difference with its interval over seeds: '+1.20 (+0.80 to +1.60)'."""
+    if entry is None or entry["difference"] is None:
+        return ABSENT
+    interval = f" ({change(entry['ci95'])})" if entry["ci95"] else ""
+    return f"{points(entry['difference'])}{interval}"
 
 
 def listed(values: Sequence[Any]) -> str:
@@ -63,6 +92,12 @@ def prose(text: str) -> Markup:
         parts = [escape(text)]
     parts[1::2] = [Markup("<code>{}</code>").format(part) for part in parts[1::2]]
     return Markup("").join(parts).replace(" %", "\u00a0%")
+
+
+def literal(text: object) -> str:
+    """Words of others, such as names of classes, so that Markdown shows them as they are."""
+    calm = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
+    return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
 
 
 def numeric(text: str) -> bool:

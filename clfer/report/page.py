@@ -1,15 +1,13 @@
 """The report: one page of HTML that needs no other file and no network."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from clfer.report import caution, numbers, study, trust
+from clfer.report import numbers, study, trust
 from clfer.report.material import Material
-from clfer.scoring.verdict import DRAWN
+from clfer.report.published import of_paper
+from clfer.report.rendering import environment
+from clfer.report.words import DRAWN
 
 # beside the headline: key in the summary, heading, and whether it is a share
 FURTHER = (
@@ -19,57 +17,31 @@ FURTHER = (
     ("nll", "NLL, nats", False),
     ("kl", "KL to the votes, nats", False),
 )
-TEMPLATES = Path(__file__).parent / "templates"
-FILTERS = (
-    numbers.count,
-    numbers.percent,
-    numbers.points,
-    numbers.probability,
-    numbers.share,
-    numbers.plain,
-    numbers.between,
-    numbers.change,
-    numbers.listed,
-    numbers.prose,
-    study.modules,
-    study.done,
-)
 
 
 def page(material: Material) -> str:
     """The page; the same material gives the same text. Names and words in it are escaped."""
     studies = study.studies(material)
     return (
-        environment()
+        environment(escape=True)
         .get_template("page.html.j2")
-        .render(material=material, studies=studies, title=", ".join(one.name for one in studies))
+        .render(
+            material=material,
+            studies=studies,
+            title=", ".join(one.name for one in studies),
+            trust=trust,
+            outcome=outcome,
+            further=further,
+            heat=heat,
+            verdict=verdict,
+            of_paper=of_paper,
+        )
     )
 
 
-@cache
-def environment() -> Environment:
-    """Templates that escape all they are given, and fail on a name that does not exist."""
-    found = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters.update({one.__name__: one for one in FILTERS})
-    found.filters["verdict"] = lambda said: numbers.prose(said.removeprefix(DRAWN))
-    found.tests["numeric"] = numbers.numeric
-    found.globals.update(
-        warnings=caution.warnings,
-        seen_to=trust.seen_to,
-        left_open=trust.left_open,
-        marks=caution.marks,
-        marks_of=caution.marks_of,
-        outcome=outcome,
-        further=further,
-        heat=heat,
-    )
-    return found
+def verdict(entry: Mapping[str, Any]) -> str:
+    """A verdict without the warning that stands in a box of its own."""
+    return numbers.prose(entry["verdict"].removeprefix(DRAWN))
 
 
 def outcome(entry: Mapping[str, Any], alpha: float) -> str:

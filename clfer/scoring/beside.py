@@ -2,7 +2,7 @@
 
 A published number is one run of others on the same task, mostly under another protocol. Where its
 spread over seeds is known (the paper's Table VIII) Welch's test applies; everything else is
-descriptive: a difference and its interval, never a claim.
+descriptive: a difference and its interval, no claim.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,7 @@ import numpy as np
 from scipy import stats
 
 from clfer.scoring import comparison
-from clfer.scoring.beside_words import rule_verdict, verdict
 from clfer.scoring.grid import Images, Variant, measure
-from clfer.scoring.protocols import differs
 from clfer.scoring.published import (
     OURS,
     PAPER,
@@ -32,17 +30,15 @@ DESCRIPTIVE = "descriptive"
 STEPS = 3
 
 
-def beside(
-    dataset: str, images: Images, variants: Sequence[Variant], protocol: Any, selected_on: str
-) -> list[dict[str, Any]]:
+def beside(dataset: str, images: Images, variants: Sequence[Variant]) -> list[dict[str, Any]]:
     """The entries of `published` in the summary; empty for a dataset without published numbers.
 
     `ours` stands beside the paper's own number and every competitor's, each other variant beside
-    its row in the paper. `difference` is ours minus theirs, `covers` names the chances that `ci95`
-    is for, and `differs` lists what is not alike in the two protocols.
+    its row in the paper. `difference` is ours minus theirs, and `covers` names the chances that
+    `ci95` is for.
     """
     return [
-        entry(dataset, images, variant, one, protocol, selected_on)
+        entry(dataset, images, variant, one)
         for variant in variants
         for one in counterparts(dataset, variant.name)
     ]
@@ -56,14 +52,12 @@ def counterparts(dataset: str, variant: str) -> list[Published]:
     return [row] if row else []
 
 
-def entry(
-    dataset: str, images: Images, variant: Variant, one: Published, protocol: Any, selected_on: str
-) -> dict[str, Any]:
+def entry(dataset: str, images: Images, variant: Variant, one: Published) -> dict[str, Any]:
     """One variant beside one published number."""
     values, total = measure(images, variant.predicted, "accuracy").values, len(images.label)
     reference = seeds_of_paper(dataset) if one.name == PAPER else None
     known = {key: getattr(one, key) for key in ("name", "year", "network", "pretrained")}
-    found = {
+    return {
         "variant": variant.name,
         **known,
         "protocol": one.protocol,
@@ -74,9 +68,7 @@ def entry(
             if reference and len(values) >= comparison.SEEDS_FOR_A_TEST
             else descriptive(values, total, one)
         ),
-        "differs": differs(one, dataset, total, len(images.classes), protocol, selected_on),
     }
-    return {**found, "verdict": verdict(found, selected_on)}
 
 
 def welch(values: comparison.Seeds, reference: OverSeeds) -> dict[str, Any]:
@@ -143,7 +135,7 @@ def paper_rule(dataset: str, variants: Sequence[Variant]) -> list[dict[str, Any]
 def applied(whose: str, mean: float, std: float, competitor: Published) -> dict[str, Any]:
     """The rule on one mean and standard deviation."""
     threshold = mean - STEPS * std
-    found = {
+    return {
         "whose": whose,
         "competitor": competitor.name,
         "accuracy": competitor.accuracy,
@@ -152,4 +144,3 @@ def applied(whose: str, mean: float, std: float, competitor: Published) -> dict[
         "threshold": threshold,
         "holds": competitor.accuracy < threshold,
     }
-    return {**found, "verdict": rule_verdict(found)}

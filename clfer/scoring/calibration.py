@@ -1,8 +1,8 @@
-"""How far the probabilities of a model can be believed.
+"""Calibration, likelihood, and agreement with raters who did not agree among themselves.
 
-Notation: N images, C classes, M bins. Probabilities are clipped from below at float32's machine
-epsilon before a logarithm, as scikit-learn's `log_loss` does: one certain miss costs 15.9, not
-infinity.
+Notation: N images, C classes, M bins; `target` [N, C] holds each image's share of votes per class.
+Probabilities are clipped from below at float32's machine epsilon before a logarithm, as
+scikit-learn's `log_loss` does: one certain miss costs 15.9, not infinity.
 """
 
 import math
@@ -82,6 +82,23 @@ def divergence(target: Float[np.ndarray, "N C"], probability: Float[np.ndarray, 
     given = np.maximum(probability.astype(np.float64), FLOOR)
     ratio = np.where(voted > 0, voted, 1.0) / given
     return float((voted * np.log(ratio)).sum(axis=1).mean())
+
+
+def voted(target: Float[np.ndarray, "N C"]) -> bool:
+    """Whether votes are known: some image's shares are spread over two classes or more."""
+    return bool((np.count_nonzero(target, axis=1) > 1).any())
+
+
+def top2(target: Float[np.ndarray, "N C"], predicted: Int[np.ndarray, " N"]) -> float:
+    """Share of the images whose predicted class is one of the two that most raters voted for.
+
+    A class counts when its share is positive and at least the second largest of the image's C
+    shares, equal ones counted one by one. So classes that tie for the second place all count, three
+    that tie for the first do too, and beside a single class that got every vote none does.
+    """
+    second = np.partition(target, -2, axis=1)[:, -2]
+    given = target[np.arange(len(target)), predicted]
+    return float(((given > 0) & (given >= second)).mean())
 
 
 def _bin(confidence: Float[np.ndarray, " N"], bins: int) -> Int[np.ndarray, " N"]:

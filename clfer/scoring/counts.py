@@ -1,80 +1,69 @@
-"""Confusion counts, and every score that derives from them alone.
+"""Scores of predicted classes, by scikit-learn, and Wilson's interval.
 
-Notation: N images, C classes; `counts` [C, C] has actual classes in rows, predicted ones in columns
-and holds at least one image. A share whose whole is empty is 0, as with scikit-learn's
-`zero_division=0`: the recall of an absent class, the precision of a class never predicted, the F1
-of a class that is neither.
+Notation: N images (at least one), C classes, codes 0..C-1. A share whose whole is empty is 0: the
+recall of an absent class, the precision of a class never predicted, the F1 of a class that is
+neither.
 """
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 from scipy import stats
+from sklearn import metrics
+
+Codes = Int[np.ndarray, " N"]
 
 
-def confusion(
-    actual: Int[np.ndarray, " N"], predicted: Int[np.ndarray, " N"], classes: int
-) -> Int[np.ndarray, "C C"]:
-    """How many images of each actual class got each predicted class; labels are in 0..classes-1."""
-    cell = actual.astype(np.int64) * classes + predicted
-    counts: Int[np.ndarray, "C C"] = np.bincount(cell, minlength=classes**2).reshape(classes, -1)
-    return counts
+class PerClass(NamedTuple):
+    """Scores of each class in the order of the codes, its images, and those taken for it."""
+
+    precision: Float[np.ndarray, " C"]
+    recall: Float[np.ndarray, " C"]
+    f1: Float[np.ndarray, " C"]
+    support: Int[np.ndarray, " C"]
+    chosen: Int[np.ndarray, " C"]
 
 
-def share(part: Int[np.ndarray, " C"], whole: Int[np.ndarray, " C"]) -> Float[np.ndarray, " C"]:
-    """part / whole, and 0 where the whole is 0."""
-    out = np.zeros(len(whole))
-    np.divide(part, whole, out=out, where=whole > 0)
-    return out
+def confusion(actual: Codes, predicted: Codes, classes: int) -> Int[np.ndarray, "C C"]:
+    """Images of each actual class (rows) by predicted class (columns)."""
+    table: Int[np.ndarray, "C C"] = metrics.confusion_matrix(
+        actual, predicted, labels=np.arange(classes)
+    )
+    return table
 
 
-def support(counts: Int[np.ndarray, "C C"]) -> Int[np.ndarray, " C"]:
-    """Images per actual class."""
-    images: Int[np.ndarray, " C"] = counts.sum(axis=1)
-    return images
+def per_class(actual: Codes, predicted: Codes, classes: int) -> PerClass:
+    """Precision, recall, F1, images per label and images per prediction."""
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(
+        actual, predicted, labels=np.arange(classes), zero_division=0
+    )
+    # scikit-learn's support is in floats where no prediction is right
+    support, chosen = (np.bincount(codes, minlength=classes) for codes in (actual, predicted))
+    return PerClass(precision, recall, f1, support, chosen)
 
 
-def accuracy(counts: Int[np.ndarray, "C C"]) -> float:
-    """Share of the images that are right."""
-    return float(np.trace(counts) / counts.sum())
+def accuracy(confusion: Int[np.ndarray, "C C"]) -> float:
+    """Share of the images on the diagonal."""
+    return float(np.trace(confusion) / confusion.sum())
 
 
-def recall(counts: Int[np.ndarray, "C C"]) -> Float[np.ndarray, " C"]:
-    """Per class, the share of its images that are right; 0 for a class without images."""
-    return share(np.diag(counts), counts.sum(axis=1))
-
-
-def precision(counts: Int[np.ndarray, "C C"]) -> Float[np.ndarray, " C"]:
-    """Per class, the share of its predictions that are right; 0 for a class never predicted."""
-    return share(np.diag(counts), counts.sum(axis=0))
-
-
-def f1(counts: Int[np.ndarray, "C C"]) -> Float[np.ndarray, " C"]:
-    """Per class, the harmonic mean of precision and recall; 0 where either is undefined."""
-    return share(2 * np.diag(counts), counts.sum(axis=0) + counts.sum(axis=1))
-
-
-def uar(counts: Int[np.ndarray, "C C"]) -> float:
+def uar(scores: PerClass) -> float:
     """Unweighted average recall over the classes that have images: the balanced accuracy."""
-    return float(recall(counts)[support(counts) > 0].mean())
+    return float(scores.recall[scores.support > 0].mean())
 
 
-def macro_f1(counts: Int[np.ndarray, "C C"]) -> float:
+def macro_f1(scores: PerClass) -> float:
     """Unweighted mean of F1 over the classes that occur, as a label or as a prediction."""
-    occurs = counts.sum(axis=0) + counts.sum(axis=1) > 0
-    return float(f1(counts)[occurs].mean())
+    return float(scores.f1[scores.support + scores.chosen > 0].mean())
 
 
-def kappa(counts: Int[np.ndarray, "C C"]) -> float:
-    """Cohen's kappa: the agreement beyond chance, in [-1, 1].
-
-    0 where it is 0 / 0, that is where labels and predictions are all of one class: nothing beyond
-    chance can be seen there.
-    """
-    total = counts.sum()
-    chance = float(counts.sum(axis=0) @ counts.sum(axis=1)) / total**2
-    return 0.0 if chance == 1 else float((accuracy(counts) - chance) / (1 - chance))
+def kappa(actual: Codes, predicted: Codes) -> float:
+    """Cohen's kappa, in [-1, 1]; 0 where labels and predictions are all of one class (0 / 0)."""
+    if len(np.union1d(actual, predicted)) == 1:
+        return 0.0
+    return float(metrics.cohen_kappa_score(actual, predicted))
 
 
 def wilson(right: int | float, total: int | float, confidence: float) -> tuple[float, float]:

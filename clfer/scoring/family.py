@@ -4,14 +4,13 @@ Primary are the accuracies on all test images, tested by a paired t over the see
 with Holm's correction over exactly these. UAR, macro-F1 and McNemar's tests are descriptive.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from clfer.scoring import comparison, sampling
 from clfer.scoring.grid import Images, Variant, measure
-from clfer.scoring.verdict import verdict
 
 PAIRED = "paired t"
 MCNEMAR = "exact McNemar"
@@ -19,19 +18,13 @@ PRIMARY = "accuracy"
 
 
 def comparisons(
-    images: Images,
-    variants: Sequence[Variant],
-    baseline: str,
-    alpha: float,
-    evidence: bool,
-    selected_on: str,
+    images: Images, variants: Sequence[Variant], baseline: str, alpha: float
 ) -> list[dict[str, Any]]:
     """The entries of `comparisons` in the summary; empty when no variant is the baseline.
 
     Differences are a - b with b the baseline, over the seeds that both have. `ci95` belongs to the
     paired t and covers other seeds on the same test images; `ci95_images` covers other test images
-    as well (with one seed, nothing but those). Values that cannot be had are None. `evidence` and
-    `selected_on` ("val" or "test") are what the verdicts have to say first.
+    as well (with one seed, nothing but those). Values that cannot be had are None.
     """
     reference = {one.name: one for one in variants}.get(baseline)
     if reference is None:
@@ -39,7 +32,7 @@ def comparisons(
     others = [one for one in variants if one.name != baseline]
     entries = [entry for other in others for entry in against(images, other, reference, alpha)]
     correct([entry for entry in entries if entry["primary"]])
-    return [{**entry, "verdict": verdict(entry, alpha, evidence, selected_on)} for entry in entries]
+    return entries
 
 
 def against(images: Images, a: Variant, b: Variant, alpha: float) -> list[dict[str, Any]]:
@@ -120,20 +113,3 @@ def correct(family: Sequence[dict[str, Any]]) -> None:
 def bounds(interval: comparison.Interval | None) -> list[float] | None:
     """The two ends as JSON has them."""
     return None if interval is None else [interval.low, interval.high]
-
-
-def unpaired(variants: Sequence[Variant], baseline: str) -> list[str]:
-    """In words, for each variant whose seeds are not the baseline's: which ones are compared."""
-    by_name: Mapping[str, Variant] = {one.name: one for one in variants}
-    if baseline not in by_name:
-        return [
-            f"The grid holds no run of {baseline}, so there is nothing to compare with; "
-            "add it to run.variants or name another baseline."
-        ]
-    reference = by_name[baseline]
-    return [
-        f"{one.name} and {baseline} have different seeds; only "
-        f"{shared(one, reference) or 'none'} are in both and are compared."
-        for one in variants
-        if one.seeds != reference.seeds
-    ]

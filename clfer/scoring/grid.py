@@ -12,7 +12,7 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from clfer.errors import InputError
-from clfer.scoring import counts, predictions, sampling
+from clfer.scoring import predictions, sampling
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import Peeked
 
@@ -138,6 +138,6 @@ def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> M
     """One of `sampling.METRICS` for every seed's predictions."""
     score, influence = sampling.METRICS[metric]
     classes = len(images.classes)
-    tables = [counts.confusion(images.label, one, classes) for one in predicted]
+    values = [score(images.label, one, classes) for one in predicted]
     moves = [influence(images.label, one, classes) for one in predicted]
-    return Measured(np.array([score(table) for table in tables]), np.mean(moves, axis=0))
+    return Measured(np.array(values), np.mean(moves, axis=0))

@@ -5,7 +5,6 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from clfer.errors import InputError
-from clfer.scoring import counts
 
 COLUMNS = ("row", "group", "unique", "label", "predicted", "probability", "target")
 # Softmax in float32 sums to 1 within this.
@@ -22,12 +21,6 @@ def class_names(predictions: pl.DataFrame) -> list[str]:
 def codes(predictions: pl.DataFrame, column: str) -> Int[np.ndarray, " N"]:
     """An Enum column as numbers 0..C-1."""
     return predictions[column].to_physical().to_numpy().astype(np.int64)
-
-
-def confusion(predictions: pl.DataFrame) -> Int[np.ndarray, "C C"]:
-    """The confusion counts of a table of predictions."""
-    classes = len(class_names(predictions))
-    return counts.confusion(codes(predictions, "label"), codes(predictions, "predicted"), classes)
 
 
 def confidence(

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 
-from clfer.scoring.marks import TEST
+from clfer.scoring.selection import TEST
 
-# How the epoch of a published model was chosen, beside `marks.VAL` and `marks.TEST`.
+# How the epoch of a published model was chosen, beside `selection.VAL` and `selection.TEST`.
 CONTESTED, UNKNOWN = "contested", "unknown"
 PAPER = "the paper's CL+MSR"
 OURS = "ours"

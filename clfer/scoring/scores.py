@@ -6,11 +6,9 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
-from clfer.scoring import calibration, counts, sampling, votes
-from clfer.scoring.comparison import interval
-from clfer.scoring.predictions import check, class_names, codes, confidence, confusion
-
-CONFIDENCE = 0.95
+from clfer.scoring import calibration, counts, sampling
+from clfer.scoring.comparison import CONFIDENCE, interval
+from clfer.scoring.predictions import check, class_names, codes, confidence
 
 
 def scores(predictions: pl.DataFrame) -> dict[str, Any]:
@@ -25,7 +23,7 @@ def scores(predictions: pl.DataFrame) -> dict[str, Any]:
     """
     check(predictions)
     unique = predictions.filter("unique")
-    rated = votes.voted(predictions["target"].to_numpy())
+    rated = calibration.voted(predictions["target"].to_numpy())
     return {
         **on(predictions, rated),
         "classes": class_names(predictions),
@@ -40,29 +38,31 @@ def on(predictions: pl.DataFrame, rated: bool) -> dict[str, Any]:
     intervals of UAR, macro-F1 and ECE, which are no shares, take copies of one image as one. They
     are null where nothing varies.
     """
-    table = confusion(predictions)
     label, predicted = codes(predictions, "label"), codes(predictions, "predicted")
-    group = predictions["group"].to_numpy()
-    right = sampling.of_accuracy(label, predicted, len(table))
-    uar, macro_f1 = counts.uar(table), counts.macro_f1(table)
+    names, group = class_names(predictions), predictions["group"].to_numpy()
+    table = counts.confusion(label, predicted, len(names))
+    known = counts.per_class(label, predicted, len(names))
+    uar, macro_f1 = counts.uar(known), counts.macro_f1(known)
     calibrated = of_probabilities(predictions, rated)
+    move = {
+        metric: influence(label, predicted, len(names))
+        for metric, (_, influence) in sampling.METRICS.items()
+    }
     return {
         "images": len(predictions),
         "accuracy": counts.accuracy(table),
         "accuracy_ci95": wilson(int(np.trace(table)), len(predictions)),
-        "accuracy_se": sampling.standard_error(right, group),
+        "accuracy_se": sampling.standard_error(move["accuracy"], group),
         "uar": uar,
-        "uar_ci95": of_images(uar, sampling.of_uar(label, predicted, len(table)), group),
+        "uar_ci95": of_images(uar, move["uar"], group),
         "macro_f1": macro_f1,
-        "macro_f1_ci95": of_images(
-            macro_f1, sampling.of_macro_f1(label, predicted, len(table)), group
-        ),
-        "kappa": counts.kappa(table),
+        "macro_f1_ci95": of_images(macro_f1, move["macro_f1"], group),
+        "kappa": counts.kappa(label, predicted),
         **calibrated,
         "ece_ci95": of_images(
             calibrated["ece"], calibration.of_ece(*confidence(predictions)), group
         ),
-        "per_class": dict(zip(class_names(predictions), per_class(table), strict=True)),
+        "per_class": dict(zip(names, per_class(table, known), strict=True)),
         "confusion": table.tolist(),
     }
 
@@ -81,29 +81,27 @@ def of_probabilities(predictions: pl.DataFrame, rated: bool) -> dict[str, Any]:
         "ece": calibration.expected_calibration_error(sure, right),
         "nll": calibration.negative_log_likelihood(probability, label),
         "kl": calibration.divergence(target, probability) if rated else None,
-        "top2": votes.top2(target, predicted) if rated else None,
+        "top2": calibration.top2(target, predicted) if rated else None,
         "reliability": {name: column.tolist() for name, column in bins._asdict().items()},
     }
 
 
-def per_class(table: Int[np.ndarray, "C C"]) -> list[dict[str, Any]]:
+def per_class(table: Int[np.ndarray, "C C"], known: counts.PerClass) -> list[dict[str, Any]]:
     """Support, recall and precision with Wilson's intervals, and F1 of each class, in their order.
 
     F1 is no share of images and has no such interval.
     """
-    columns = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    shares = counts.recall(table), counts.precision(table), counts.f1(table)
     return [
         {
-            "support": images,
+            "support": support,
             "recall": recall,
-            "recall_ci95": wilson(hits, images),
+            "recall_ci95": wilson(hits, support),
             "precision": precision,
             "precision_ci95": wilson(hits, chosen),
             "f1": f1,
         }
-        for hits, images, chosen, recall, precision, f1 in zip(
-            *(column.tolist() for column in (*columns, *shares)), strict=True
+        for hits, precision, recall, f1, support, chosen in zip(
+            *(column.tolist() for column in (np.diag(table), *known)), strict=True
         )
     ]
 

@@ -11,7 +11,9 @@ import numpy as np
 import polars as pl
 
 from clfer.scoring.comparison import mean_std
-from clfer.scoring.marks import TEST, VAL
+
+# On which images an epoch is chosen.
+VAL, TEST = "val", "test"
 
 
 class Peeked(NamedTuple):

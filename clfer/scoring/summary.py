@@ -1,4 +1,4 @@
-"""The summary of a grid of runs: what was reached, how far it varies, and what may be claimed."""
+"""The summary of a grid of runs: scores over seeds, intervals and tests. Numbers and names only."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -9,13 +9,16 @@ from pydantic import Field
 from clfer.errors import InputError
 from clfer.scoring import counts, sampling, selection
 from clfer.scoring.beside import beside, paper_rule
-from clfer.scoring.classes import per_class
-from clfer.scoring.comparison import CONFIDENCE, Interval, interval, mean_std
-from clfer.scoring.family import comparisons, unpaired
+from clfer.scoring.comparison import (
+    CONFIDENCE,
+    Interval,
+    Seeds,
+    half_width,
+    interval,
+    mean_std,
+)
+from clfer.scoring.family import comparisons
 from clfer.scoring.grid import Images, Measured, Run, Variant, duplicate_free, gather, measure
-
-# A stage that summarises also prints: both halves are had from here.
-from clfer.scoring.report import markdown as markdown
 from clfer.settings import Settings
 
 # Scores of one run that are summarised without an interval.
@@ -35,7 +38,7 @@ def summarise(
     protocol: Mapping[str, Any],
     settings: Significance,
 ) -> dict[str, Any]:
-    """`metrics/summary.json`: plain JSON values, accuracies as fractions, None where undefined.
+    """Plain JSON values, accuracies as fractions, None where undefined.
 
     evidence: per dataset, whether its numbers say something about the method (not the demo's).
     protocol: per dataset, how it was tested, in words or as a table of settings; copied as given.
@@ -54,7 +57,7 @@ def summarise(
             name: {
                 "evidence": evidence[name],
                 "protocol": protocol[name],
-                **dataset(name, runs, evidence[name], protocol[name], settings),
+                **dataset(name, runs, protocol[name], settings),
             }
             for name in names
         },
@@ -62,21 +65,19 @@ def summarise(
 
 
 def dataset(
-    name: str, runs: Sequence[Run], evidence: bool, protocol: Any, settings: Significance
+    name: str, runs: Sequence[Run], protocol: Any, settings: Significance
 ) -> dict[str, Any]:
-    """The variants of one dataset and their comparisons; `note` is None or says what is missing."""
+    """The variants of one dataset and their comparisons."""
     images, variants = gather([run for run in runs if run.dataset == name])
     chosen = selection.selected_on(protocol, any(one.peeked for one in variants))
-    compared = comparisons(images, variants, settings.baseline, settings.alpha, evidence, chosen)
     return {
         "selected_on": chosen,
         "classes": images.classes,
         "test_images": len(images.label),
         "variants": {one.name: described(images, one) for one in variants},
-        "comparisons": compared,
-        "published": beside(name, images, variants, protocol, chosen),
+        "comparisons": comparisons(images, variants, settings.baseline, settings.alpha),
+        "published": beside(name, images, variants),
         "paper_rule": paper_rule(name, variants),
-        "note": " ".join(unpaired(variants, settings.baseline)) or None,
     }
 
 
@@ -143,3 +144,48 @@ def spread(images: Images, measured: Measured, metric: str) -> dict[str, Any]:
         "covers": None if found is None else found.covers,
         "per_seed": measured.values.tolist(),
     }
+
+
+def per_class(images: Images, variant: Variant) -> dict[str, Any]:
+    """Support, recall, precision and F1 of each class, and an interval of its mean recall.
+
+    `covers` names the chances that `recall_ci95` is for: other test images, and other seeds where
+    seeds are seen to differ.
+    """
+    return {name: of_class(images, variant, code) for code, name in enumerate(images.classes)}
+
+
+def of_class(images: Images, variant: Variant, code: int) -> dict[str, Any]:
+    """The scores of one class over the seeds."""
+    found = [scored["per_class"][images.classes[code]] for scored in variant.scored]
+    columns = {
+        name: selection.spread([score[name] for score in found])
+        for name in ("recall", "precision", "f1")
+    }
+    groups = len(np.unique(images.group[images.label == code]))
+    recall = columns["recall"]
+    return {
+        "support": found[0]["support"],
+        **columns,
+        "recall_ci95": list(recall_interval(np.array(recall["per_seed"]), groups)),
+        "covers": "seeds and images" if recall["std"] else "images",
+    }
+
+
+def recall_interval(recall: Seeds, groups: int) -> tuple[float, float]:
+    """95 % interval of the mean recall over seeds of a class of `groups` duplicate groups.
+
+    Wilson's interval, because a small class can be all right or all wrong, for as many images as
+    would alone give the variance s^2 / S + r (1 - r) / groups, and with Student's quantile as in
+    `comparison.interval`. It is on the safe side: the mean over seeds varies less over images than
+    the recall of one model, whose variance r (1 - r) / groups is.
+    """
+    mean, std = mean_std(recall)
+    alone = mean * (1 - mean) / groups if groups else 0.0
+    if not alone:
+        return counts.wilson(mean * groups, groups, CONFIDENCE)
+    seeds = (std**2 / len(recall), len(recall) - 1) if std else None
+    half = half_width(seeds, [(alone, max(groups - 1, 1))])
+    total = alone + (seeds[0] if seeds else 0.0)
+    images = mean * (1 - mean) / total
+    return counts.score_interval(mean * images, images, half / total**0.5)

@@ -8,7 +8,8 @@ import polars as pl
 from pictures import check_picture
 
 from clfer.figures import accuracy
-from clfer.scoring.summary import Run, Significance, summarise
+from clfer.scoring.grid import Run
+from clfer.scoring.summary import Significance, summarise
 
 SETTINGS = Significance(alpha=0.05, baseline="baseline")
 

@@ -12,7 +12,8 @@ from PIL import Image
 
 from clfer.report.material import Code, Figure, Material, Picture
 from clfer.report.page import page
-from clfer.scoring.verdict import DRAWN
+from clfer.report.words import DRAWN
+from clfer.scoring.published import PAPER
 
 BARE = Code(None, [], [])
 HOSTILE = "<script>alert('&\"1\"')</script>"
@@ -66,13 +67,13 @@ def test_every_number_of_the_headline_stands_there() -> None:
                 spread = one[metric]
                 low, high = spread["ci95"]
                 words = f"{100 * spread['mean']:.2f} ± {100 * spread['std']:.2f} "
-                words += f"{100 * low:.2f} to {100 * high:.2f}"
+                words += f"[{100 * low:.2f}, {100 * high:.2f}]"
                 assert row[place] == words
     (primary,) = [one for one in dataset["comparisons"] if one["primary"]]
     low, high = (100 * end for end in primary["ci95"])
     cells = all_images["ours"][5:]
     assert cells[0] == f"{100 * primary['difference']:+.2f} {low:+.2f} to {high:+.2f}"
-    assert float(cells[1]) == pytest.approx(primary["p_holm"], abs=0.005)
+    assert float(cells[1].removeprefix("p = ")) == pytest.approx(primary["p_holm"], abs=0.005)
     assert [row[1] for row in rows[1][1:]] == ["55", "55"]
 
 
@@ -117,7 +118,7 @@ def test_one_seed_has_an_asterisk_and_no_claim() -> None:
     accuracy = found["datasets"]["faces"]["variants"]["ours"]["accuracy"]
     row = {row[0]: row for row in tables(root.section("numbers"))[0]}["ours"]
     low, high = (100 * end for end in accuracy["ci95"])
-    assert row[2] == f"{100 * accuracy['mean']:.2f} * {low:.2f} to {high:.2f}"
+    assert row[2] == f"{100 * accuracy['mean']:.2f} * [{low:.2f}, {high:.2f}]"
     assert row[6] == "–"
     assert root.classed("badge")[0].text == "no test"
 
@@ -168,7 +169,7 @@ def test_scores_beside_the_headline_and_by_class() -> None:
     beside = ["ours", plain, share, share, plain, plain]  # kappa, top two, ECE, NLL, KL
     assert beside in [row for table in tables(root.section("numbers")) for row in table]
     recall = tables(root.section("classes"))[0]
-    assert recall[1] == ["neutral", "20", *[f"{share} 51.25 to 73.75"] * 2]
+    assert recall[1] == ["neutral", "20", *[f"{share} [51.25, 73.75]"] * 2]
 
 
 def test_published_numbers_and_the_papers_rule() -> None:
@@ -190,7 +191,7 @@ def test_published_numbers_and_the_papers_rule() -> None:
         "differs": ["8 classes, ours 3", "other images"],
         "verdict": "Not shown, for there are many.",
     }
-    own = {"name": "CL+MSR (the paper)", "p": 0.0004, "differs": [], "verdict": "Ours is lower."}
+    own = {"name": PAPER, "p": 0.0004, "differs": [], "verdict": "Ours is lower."}
     dataset["published"] = [{**other, **own}, other]
     rule = {"competitor": "RUL", "accuracy": 0.8875, "mean": 0.8933, "std": 0.0011}
     dataset["paper_rule"] = [
@@ -202,7 +203,7 @@ def test_published_numbers_and_the_papers_rule() -> None:
     assert "Not shown" not in numbers.text
     cells = tables(numbers)
     distance, alike = "-6.12 -10.00 to +2.00", "8 classes, ours 3; other images"
-    assert cells[-2][1][3:] == [distance, "< 0.001", "unknown", "–"]
+    assert cells[-2][1][3:] == [distance, "p < 0.001", "unknown", "–"]
     scn = ["ours", "SCN 2020, ResNet-18", "88.01", distance, "–", "unknown", alike]
     assert cells[-2][2] == scn
     assert ["the paper's", "RUL", "88.75", "89.33 ± 0.11", "89.00", "yes"] in cells[-1]

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from materials import RECIPE, audit, card, cards, full, summary
 
-from clfer.report import caution, trust
+from clfer.report import trust
 from clfer.report.material import Material
-from clfer.report.study import Study, done, studies
+from clfer.report.study import Study, studies
+from clfer.report.trust import done
 
 
 def study(**more: Any) -> Study:
@@ -60,15 +61,15 @@ def test_the_choice_of_the_epoch() -> None:
     assert "accuracy on the validation images" in one(trust.seen_to(bare()), "epoch")
     flattered = bare(selected_on="test")
     assert none(trust.seen_to(flattered), "epoch")
-    one(caution.warnings(flattered), "Optimistic")
-    assert caution.marks(flattered) == [caution.CHOSEN_ON_TEST]
+    one(trust.warnings(flattered), "Optimistic")
+    assert trust.marks(flattered) == [trust.CHOSEN_ON_TEST]
 
 
 def test_one_model_chosen_on_test_is_enough() -> None:
     given = cards()
     given["faces", "ours", 1]["provenance"]["selected_on"] = "test"
     found = study(cards=given)
-    one(caution.warnings(found), "Optimistic")
+    one(trust.warnings(found), "Optimistic")
     assert none(trust.seen_to(found), "training never opens")
 
 
@@ -86,10 +87,10 @@ def test_copies_and_what_was_done_about_them() -> None:
 
 def test_copies_that_were_kept_are_warned_of() -> None:
     kept = summary(duplicates="keep")
-    said = one(caution.warnings(study(summary=kept)), "Leakage")
+    said = one(trust.warnings(study(summary=kept)), "Leakage")
     assert "4 test images also stood among the training or validation images" in said
-    assert caution.warnings(study(summary=kept, audits={"faces": audit(copied=0)})) == []
-    assert caution.warnings(study()) == []
+    assert trust.warnings(study(summary=kept, audits={"faces": audit(copied=0)})) == []
+    assert trust.warnings(study()) == []
 
 
 def test_seeds() -> None:
@@ -117,7 +118,7 @@ def test_models_that_were_made_alike() -> None:
     said = one(trust.seen_to(study(cards=own, recipes={})), "models record")
     assert "same settings" not in said
     assert "ours has labelled_fraction 0.2" in said
-    assert caution.warnings(study(cards=own, recipes={})) == []
+    assert trust.warnings(study(cards=own, recipes={})) == []
 
 
 @pytest.mark.parametrize(
@@ -134,17 +135,17 @@ def test_models_that_were_not(key: str, words: str) -> None:
     given["faces", "ours", 2]["provenance"][key] = (
         {**RECIPE, "epochs": 3} if key == "recipe" else "x"
     )
-    assert caution.warnings(study(cards=given, recipes={})) == [
+    assert trust.warnings(study(cards=given, recipes={})) == [
         f"The models were not all trained {words}: differences may be due to it."
     ]
 
 
 def test_settings_that_have_changed_since() -> None:
     now = {("faces", "baseline"): RECIPE, ("faces", "ours"): {**RECIPE, "epochs": 12}}
-    (said,) = caution.warnings(study(recipes=now))
+    (said,) = trust.warnings(study(recipes=now))
     assert said == "`params.yaml` has changed since the training: epochs was 9 and is 12."
     fewer = {("faces", "baseline"): {key: RECIPE[key] for key in RECIPE if key != "crop"}}
-    assert "crop was 64 and is gone" in caution.warnings(study(recipes=fewer))[0]
+    assert "crop was 64 and is gone" in trust.warnings(study(recipes=fewer))[0]
 
 
 def test_runs_that_ended_too_early() -> None:
@@ -162,6 +163,6 @@ def test_rare_classes_and_doubtful_labels() -> None:
 
 def test_drawn_faces() -> None:
     drawn = bare(evidence=False)
-    one(caution.warnings(drawn), "Not evidence")
-    assert caution.marks(drawn) == [caution.DRAWN]
-    assert caution.marks(bare()) == []
+    one(trust.warnings(drawn), "Not evidence")
+    assert trust.marks(drawn) == [trust.DRAWN]
+    assert trust.marks(bare()) == []

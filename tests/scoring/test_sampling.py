@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clfer.scoring import counts, sampling
+from clfer.scoring import sampling
 
 CLASSES = 4
 
@@ -15,17 +15,21 @@ def drawn(images: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return actual, np.where(rng.uniform(size=images) < 0.7, actual, noise)
 
 
+@pytest.mark.parametrize("classes", [CLASSES, CLASSES + 3])
 @pytest.mark.parametrize("metric", sampling.METRICS)
-def test_contributions_sum_to_zero_and_are_the_derivative(metric: str) -> None:
+def test_contributions_sum_to_zero_and_are_the_derivative(metric: str, classes: int) -> None:
+    """Also where some classes have no image, of which one is predicted all the same."""
     score, influence = sampling.METRICS[metric]
     actual, predicted = drawn(2000, 3)
-    contributions = influence(actual, predicted, CLASSES)
+    if classes > CLASSES:
+        predicted[::50] = CLASSES
+    contributions = influence(actual, predicted, classes)
     assert contributions.sum() == pytest.approx(0, abs=1e-12)
     # Leaving one image out moves the score by minus its contribution, up to second order.
-    whole = score(counts.confusion(actual, predicted, CLASSES))
+    whole = score(actual, predicted, classes)
     for image in range(0, 2000, 97):
         kept = np.delete(np.arange(2000), image)
-        without = score(counts.confusion(actual[kept], predicted[kept], CLASSES))
+        without = score(actual[kept], predicted[kept], classes)
         assert whole - without == pytest.approx(contributions[image], rel=0.05, abs=1e-7)
 
 
@@ -42,7 +46,7 @@ def test_standard_error_agrees_with_a_cluster_bootstrap(metric: str) -> None:
     values = []
     for _ in range(600):
         take = np.concatenate([members[one] for one in rng.integers(0, 400, 400)])
-        values.append(score(counts.confusion(actual[take], predicted[take], CLASSES)))
+        values.append(score(actual[take], predicted[take], CLASSES))
     assert found == pytest.approx(np.std(values), rel=0.12)
 
 

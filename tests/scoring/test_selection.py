@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.scoring.marks import marked
 from clfer.scoring.selection import Peeked, optimistic, peeked, selected_on
 
 SHARE = st.integers(0, 4).map(lambda part: part / 4)
@@ -63,11 +62,3 @@ def test_on_which_images_the_epochs_were_chosen() -> None:
     assert selected_on({"selected_on": "val"}, False) == "val"
     assert selected_on("in words", False) == "val"
     assert selected_on("in words", True) == "test"
-
-
-def test_marks() -> None:
-    assert marked("sfew", True, "val") == "sfew"
-    assert marked("sfew", True, "test").endswith(
-        "(optimistic: checkpoint chosen on the test images)"
-    )
-    assert "evidence for the method; optimistic" in marked("demo", False, "test")

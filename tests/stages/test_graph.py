@@ -16,7 +16,7 @@ PLUMBING = {
     *("kaggle", "pictures", "progress", "scratch", "settings", "team"),
 }
 # Pictures and pages beside the numbers.
-SHOWN = ("clfer/figures/", "clfer/model_card/", "clfer/report/")
+SHOWN = ("clfer/figures/", "clfer/report/")
 
 
 def plumbing(file, stage):

@@ -50,7 +50,7 @@ def test_one_page_from_all_files_and_the_same_again(checkout):
     place(checkout)
     root, said = made(checkout)
     assert "report: report.html" in said
-    assert "1 datasets, 6 models, 3 plots, 1 tables, 1 figures" in said
+    assert "1 dataset, 6 models, 3 plots, 1 table, 1 figure" in said
     assert not root.classed("missing")
     assert len(list(root.every("img"))) == 4
     assert "All 6 models record the same settings" in root.section("trust").text

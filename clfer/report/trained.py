@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from clfer.model.card import Card
-from clfer.scoring.marks import TEST
-from clfer.scoring.votes import voted
+from clfer.scoring.calibration import voted
+from clfer.scoring.selection import TEST
 
 PARTS = ("train", "val", "test")
 

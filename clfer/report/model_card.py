@@ -4,16 +4,17 @@ how well it does, what it is for and what not.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ruamel.yaml import YAML
 
-from clfer.model_card.about import about
-from clfer.model_card.trained import PARTS, Trained
 from clfer.report import numbers
-from clfer.scoring import markdown
+from clfer.report.markdown import table
+from clfer.report.rendering import TEMPLATES, environment
+from clfer.report.trained import PARTS, Trained
+from clfer.settings import Settings
 
 MODULES = {
     "msr": "multi-scale representation (MSR)",
@@ -25,60 +26,53 @@ MODULES = {
 }
 ONLY_IN_TRAINING = {"clfm", "clbs", "warmup", "simsiam"}
 CONFUSIONS = 5  # the commonest that are named
-STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
 
 
-def page(trained: Trained) -> str:
-    """The page; the same model, split and scores give the same text."""
-    template = environment().get_template("card.md.j2")
-    found = template.render(it=trained, known=about(trained.dataset))
-    return found.rstrip("\n") + "\n"
+class About(Settings):
+    """What is known of a dataset beyond its files; templates/datasets.yaml says what each means."""
+
+    title: str
+    pictures: str
+    labels: str
+    expressions: str
+    terms: str
 
 
 @cache
-def environment() -> Environment:
-    """Templates that fail on a name that does not exist; what comes from files is `literal`."""
-    found = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
+def known_datasets() -> MappingProxyType[str, About]:
+    """All datasets of templates/datasets.yaml by their names."""
+    loaded = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml")
+    return MappingProxyType({name: About.model_validate(one) for name, one in loaded.items()})
+
+
+def model_card(trained: Trained) -> str:
+    """The page; the same model, split and scores give the same text."""
+    text = (
+        environment(escape=False)
+        .get_template("model_card.md.j2")
+        .render(
+            it=trained,
+            known=known_datasets().get(trained.dataset),
+            modules=modules,
+            settings=settings,
+            images=images,
+            overall=overall,
+            per_class=per_class,
+            confusions=confusions,
+            numbered=numbered,
+        )
     )
-    found.filters.update(
-        count=numbers.count,
-        percent=numbers.percent,
-        between=between,
-        literal=literal,
-        listed=numbers.listed,
-    )
-    found.globals.update(
-        modules=modules,
-        settings=settings,
-        images=images,
-        overall=overall,
-        per_class=per_class,
-        confusions=confusions,
-        numbered=numbered,
-    )
-    return found
+    return text.rstrip("\n") + "\n"
 
 
-def literal(text: object) -> str:
-    """Words of others, such as names of classes, so that Markdown shows them as they are."""
-    calm = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
-    return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
-
-
-def between(interval: Sequence[float] | None, digits: int = 1) -> str:
-    """An interval of a share in percent: '61.5 to 71.5'; a dash for none."""
-    ends = interval or (None,)
-    return " to ".join(numbers.percent(end, digits) for end in ends)
+def between(interval: Sequence[float] | None) -> str:
+    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
+    return numbers.between(interval, 1) or numbers.ABSENT
 
 
 def numbered(names: Iterable[str]) -> str:
     """'0 neutral, 1 happiness'."""
-    return ", ".join(f"{place} {literal(name)}" for place, name in enumerate(names))
+    return ", ".join(f"{place} {numbers.literal(name)}" for place, name in enumerate(names))
 
 
 def modules(trained: Trained) -> str:
@@ -100,11 +94,11 @@ def images(trained: Trained) -> str:
     """Images by class and part."""
     counts = [trained.images(part) for part in PARTS]
     rows = [
-        [literal(name), *(numbers.count(part[name]) for part in counts)]
+        [numbers.literal(name), *(numbers.count(part[name]) for part in counts)]
         for name in trained.card.classes
     ]
     total = ["all", *(numbers.count(sum(part.values())) for part in counts)]
-    return table(["images", *PARTS], [*rows, total])
+    return table(["images", *PARTS], [*rows, total], "lrrr")
 
 
 def overall(trained: Trained) -> str:
@@ -127,7 +121,7 @@ def overall(trained: Trained) -> str:
                 (numbers.percent(part[key]), between(part.get(f"{key}_ci95"))) for part in parts
             ]
             rows.append([words, *(cell for pair in cells for cell in pair)])
-    return table(head, rows)
+    return table(head, rows, "l" + "r" * (len(head) - 1))
 
 
 def per_class(trained: Trained) -> str:
@@ -138,24 +132,18 @@ def per_class(trained: Trained) -> str:
     rows = []
     for name, often in zip(trained.scores["classes"], chosen, strict=True):
         one = trained.scores["per_class"][name]
-        recall = f"{numbers.percent(one['recall'], 1)} ({between(one['recall_ci95'])})"
-        precision = f"{numbers.percent(one['precision'], 1)} ({between(one['precision_ci95'])})"
-        found = [literal(name), numbers.count(one["support"]), recall]
+        recall = f"{numbers.percent(one['recall'], 1)} {between(one['recall_ci95'])}"
+        precision = f"{numbers.percent(one['precision'], 1)} {between(one['precision_ci95'])}"
+        found = [numbers.literal(name), numbers.count(one["support"]), recall]
         rows.append([*found, precision if often else "never chosen"])
-    return table(["class", "images", "recall, %", "precision, %"], rows)
+    return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")
 
 
 def confusions(trained: Trained) -> list[str]:
     """The commonest mistakes, in words."""
-    return [
-        f"{literal(actual)} taken for {literal(said)}: {count:,} of {whole:,} images "
-        f"({100 * count / whole:.1f} %)"
-        for actual, said, count, whole in trained.confusions()[:CONFUSIONS]
-    ]
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """The first column to the left, numbers to the right."""
-    lines = markdown.table(head, rows).split("\n")
-    lines[1] = f"| {' | '.join(['---', *['---:'] * (len(head) - 1)])} |"
-    return "\n".join(lines)
+    lines = []
+    for actual, predicted, count, whole in trained.confusions()[:CONFUSIONS]:
+        pair = f"{numbers.literal(actual)} taken for {numbers.literal(predicted)}"
+        share = numbers.percent(count / whole, 1)
+        lines.append(f"{pair}: {count:,} of {numbers.plural(whole, 'image')} ({share} %)")
+    return lines

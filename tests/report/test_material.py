@@ -7,18 +7,18 @@ import pytest
 from materials import figure, paper_table, picture, summary
 
 from clfer.errors import InputError
-from clfer.report import checks
+from clfer.report import material
 
 PATH = Path("metrics/summary.json")
 
 
 def test_what_the_stages_write_passes() -> None:
     found = summary()
-    assert checks.summary(found, PATH) is found
-    assert checks.table(paper_table(), PATH) == paper_table()
-    assert checks.figure(figure().about, PATH) == figure().about
-    assert checks.picture(picture().content, Path("a.png")) == picture().content
-    assert checks.picture(b"<?xml", Path("a.svg")) == b"<?xml"
+    assert material.checked_summary(found, PATH) is found
+    assert material.checked_table(paper_table(), PATH) == paper_table()
+    assert material.checked_figure(figure().about, PATH) == figure().about
+    assert material.checked_picture(picture().content, Path("a.png")) == picture().content
+    assert material.checked_picture(b"<?xml", Path("a.svg")) == b"<?xml"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_summary_with_something_else_in_a_place(keys: tuple[str, ...], words: 
         inner = inner[key]
     inner[last] = None
     with pytest.raises(InputError, match="run `dvc repro`") as error:
-        checks.summary(found[""], PATH)
+        material.checked_summary(found[""], PATH)
     assert words in str(error.value)
 
 
@@ -47,7 +47,7 @@ def test_a_summary_without_a_key(key: str) -> None:
     found = summary()
     del found[key]
     with pytest.raises(InputError, match=f"expected '{key}', found no such key"):
-        checks.summary(found, PATH)
+        material.checked_summary(found, PATH)
 
 
 def test_a_summary_without_a_dataset_or_variant() -> None:
@@ -55,15 +55,15 @@ def test_a_summary_without_a_dataset_or_variant() -> None:
         if found["datasets"]:
             found["datasets"]["faces"]["variants"] = {}
         with pytest.raises(InputError, match="expected at least one"):
-            checks.summary(found, PATH)
+            material.checked_summary(found, PATH)
 
 
 def test_a_table_with_a_short_row() -> None:
     about = {**paper_table(), "rows": [["a", "b", "c"], ["a", "b"]]}
     with pytest.raises(InputError, match="row 2: expected 3 cells, found 2"):
-        checks.table(about, Path("tables/faces/table4.json"))
+        material.checked_table(about, Path("tables/faces/table4.json"))
 
 
 def test_a_picture_that_is_none() -> None:
     with pytest.raises(InputError, match=r"a\.png: expected a picture in PNG, found 3 bytes"):
-        checks.picture(b"abc", Path("a.png"))
+        material.checked_picture(b"abc", Path("a.png"))

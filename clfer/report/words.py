@@ -1,15 +1,78 @@
-"""A comparison in plain words, for a reader without statistics."""
+"""Sentences on the summary of a grid, for a reader without statistics."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clfer.report import published
+from clfer.report.numbers import change, plural, probability, span
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
-from clfer.scoring.marks import TEST
+from clfer.scoring.grid import Run
+from clfer.scoring.selection import TEST
+from clfer.scoring.summary import Significance, summarise
 
 NAMES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1"}
-DRAWN = "Drawn faces, not evidence for the method. "
-FLATTERED = "Optimistic, checkpoints chosen on the test images. "
 NUMBERS = ("No", "One", "Two", "Three")
+# Warnings that stand beside a name, and those that open a sentence.
+NOT_EVIDENCE = "drawn faces: not evidence for the method"
+OPTIMISTIC = "optimistic: checkpoint chosen on the test images"
+DRAWN = "Drawn faces, not evidence for the method. "
+
+
+def worded_summary(
+    runs: Sequence[Run],
+    evidence: Mapping[str, bool],
+    protocol: Mapping[str, Any],
+    settings: Significance,
+) -> dict[str, Any]:
+    """`metrics/summary.json`: the numbers of `clfer.scoring.summary.summarise`, with sentences.
+
+    Each comparison has a `verdict`, each published number `differs` and a `verdict`, and each
+    dataset a `note` on what could not be compared, or None. Raises what `summarise` raises.
+    """
+    numbers = summarise(runs, evidence, protocol, settings)
+    datasets = {
+        name: worded(name, dataset, settings) for name, dataset in numbers["datasets"].items()
+    }
+    return {**numbers, "datasets": datasets}
+
+
+def worded(name: str, dataset: Mapping[str, Any], settings: Significance) -> dict[str, Any]:
+    """One dataset of the summary with its sentences."""
+    about = dataset["evidence"], dataset["selected_on"]
+    return {
+        **dataset,
+        "comparisons": [
+            {**one, "verdict": verdict(one, settings.alpha, *about)}
+            for one in dataset["comparisons"]
+        ],
+        "published": [published.worded(one, name, dataset) for one in dataset["published"]],
+        "paper_rule": [published.worded_rule(one) for one in dataset["paper_rule"]],
+        "note": note(dataset["variants"], settings.baseline),
+    }
+
+
+def marked(name: str, evidence: bool, selected_on: str) -> str:
+    """The name with its warnings in brackets, where there are any."""
+    marks = [] if evidence else [NOT_EVIDENCE]
+    marks += [OPTIMISTIC] if selected_on == TEST else []
+    return f"{name} ({'; '.join(marks)})" if marks else name
+
+
+def note(variants: Mapping[str, Any], baseline: str) -> str | None:
+    """Which seeds could not be compared, or that there is no baseline; None where all is well."""
+    if baseline not in variants:
+        return (
+            f"The grid holds no run of {baseline}, so there is nothing to compare with; "
+            "add it to run.variants or name another baseline."
+        )
+    reference = variants[baseline]["seeds"]
+    sentences = [
+        f"{name} and {baseline} have different seeds; only "
+        f"{sorted({*one['seeds']} & {*reference}) or 'none'} are in both and are compared."
+        for name, one in variants.items()
+        if one["seeds"] != reference
+    ]
+    return " ".join(sentences) or None
 
 
 def verdict(entry: Mapping[str, Any], alpha: float, evidence: bool, selected_on: str) -> str:
@@ -18,7 +81,7 @@ def verdict(entry: Mapping[str, Any], alpha: float, evidence: bool, selected_on:
     `alpha` is the level below which Holm's p makes a claim. Without `evidence` (the demo's drawn
     faces) and with checkpoints chosen on the test images the sentence says so first.
     """
-    marks = ("" if evidence else DRAWN) + (FLATTERED if selected_on == TEST else "")
+    marks = ("" if evidence else DRAWN) + (published.FLATTERED if selected_on == TEST else "")
     return marks + judged(entry, alpha)
 
 
@@ -33,7 +96,7 @@ def judged(entry: Mapping[str, Any], alpha: float) -> str:
     if entry["p"] is None:
         return rigid(entry)
     if not entry["primary"]:
-        return f"Descriptive, no claim rests on it: {found(entry)}{within(entry)}."
+        return f"Descriptive, no claim rests on it: {observed(entry)}{within(entry)}."
     return claim(entry) if entry["p_holm"] < alpha else open_question(entry, alpha)
 
 
@@ -42,7 +105,7 @@ def few(entry: Mapping[str, Any]) -> str:
     count = len(entry["seeds"])
     says = "says nothing" if count == 1 else "say nothing certain"
     return (
-        f"{NUMBERS[count]} seed{'s' * (count > 1)} {says} about the method: {found(entry)}, "
+        f"{NUMBERS[count]} seed{'s' * (count > 1)} {says} about the method: {observed(entry)}, "
         f"and another seed could turn that round. Train at least "
         f"{NUMBERS[SEEDS_FOR_A_TEST].lower()}."
     )
@@ -51,7 +114,7 @@ def few(entry: Mapping[str, Any]) -> str:
 def rigid(entry: Mapping[str, Any]) -> str:
     """The differences do not vary: there is no chance to compare them with."""
     return (
-        f"No test is possible: {found(entry)}, by the same amount with every seed. "
+        f"No test is possible: {observed(entry)}, by the same amount with every seed. "
         "Check that the seed reaches the training."
     )
 
@@ -81,7 +144,7 @@ def open_question(entry: Mapping[str, Any], alpha: float) -> str:
         alone = " Taken alone it would pass, among all comparisons of this dataset it does not."
     count, least = len(entry["seeds"]), 100 * entry["smallest_detectable"]
     return (
-        f"No difference between {pair(entry)} can be claimed: {found(entry)}{by_chance}"
+        f"No difference between {pair(entry)} can be claimed: {observed(entry)}{by_chance}"
         f"{within(entry)}.{alone} That does not show that both are equally good: with {count} "
         f"seeds and this spread, only a difference of {least:.2f} points or more would be found "
         f"reliably (four times in five)."
@@ -90,8 +153,8 @@ def open_question(entry: Mapping[str, Any], alpha: float) -> str:
 
 def models(entry: Mapping[str, Any], alpha: float) -> str:
     """McNemar's tests, one pair of models a seed."""
-    said = "; ".join(one_model(entry, result, alpha) for result in entry["per_seed"])
-    return f"Single models, not the method: {said}."
+    each = "; ".join(one_model(entry, result, alpha) for result in entry["per_seed"])
+    return f"Single models, not the method: {each}."
 
 
 def one_model(entry: Mapping[str, Any], result: Mapping[str, Any], alpha: float) -> str:
@@ -100,17 +163,12 @@ def one_model(entry: Mapping[str, Any], result: Mapping[str, Any], alpha: float)
     winner = entry["a"] if a > b else entry["b"]
     outcome = f"{winner} is better" if result["p"] < alpha else "no clear difference"
     return (
-        f"seed {result['seed']}: {outcome} ({images(a)} only {entry['a']} gets right, {b} only "
-        f"{entry['b']}; {probability(result['p'])})"
+        f"seed {result['seed']}: {outcome} ({plural(a, 'image')} only {entry['a']} gets right, "
+        f"{b:,} only {entry['b']}; {probability(result['p'])})"
     )
 
 
-def images(count: int) -> str:
-    """'1 image' or '12 images'."""
-    return f"{count} image{'s' * (count != 1)}"
-
-
-def found(entry: Mapping[str, Any]) -> str:
+def observed(entry: Mapping[str, Any]) -> str:
     """The difference itself: 'ours is 1.20 points of accuracy above baseline over 3 seeds'."""
     points = 100 * entry["difference"]
     a, b, name = entry["a"], entry["b"], NAMES[entry["metric"]]
@@ -134,19 +192,9 @@ def within(entry: Mapping[str, Any]) -> str:
         return ""
     holm = entry["p_holm"]
     tested = "" if holm is None else f"; {probability(holm)} after Holm's correction"
-    return f" (95 % interval {span(*entry['ci95'])}{tested})"
-
-
-def span(low: float, high: float) -> str:
-    """An interval of a difference, in signed percentage points."""
-    return f"{100 * low:+.2f} to {100 * high:+.2f}"
+    return f" (95 % interval {change(entry['ci95'])}{tested})"
 
 
 def pair(entry: Mapping[str, Any]) -> str:
     """Both names."""
     return f"{entry['a']} and {entry['b']}"
-
-
-def probability(p: float) -> str:
-    """A p-value with as many places as mean anything."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
