@@ -14,7 +14,7 @@ from clfer.inference.models import newest
 from clfer.inference.predictor import Predictor
 from pipeline import paths
 from pipeline.console import err, plain, say, track
-from pipeline.introduction import introduce
+from pipeline.model_banner import print_banner as introduce
 from pipeline.options import Device, Models, Weights
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"

@@ -22,7 +22,7 @@ from pipeline import cell, outputs, paths, stored
 from pipeline.borrow import Write, borrowed, repro
 from pipeline.console import page, say
 from pipeline.console import table as show
-from pipeline.listed import numbers, words
+from pipeline.options import numbers, words
 from pipeline.params import Run as Grid
 from pipeline.params import block, settings
 

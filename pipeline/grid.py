@@ -20,7 +20,8 @@ from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.experiments import headline
 from clfer.experiments.differs import differs
-from clfer.figures import confusions, history
+from clfer.figures import confusion
+from clfer.figures.curves import draw_history
 from clfer.files import replacing, sha256
 from clfer.scoring.grid import Run
 from clfer.scoring.marks import VAL
@@ -31,7 +32,7 @@ from clfer.training.recipe import Recipe
 from pipeline import cell, paths, stored
 from pipeline.console import page, say, track
 from pipeline.data import cached, device, examples
-from pipeline.listed import numbers, words
+from pipeline.options import numbers, words
 from pipeline.params import block, settings
 
 Plan = dict[str, Any]
@@ -191,9 +192,9 @@ def _write(
     for run, one in paired:
         curves.setdefault(run.variant, []).append(one)
     with replacing(to.with_name(f"{to.name}-curves.png")) as temporary:
-        history.draw(curves, temporary)
+        draw_history(curves, temporary)
     with replacing(to.with_name(f"{to.name}-confusions.png")) as temporary:
-        confusions.draw(*headline.matrices(name, document), temporary)
+        confusion.draw_several(*headline.matrices(name, document), temporary)
     with replacing(to.with_name(f"{to.name}.json")) as temporary:
         temporary.write_text(json.dumps(document, indent=1) + "\n")
     with replacing(to.with_name(f"{to.name}.md")) as temporary:

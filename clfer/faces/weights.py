@@ -8,7 +8,6 @@ from clfer.archives import DAMAGE, METHODS, is_damage
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.progress import Track
-from clfer.sources.http import download
 
 FOLDER = Path(".insightface") / "models"  # below the home folder
 # insightface takes a folder with the name of a pack for all of that pack
@@ -41,6 +40,8 @@ def locate(weights: Path | None, track: Track, address: str = PACK) -> Path:
 
 def _fetch(folder: Path, track: Track, address: str) -> Path:
     """DETECTOR in this folder, out of the pack at the address, whole and right or not at all."""
+    from clfer.sources.http import download  # a seventh of a second
+
     pack, target = folder / address.rpartition("/")[2], folder / DETECTOR
     remedy = (
         f"put a det_*.onnx of insightface's into {folder} (its models are for non-commercial "

@@ -12,16 +12,13 @@ import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from clfer.explanation.activation import enlarged
-from clfer.explanation.attention import class_maps, scaled
-from clfer.explanation.faces import seen
+from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
 from clfer.explanation.layers import weights
 from clfer.faces.views import central
-from clfer.figures import montage
-from clfer.inference.cutting import cut_out
+from clfer.figures.maps import coloured
 from clfer.inference.engines import Trained
-from clfer.inference.frames import Face, Picture
-from clfer.inference.predictor import Predictor
+from clfer.inference.frames import Picture
+from clfer.inference.predictor import Face, Predictor, cut_out
 from clfer.pictures import decode
 
 SIDE = 1600  # pixels of a picture's longer side on the page
@@ -106,7 +103,7 @@ class Observer:
         maps = [one[0].cpu() for one in class_maps(network, images, wanted)]
         with torch.inference_mode():
             mu = weights(network, network.features(images))
-        plain = seen(images)[0].cpu().numpy()
+        plain = denormalised(images)[0].cpu().numpy()
         large = [scaled(enlarged(one, card.view.crop)) for one in maps]
         over = [plain, *(_over(plain, one.numpy()) for one in large)]
         return Attention(
@@ -122,7 +119,7 @@ def _over(
 ) -> Float[np.ndarray, "S S 3"]:
     """A map over a face, which is grey so that colours are the map's."""
     grey = face.mean(axis=-1, keepdims=True)
-    mixed: Float[np.ndarray, "S S 3"] = (1 - ALPHA) * grey + ALPHA * montage.coloured(attention)
+    mixed: Float[np.ndarray, "S S 3"] = (1 - ALPHA) * grey + ALPHA * coloured(attention)
     return mixed
 
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from nicegui.element import Element
 from PIL import ImageColor
 
-from clfer.figures.page import COLOURS
-from clfer.inference.frames import Face
+from clfer.figures.style import COLOURS
+from clfer.inference.predictor import Face
 from clfer.page.observer import Attention, Sight
 
 

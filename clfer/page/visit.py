@@ -8,7 +8,7 @@ from nicegui.elements.mixins.text_element import TextElement
 from nicegui.events import GenericEventArguments
 
 from clfer.errors import trouble
-from clfer.inference.frames import Face
+from clfer.inference.predictor import Face
 from clfer.page.about import facts, is_drawn
 from clfer.page.observer import Attention, Observer, Sight
 from clfer.page.parts import Bars, Blocks, Intake, Picture

@@ -5,7 +5,7 @@ from matplotlib.colors import to_rgb
 
 pytest.importorskip("nicegui")
 
-from clfer.figures.page import COLOURS
+from clfer.figures.style import COLOURS
 from clfer.page.parts import letters
 
 

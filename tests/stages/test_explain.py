@@ -14,7 +14,7 @@ from clfer.datasets.expressions import FERPLUS
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
-from clfer.inference.cutting import DETECTOR
+from clfer.inference.predictor import DETECTOR
 from clfer.model import bundle
 from clfer.model.card import card
 from clfer.pictures import decode

@@ -20,8 +20,7 @@ from variants import CUT, OURS
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.files import sha256
-from clfer.inference.engines import Trained
-from clfer.inference.exported import Exported
+from clfer.inference.engines import Exported, Trained
 from clfer.model import bundle
 from clfer.model.card import card
 from pipeline import export as tool

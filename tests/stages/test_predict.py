@@ -19,7 +19,8 @@ from exported_models import exported
 from PIL import Image
 
 from clfer.faces.views import central
-from clfer.inference.video import Video, Writer
+from clfer.inference.frames import Video
+from clfer.inference.output import VideoWriter
 
 
 def face(seed, shape=(48, 48)):
@@ -145,7 +146,7 @@ def test_drawing_never_replaces_a_picture(trained):
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip.mp4"
-    with Writer(path, 10.0) as writer:
+    with VideoWriter(path, 10.0) as writer:
         for number in range(24):
             writer.add(cv2.cvtColor(face(number // 8, (96, 96)), cv2.COLOR_GRAY2RGB))
     return path
@@ -212,7 +213,7 @@ def test_the_real_photos(trained, real_data):
     assert counts["solvay_conference_1927.png"] == 29
     assert counts["fr_two_people.jpg"] == 2
     assert counts["skimage_astronaut.png"] == 1
-    assert "no face found in 3 of them" in done.stdout
+    assert "no face found in 3 pictures" in done.stdout
     for name in ("chelsea", "coffee", "rocket"):
         assert f"skimage_{name}" in done.stdout
         assert not any(name in path for path in counts)
