@@ -27,7 +27,7 @@ from clfer.model.card import Card
 from clfer.model.network import Network
 from clfer.pictures import UnreadableError
 from pipeline import outputs, paths
-from pipeline.console import say, track
+from pipeline.console import plain, say, track
 from pipeline.model_banner import model_line, print_banner
 from pipeline.options import Detect, Weights
 
@@ -85,8 +85,8 @@ def explain(
     print_banner(file, card, chosen=model is not None)
     why = reasons(network, chosen.crop, card.view, explained)
     names = [short(name, LONGEST) for name in card.classes]
-    title = f"{short(image.name, LONGEST)}: {_most_likely(why, names, 1)}"
-    about = f"{chosen.words}; model {short(file.name, LONGEST)}: {model_line(card)}"
+    title = f"{short(plain(image.name), LONGEST)}: {_most_likely(why, names, 1)}"
+    about = f"{chosen.words}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
     draw(chosen.place, why, card.classes, title, about, target)
     if numbers is not None:
         document = _document(image, file, chosen, why, card.classes)

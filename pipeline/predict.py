@@ -57,6 +57,12 @@ def predict(
     and left out; the command fails if none can be.
     """
     wanted = sources(given, sys.stdin)
+    written = {
+        option: path
+        for option, path in (("--csv", csv), ("--json", json), ("--parquet", parquet))
+        if path is not None
+    }
+    _check_files(written, wanted)
     predictor = Predictor(
         *(model or [str(newest(paths.BASE))]),
         detect=detect,
@@ -66,7 +72,6 @@ def predict(
     )
     for file, engine in zip(predictor.files, predictor.engines, strict=True):
         print_banner(file, engine.card, chosen=model is not None)
-    written = [path for path in (csv, json, parquet) if path is not None]
     summary, faces = PredictionSummary(min_confidence), 0
     with quiet(), tables(predictor.classes, csv, json, parquet) as write:
         for result in Job(predictor, summary, draw, timeline, every).results(wanted):
@@ -78,8 +83,8 @@ def predict(
             raise InputError(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
             )
-    summary.report(written[0] if written else None)
-    for path in written:
+    summary.report(next(iter(written.values()), None))
+    for path in written.values():
         say([], f"{counted(faces, 'face')}: {path}")
     for folder in (draw, timeline):
         if folder is not None:
@@ -170,6 +175,15 @@ def _beside(path: Path, endings: tuple[str, ...]) -> Path:
     """The name with the first of these endings appended, unless it has one of them."""
     ending = "" if path.suffix.lower() in endings else endings[0]
     return path.with_name(path.name + ending)
+
+
+def _check_files(written: dict[str, Path], wanted: list[Source]) -> None:
+    """InputError where a table would replace an input or another table."""
+    taken = {source.path.resolve() for source in wanted}
+    for option, path in written.items():
+        if path.resolve() in taken:
+            raise InputError(f"{option}: expected a file of its own; found {path}")
+        taken.add(path.resolve())
 
 
 def _check_apart(target: Path, source: Source) -> None:

@@ -88,6 +88,13 @@ def test_a_face_crop(folder, name, capsys):
     assert "trained on drawn faces" in said.err
 
 
+def test_a_name_that_is_no_utf_8(folder):
+    image = folder / b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    image.write_bytes((folder / "face.png").read_bytes())
+    explain(image, model=folder / "ours.safetensors", detect=False, to=folder / "face.svg")
+    assert r"caf\udce9.png" in (folder / "face.svg").read_text()
+
+
 def test_another_class_by_any_of_its_names(folder):
     for name, file in (("disgust", folder / "face.svg"), ("Ekel", folder / "face.pdf")):
         explain(

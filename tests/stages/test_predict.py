@@ -172,6 +172,15 @@ def test_drawing_never_replaces_a_picture(trained):
     assert (trained / "photos/a.png").read_bytes() == before
 
 
+def test_a_table_never_replaces_a_picture_or_another_table(trained):
+    before = (trained / "photos/a.png").read_bytes()
+    line = refused("photos", "--no-detect", "--csv", "photos/../photos/a.png")
+    assert line == "--csv: expected a file of its own; found photos/../photos/a.png"
+    assert refused("photos", "--no-detect", "--csv", "x", "--json", "x").startswith("--json: ")
+    assert (trained / "photos/a.png").read_bytes() == before
+    assert not (trained / "x").exists()
+
+
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip.mp4"
