@@ -22,18 +22,15 @@ from starlette.requests import ClientDisconnect
 from uvicorn import Config, Server
 
 from clfer.errors import trouble
-from clfer.explanation.activation import enlarged
-from clfer.explanation.attention import class_maps, scaled
-from clfer.explanation.faces import seen
+from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
 from clfer.explanation.layers import weights
 from clfer.faces.views import central
-from clfer.figures.montage import coloured
-from clfer.figures.page import COLOURS
-from clfer.inference.cutting import cut_out
-from clfer.inference.drawing import annotated
+from clfer.figures.faces import annotated
+from clfer.figures.maps import coloured
+from clfer.figures.style import COLOURS
 from clfer.inference.engines import Trained
-from clfer.inference.frames import Face, Picture
-from clfer.inference.predictor import Predictor
+from clfer.inference.frames import Picture
+from clfer.inference.predictor import Face, Predictor, cut_out
 from clfer.pictures import UnreadableError, decode
 
 LARGEST = 32 << 20  # bytes of an uploaded photo
@@ -103,7 +100,7 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     maps = class_maps(network, images, torch.tensor(labels, device=engine.device))
     with torch.inference_mode():
         mu = weights(network, network.features(images))
-    pixels = seen(images).cpu().numpy()
+    pixels = denormalised(images).cpu().numpy()
     grey = pixels.mean(axis=-1, keepdims=True)
     result = [{"face": data_url(face)} for face in _bytes(pixels)]
     for j, block in enumerate(maps):

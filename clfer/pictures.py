@@ -54,7 +54,7 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
             if image.width * image.height > LARGEST:
                 raise UnreadableError(f"declares more than {LARGEST:,} pixels")
             ImageOps.exif_transpose(image, in_place=True)
-            return _pixels(image)
+            return pixels(image)
     except UnreadableError:
         raise
     except Image.DecompressionBombError as error:
@@ -66,17 +66,18 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
         raise UnreadableError(reason) from error
 
 
-def _pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
+def pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
+    """Grey [H, W] or RGB [H, W, 3] of any image of Pillow's; transparency is dropped."""
     grey, colour = image.mode in GREY, (image.height, image.width, 3)
     convert = _converted("L" if grey else "RGB")
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey
         grey, convert = True, _eight_bits(image)
-    pixels = np.empty(colour[:2] if grey else colour, np.uint8)
+    levels = np.empty(colour[:2] if grey else colour, np.uint8)
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         below = min(top + rows, image.height)
-        pixels[top:below] = convert(image.crop((0, top, image.width, below)))
-    return pixels
+        levels[top:below] = convert(image.crop((0, top, image.width, below)))
+    return levels
 
 
 def _converted(mode: str) -> Convert:

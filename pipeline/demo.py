@@ -15,7 +15,7 @@ from clfer.inference.models import newest
 from clfer.inference.predictor import Predictor
 from pipeline import paths
 from pipeline.console import err, plain, say, track
-from pipeline.introduction import about, introduce
+from pipeline.model_banner import model_line, print_banner
 from pipeline.options import Device, Models, Weights
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
@@ -51,7 +51,7 @@ def demo(
             *(model or [str(newest(paths.BASE))]), detector=detector, device=device, track=track
         )
         for file, engine in zip(predictor.files, predictor.engines, strict=True):
-            introduce(file, engine.card, chosen=model is not None)
+            print_banner(file, engine.card, chosen=model is not None)
         address, number = visitors.getsockname()[:2]
         local = ipaddress.ip_address(address).is_loopback
         if not local:
@@ -63,7 +63,7 @@ def demo(
         if show and (sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}):
             webbrowser.open(url)
         pairs = zip(predictor.files, predictor.engines, strict=True)
-        answering = "; ".join(f"{file.name}, {about(engine.card)}" for file, engine in pairs)
+        answering = "; ".join(f"{file.name}, {model_line(engine.card)}" for file, engine in pairs)
         serve(predictor, f"Model: {answering}.", visitors, local)
 
 

@@ -23,7 +23,8 @@ from clfer.experiments import clusters, headline, intensity, leakage, rule, scar
 from clfer.experiments.differs import differs
 from clfer.experiments.plan import Plan
 from clfer.experiments.result import result
-from clfer.figures import confusions, history
+from clfer.figures.confusion import draw_several
+from clfer.figures.curves import draw_history
 from clfer.files import replacing
 from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
@@ -37,7 +38,7 @@ from pipeline.cell import cell
 from pipeline.console import err, page, say, track
 from pipeline.console import table as show
 from pipeline.data import data
-from pipeline.listed import numbers, words
+from pipeline.options import numbers, words
 from pipeline.params import Run as Grid
 from pipeline.params import block, settings
 from pipeline.split import divide
@@ -355,9 +356,9 @@ def _write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     for run, one in zip(runs, histories, strict=True):
         curves.setdefault(run.variant, []).append(one)
     with replacing(target.with_name(f"{target.name}-curves.png")) as temporary:
-        history.draw(curves, temporary)
+        draw_history(curves, temporary)
     with replacing(target.with_name(f"{target.name}-confusions.png")) as temporary:
-        confusions.draw(*headline.matrices(name, document), temporary)
+        draw_several(*headline.matrices(name, document), temporary)
     with replacing(target.with_name(f"{target.name}.json")) as temporary:
         temporary.write_text(json.dumps(document, indent=1) + "\n")
     with replacing(target.with_name(f"{target.name}.md")) as temporary:

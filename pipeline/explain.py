@@ -4,27 +4,32 @@ import difflib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
+from jaxtyping import UInt8
 
 from clfer.datasets.expressions import canonical
 from clfer.errors import InputError
 from clfer.explanation.reasons import BLOCK, Reasons, reasons
-from clfer.figures import explanation
-from clfer.figures.explanation import signed
-from clfer.figures.sheet import short
+from clfer.faces.detection import principal
+from clfer.faces.preprocessing import Cut
+from clfer.figures.explanation import draw, signed
+from clfer.figures.faces import FacePlace
+from clfer.figures.style import short
 from clfer.files import replacing
+from clfer.inference.frames import Picture, read
 from clfer.inference.models import located, newest
+from clfer.inference.predictor import central_square, cut_out, left_to_right, open_detector
 from clfer.model.bundle import load
 from clfer.model.card import Card
 from clfer.model.network import Network
-from pipeline import outputs, paths, subject
-from pipeline.console import say, track
-from pipeline.introduction import about, introduce
+from clfer.pictures import UnreadableError
+from pipeline import outputs, paths
+from pipeline.console import plain, say, track
+from pipeline.model_banner import model_line, print_banner
 from pipeline.options import Detect, Weights
-from pipeline.subject import Subject
 
 FORMATS = (".png", ".svg", ".pdf")
 LONGEST = 40  # letters of a name in the figure
@@ -64,26 +69,71 @@ def explain(
     """
     target = to or outputs.FIGURES / "explain" / f"{image.stem}.png"
     _check(image, target, numbers, face, detect)
-    picture = subject.read(image)
+    try:
+        picture = read(image)
+    except UnreadableError as error:
+        raise InputError(f"{image}: expected a picture that can be read, found: {error}") from error
     file = located(model, track) if model else newest(paths.BASE)
     network, card = _loaded(file)
-    chosen = None if label is None else _class(label, card.classes)
+    explained = None if label is None else _class(label, card.classes)
     if detect:
-        meant = subject.found(image, picture, card.cut, detector, face)
+        chosen = find_face(image, picture, card.cut, detector, face)
     else:
-        meant = subject.as_face(picture, card.cut)
-    introduce(file, card, chosen=model is not None)
-    found = reasons(network, meant.face, card.view, chosen)
+        place = FacePlace(picture, np.zeros((0, 4)), 0, None)
+        words = "the picture as a face"
+        chosen = ChosenFace(central_square(picture, card.cut), place, None, words)
+    print_banner(file, card, chosen=model is not None)
+    why = reasons(network, chosen.crop, card.view, explained)
     names = [short(name, LONGEST) for name in card.classes]
-    title = f"{short(image.name, LONGEST)}: {_likely(found, names, 1)}"
-    below = f"{meant.said}; model {short(file.name, LONGEST)}: {about(card)}"
-    explanation.draw(meant.place, found, card.classes, title, below, target)
+    title = f"{short(plain(image.name), LONGEST)}: {_most_likely(why, names, 1)}"
+    about = f"{chosen.words}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
+    draw(chosen.place, why, card.classes, title, about, target)
     if numbers is not None:
-        document = _document(image, file, meant, found, card.classes)
+        document = _document(image, file, chosen, why, card.classes)
         with replacing(numbers) as temporary:
             temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     files = ", ".join(map(str, filter(None, (target, numbers))))
-    say([meant.said, *_told(found, card.classes)], f"explain {image}: {files}")
+    say([chosen.words, *_summary(why, card.classes)], f"explain {image}: {files}")
+
+
+class ChosenFace(NamedTuple):
+    """The face to explain.
+
+    crop:  as cut for the network
+    score: of its detection, None without one
+    words: which face it is
+    """
+
+    crop: UInt8[np.ndarray, "S S C"]
+    place: FacePlace
+    score: float | None
+    words: str
+
+
+def find_face(
+    image: Path, picture: Picture, cut: Cut, detector: Path | None, number: int | None
+) -> ChosenFace:
+    """The face of that number, from the left, or without one the largest and most central.
+
+    detector: as for `clfer.Predictor`. InputError where there is no face, or none of that number.
+    """
+    faces = left_to_right(open_detector(detector, cut, track)(picture))
+    count = len(faces.score)
+    if not count:
+        raise InputError(
+            f"{image}: expected a face, found none; is the picture itself a face, cut out as those "
+            "that the model was trained on? Then add --no-detect"
+        )
+    if number is not None and number > count:
+        raise InputError(f"--face: expected 1 to {count}, from the left; found {number}")
+    middle = np.array(picture.shape[1::-1]) / 2
+    best = principal(faces, middle) if number is None else number - 1
+    words = f"face {best + 1} of {count}"
+    if number is None and count > 1:
+        words += ", the largest and most central (another by --face)"
+    points = faces.landmarks[best]
+    place = FacePlace(picture, faces.box, best, points)
+    return ChosenFace(cut_out(picture, points, cut), place, float(faces.score[best]), words)
 
 
 def _check(image: Path, target: Path, numbers: Path | None, face: int | None, detect: bool) -> None:
@@ -121,29 +171,29 @@ def _class(name: str, classes: Sequence[str]) -> int:
 
 
 def _document(
-    image: Path, file: Path, meant: Subject, found: Reasons, classes: Sequence[str]
+    image: Path, file: Path, chosen: ChosenFace, why: Reasons, classes: Sequence[str]
 ) -> dict[str, Any]:
-    """The numbers of the figure; boxes and landmarks in pixels, None where not looked for."""
-    place, best = meant.place, int(found.probabilities.argmax())
-    located = place.landmarks is not None
+    """The numbers of the figure; boxes and landmarks in pixels, None without detection."""
+    place, best = chosen.place, int(why.probabilities.argmax())
+    detected = place.landmarks is not None
     return {
         "file": str(image),
         "model": str(file),
         "face": place.chosen + 1,
-        "faces": len(place.boxes) if located else None,
-        "box": _rounded(place.boxes[place.chosen], 2) if located else None,
-        "detection_score": meant.score and round(meant.score, DIGITS),
+        "faces": len(place.boxes) if detected else None,
+        "box": _rounded(place.boxes[place.chosen], 2) if detected else None,
+        "detection_score": chosen.score and round(chosen.score, DIGITS),
         "landmarks": _rounded(place.landmarks, 2),
-        "probability": dict(zip(classes, _rounded(found.probabilities), strict=True)),
+        "probability": dict(zip(classes, _rounded(why.probabilities), strict=True)),
         "label": classes[best],
-        "confidence": _rounded(found.probabilities)[best],
-        "explained": classes[found.explained],
-        "logit": round(found.logit, DIGITS),
-        "grids": [list(grid) for grid in found.grids],
-        "mu": _rounded(found.mu),
-        "adds": _rounded(found.shares),
-        "patch_takes": round(found.fall, DIGITS),
-        "semantic_groups": {"block": BLOCK, "channels": found.sizes},
+        "confidence": _rounded(why.probabilities)[best],
+        "explained": classes[why.explained],
+        "logit": round(why.logit, DIGITS),
+        "grids": [list(grid) for grid in why.grids],
+        "mu": _rounded(why.mu),
+        "adds": _rounded(why.shares),
+        "patch_takes": round(why.fall, DIGITS),
+        "semantic_groups": {"block": BLOCK, "channels": why.sizes},
     }
 
 
@@ -152,22 +202,22 @@ def _rounded(values: Any, digits: int = DIGITS) -> Any:
     return None if values is None else np.round(values.astype(np.float64), digits).tolist()
 
 
-def _told(found: Reasons, classes: Sequence[str]) -> list[str]:
-    lines = [_likely(found, classes, 3)]
-    lines.append(f"explained: {classes[found.explained]}, logit {signed(found.logit)}")
-    if found.mu is None or found.shares is None:
+def _summary(why: Reasons, classes: Sequence[str]) -> list[str]:
+    lines = [_most_likely(why, classes, 3)]
+    lines.append(f"explained: {classes[why.explained]}, logit {signed(why.logit)}")
+    if why.mu is None or why.shares is None:
         lines.append("no weights of blocks: the model has no MSR")
     else:
         lines.append(
-            f"mu of blocks 1 to {len(found.mu)}: {', '.join(f'{one:.2f}' for one in found.mu)}"
+            f"mu of blocks 1 to {len(why.mu)}: {', '.join(f'{one:.2f}' for one in why.mu)}"
         )
-        lines.append(f"they add to the logit: {', '.join(map(signed, found.shares.tolist()))}")
-    lines.append(f"a grey patch takes {found.fall:.2f} of it at most")
-    sizes = ", ".join(map(str, found.sizes))
+        lines.append(f"they add to the logit: {', '.join(map(signed, why.shares.tolist()))}")
+    lines.append(f"a grey patch takes {why.fall:.2f} of it at most")
+    sizes = ", ".join(map(str, why.sizes))
     return [*lines, f"semantic groups of block {BLOCK}, from the top: {sizes} channels"]
 
 
-def _likely(found: Reasons, classes: Sequence[str], count: int) -> str:
+def _most_likely(why: Reasons, classes: Sequence[str], count: int) -> str:
     """The most probable classes."""
-    order = np.argsort(-found.probabilities, kind="stable")[:count]
-    return ", ".join(f"{classes[k]} {100 * found.probabilities[k]:.1f} %" for k in order)
+    order = np.argsort(-why.probabilities, kind="stable")[:count]
+    return ", ".join(f"{classes[k]} {100 * why.probabilities[k]:.1f} %" for k in order)

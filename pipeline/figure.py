@@ -11,7 +11,7 @@ import typer
 
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.figures.page import NOT_EVIDENCE, both
+from clfer.figures.style import NOT_EVIDENCE, both
 from clfer.files import replacing
 from pipeline import outputs, paths
 from pipeline.console import say

@@ -14,19 +14,16 @@ from PIL import Image
 
 from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.inference.frames import Frame, Seen, read
+from clfer.inference.frames import Frame, Source, Video, quiet, read, sources
 from clfer.inference.models import newest
-from clfer.inference.predictor import Predictor
-from clfer.inference.records import files, row
-from clfer.inference.sources import Source, sources
-from clfer.inference.timeline import Timeline
-from clfer.inference.video import Video, Writer, quiet
+from clfer.inference.output import VideoWriter, row, tables
+from clfer.inference.predictor import Predictor, Result
 from clfer.pictures import UnreadableError
-from pipeline import paths, told
+from pipeline import paths
 from pipeline.console import say, track
-from pipeline.introduction import introduce
+from pipeline.model_banner import print_banner
 from pipeline.options import Detect, Device, Models, Weights
-from pipeline.told import Told
+from pipeline.prediction_summary import PredictionSummary, VideoSummary, counted
 
 QUALITY = 92  # of JPEGs that are drawn
 
@@ -56,10 +53,16 @@ def predict(
 ) -> None:
     """Say the expressions of the faces in photos, folders and videos.
 
-    Without --model the newest model of the checkout is taken. A picture that can't be read is told
-    of and left out; the command fails if none can be.
+    Without --model the newest model of the checkout is taken. A picture that can't be read is named
+    and left out; the command fails if none can be.
     """
     wanted = sources(given, sys.stdin)
+    written = {
+        option: path
+        for option, path in (("--csv", csv), ("--json", json), ("--parquet", parquet))
+        if path is not None
+    }
+    _check_files(written, wanted)
     predictor = Predictor(
         *(model or [str(newest(paths.BASE))]),
         detect=detect,
@@ -68,23 +71,21 @@ def predict(
         track=track,
     )
     for file, engine in zip(predictor.files, predictor.engines, strict=True):
-        introduce(file, engine.card, chosen=model is not None)
-    summary, total = Told(min_confidence), 0
-    with quiet(), files(predictor.classes, csv, json, parquet) as write:
-        job = Job(predictor, summary, draw, timeline, every)
-        for seen in job.seen(wanted):
-            total += len(seen.faces)
-            for face in seen.faces:
-                write(row(seen.frame, face, min_confidence))
-        if summary.read_nothing:
-            summary.report()
+        print_banner(file, engine.card, chosen=model is not None)
+    summary, faces = PredictionSummary(min_confidence), 0
+    with quiet(), tables(predictor.classes, csv, json, parquet) as write:
+        for result in Job(predictor, summary, draw, timeline, every).results(wanted):
+            faces += len(result.faces)
+            for face in result.faces:
+                write(row(result.frame, face, min_confidence))
+        if summary.is_empty:
+            summary.report(None)
             raise InputError(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
             )
-    summary.report()
-    for path in (csv, json, parquet):
-        if path is not None:
-            say([], f"{total:,} faces: {path}")
+    summary.report(next(iter(written.values()), None))
+    for path in written.values():
+        say([], f"{counted(faces, 'face')}: {path}")
     for folder in (draw, timeline):
         if folder is not None:
             say([], f"to look at: {folder}")
@@ -92,16 +93,16 @@ def predict(
 
 @dataclass
 class Job:
-    """One call of the command: whatever is seen is told, and drawn where that is wanted."""
+    """One call of the command: counts every result, and draws it where that is wanted."""
 
     predictor: Predictor
-    told: Told
+    summary: PredictionSummary
     draw: Path | None
     timeline: Path | None
     every: int
 
-    def seen(self, wanted: list[Source]) -> Iterator[Seen]:
-        """Pictures and frames of videos, in their order."""
+    def results(self, wanted: list[Source]) -> Iterator[Result]:
+        """Of pictures and frames of videos, in their order."""
         for is_video, group in groupby(wanted, key=lambda source: source.is_video):
             if not is_video:
                 yield from self._pictures(list(group))
@@ -109,61 +110,61 @@ class Job:
             for source in group:
                 yield from self._video(source)
 
-    def _pictures(self, group: list[Source]) -> Iterator[Seen]:
-        """Image files, looked at in batches."""
+    def _pictures(self, group: list[Source]) -> Iterator[Result]:
         by_path = {str(source.path): source for source in group}
-        frames = (_frame(source) for source in track(group, "looking at pictures"))
-        for seen in self.predictor.stream(frames, keep=self.draw is not None):
-            source = by_path[seen.frame.name]
-            self.told.picture(seen, str(source.name))
-            if self.draw is not None and seen.picture is not None:
+        frames = (_frame(source) for source in track(group, "pictures"))
+        for result in self.predictor.stream(frames, keep=self.draw is not None):
+            source = by_path[result.frame.name]
+            self.summary.add_picture(result, str(source.name))
+            if self.draw is not None and result.picture is not None:
                 target = _beside(self.draw / source.name, (".png", ".jpg", ".jpeg"))
                 _check_apart(target, source)
                 with replacing(target) as temporary:
-                    Image.fromarray(self._annotated(seen)).save(temporary, quality=QUALITY)
-            yield seen
+                    Image.fromarray(self._annotated(result)).save(temporary, quality=QUALITY)
+            yield result
 
-    def _video(self, source: Source) -> Iterator[Seen]:
-        """A video, frame by frame."""
+    def _video(self, source: Source) -> Iterator[Result]:
         try:
             video = Video(source.path, self.every)
         except UnreadableError as error:
-            self.told.unreadable.append(f"{source.path}: {error}")
+            self.summary.unreadable.append(f"{source.path}: {error}")
             return
-        summary, times = told.Video(str(source.name)), Timeline(self.predictor.classes)
-        frames: Iterable[Frame] = track(video, f"looking at {source.name}")  # type: ignore[arg-type]
-        for seen in self._drawn(frames, video, source):
-            summary.add(seen, self.told.minimum)
-            if seen.problem is None:
-                times.add(seen.frame.seconds or 0.0, seen.faces)
-            yield seen
-        self.told.video(summary)
-        if self.timeline is not None and summary.frames:
-            from clfer.figures import timeline as figure
+        summary, timeline = VideoSummary(str(source.name)), None
+        if self.timeline is not None:
+            from clfer.figures.timeline import Timeline  # matplotlib, half a second
 
-            path = _beside(self.timeline / source.name, (".png",))
+            timeline = Timeline(self.predictor.classes, video.step)
+        frames: Iterable[Frame] = track(video, str(source.name))  # type: ignore[arg-type]
+        for result in self._drawn(frames, video, source):
+            summary.add(result, self.summary.minimum)
+            if timeline is not None and result.problem is None:
+                timeline.add(result.frame.seconds or 0.0, result.faces)
+            yield result
+        self.summary.add_video(summary)
+        if self.timeline is not None and timeline is not None and summary.frames:
             title = f"{source.name}: mean over the faces in view"
-            figure.draw(times.probability, times.faces, times.width, times.classes, title, path)
+            timeline.draw(title, _beside(self.timeline / source.name, (".png",)))
 
-    def _drawn(self, frames: Iterable[Frame], video: Video, source: Source) -> Iterator[Seen]:
-        """What is seen in a video's frames, which are drawn on the way if that is wanted."""
+    def _drawn(self, frames: Iterable[Frame], video: Video, source: Source) -> Iterator[Result]:
+        """The results of a video's frames, which are drawn where that is wanted."""
         if self.draw is None:
             yield from self.predictor.stream(frames)
             return
         target = _beside(self.draw / source.name, (".mp4",))
         _check_apart(target, source)
-        with replacing(target) as temporary, Writer(temporary, video.rate / self.every) as writer:
-            for seen in self.predictor.stream(frames, keep=True):
-                if seen.picture is not None:
-                    writer.add(self._annotated(seen))
-                yield seen
+        with replacing(target) as temporary, VideoWriter(temporary, 1 / video.step) as writer:
+            for result in self.predictor.stream(frames, keep=True):
+                if result.picture is not None:
+                    writer.add(self._annotated(result))
+                yield result
 
-    def _annotated(self, seen: Seen) -> UInt8[np.ndarray, "H W 3"]:
-        """The picture of a frame that was kept, with its faces."""
-        from clfer.inference.drawing import annotated  # matplotlib's font, and half a second
+    def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
+        """The picture of a result, with its faces."""
+        from clfer.figures.faces import annotated  # matplotlib, half a second
 
-        assert seen.picture is not None
-        return annotated(seen.picture, seen.faces, self.predictor.classes, self.told.minimum)
+        assert result.picture is not None
+        minimum = self.summary.minimum
+        return annotated(result.picture, result.faces, self.predictor.classes, minimum)
 
 
 def _frame(source: Source) -> Frame:
@@ -171,9 +172,18 @@ def _frame(source: Source) -> Frame:
 
 
 def _beside(path: Path, endings: tuple[str, ...]) -> Path:
-    """The name with the first of these endings put behind it, unless it has one of them."""
+    """The name with the first of these endings appended, unless it has one of them."""
     ending = "" if path.suffix.lower() in endings else endings[0]
     return path.with_name(path.name + ending)
+
+
+def _check_files(written: dict[str, Path], wanted: list[Source]) -> None:
+    """InputError where a table would replace an input or another table."""
+    taken = {source.path.resolve() for source in wanted}
+    for option, path in written.items():
+        if path.resolve() in taken:
+            raise InputError(f"{option}: expected a file of its own; found {path}")
+        taken.add(path.resolve())
 
 
 def _check_apart(target: Path, source: Source) -> None:

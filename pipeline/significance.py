@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from clfer.errors import InputError
-from clfer.figures import accuracy, history, reliability
+from clfer.figures.curves import draw_history
+from clfer.figures.scores import draw_accuracy, draw_reliability
 from clfer.files import replacing
 from clfer.report.markdown import markdown
 from clfer.report.words import marked, worded_summary
@@ -87,7 +88,7 @@ def _headline(summary: dict[str, Any]) -> dict[str, Any]:
 def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.DataFrame]) -> None:
     """Pictures for people, and the tables that `dvc plots` draws its own from."""
     with replacing(paths.PLOTS / "accuracy.png") as temporary:
-        accuracy.draw(summary, temporary)
+        draw_accuracy(summary, temporary)
     for run, rows in zip(runs, histories, strict=True):
         cell = f"{run.dataset}-{run.variant}-{run.seed}.csv"
         with replacing(paths.PLOTS / "history" / cell) as temporary:
@@ -104,10 +105,10 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
                 curves.setdefault(run.variant, []).append(rows)
                 sure.setdefault(run.variant, []).append(confidence(run.predictions))
         with replacing(paths.PLOTS / f"history-{name}.png") as temporary:
-            history.draw(curves, temporary)
+            draw_history(curves, temporary)
         title = marked(name, dataset["evidence"], dataset["selected_on"])
         with replacing(paths.PLOTS / f"reliability-{name}.png") as temporary:
-            reliability.draw(sure, title, temporary)
+            draw_reliability(sure, title, temporary)
 
 
 def _scores(folder: Path) -> dict[str, Any]:

@@ -24,8 +24,7 @@ from variants import CUT, OURS, small
 from clfer.datasets.demo.drawing import face
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
-from clfer.inference.cutting import cut_out
-from clfer.inference.predictor import Predictor
+from clfer.inference.predictor import Predictor, cut_out
 from clfer.model.bundle import save
 from clfer.model.card import card
 from clfer.pictures import UnreadableError

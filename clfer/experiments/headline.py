@@ -157,7 +157,7 @@ def recalls(found: Mapping[str, Any]) -> str:
 def matrices(
     name: str, found: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], dict[str, int], list[str], str]:
-    """What `clfer.figures.confusions.draw` wants before its path."""
+    """What `clfer.figures.confusion.draw_several` wants before its path."""
     variants = found["variants"]
     return (
         {key: np.array(one["confusion"]) for key, one in variants.items()},

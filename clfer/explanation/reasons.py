@@ -1,4 +1,4 @@
-"""What a network makes of one face, and what of the face it made it of."""
+"""All that explains a network's answer for one face."""
 
 from typing import NamedTuple
 
@@ -7,12 +7,16 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from clfer.explanation.activation import enlarged, stretched
-from clfer.explanation.attention import grad_cam, layer_cam, scaled, sensitivity
-from clfer.explanation.channels import grouped
-from clfer.explanation.faces import seen
-from clfer.explanation.layers import shares, weights
-from clfer.explanation.occlusion import covered
+from clfer.explanation.attention import (
+    denormalised,
+    enlarged,
+    grad_cam,
+    layer_cam,
+    occlusion,
+    scaled,
+    sensitivity,
+)
+from clfer.explanation.layers import grouped, shares, stretched, weights
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.model.network import Network
@@ -73,10 +77,10 @@ def reasons(
     pairs = list(zip(features, gradients, strict=True))
     maps = [_over(layer_cam(*pair)[0], view.crop) for pair in pairs]
     mu, parts = weights(network, features), shares(network, features)
-    falls = covered(network, images[0], chosen)
+    falls = occlusion(network, images[0], chosen)
     channels, sizes = grouped(features, BLOCK, CHANNELS)
     return Reasons(
-        face=seen(images)[0].numpy(),
+        face=denormalised(images)[0].numpy(),
         probabilities=probabilities.numpy(),
         explained=chosen,
         attention=torch.stack(maps).numpy(),

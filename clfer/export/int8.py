@@ -1,4 +1,4 @@
-"""An ONNX model in whole numbers of eight bits: a quarter of the size, and faster."""
+"""An ONNX model with weights and activations in eight bits: a quarter of the size, and faster."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from clfer.export.onnx_model import described
-from clfer.inference.exported import FACES
+from clfer.inference.engines import FACES
 from clfer.model.card import Card
 from clfer.progress import Track
 
@@ -26,11 +26,11 @@ FLOAT = ("Softmax", "Sigmoid")  # beside the view: small, and each probability d
 def quantised(
     model: "onnx.ModelProto", card: Card, faces: UInt8[np.ndarray, "N S S C"], track: Track
 ) -> "onnx.ModelProto":
-    """The model with weights and activations in eight bits, the view and FLOAT excepted.
+    """The model quantised statically, except for the view and FLOAT.
 
-    Static: each activation has the range that it has on `faces`; weights have one for each channel,
-    and seven bits of the eight, so that processors without VNNI, which would run over, come to the
-    same numbers as those with it.
+    An activation has the range that it has on `faces`; weights have one for each channel, and seven
+    bits of the eight, so that processors without VNNI, where eight would overflow, come to the same
+    numbers as those with it.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -76,7 +76,7 @@ class _Calibration:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without onnxruntime's advice, which goes to the root logger."""
+    """No advice from onnxruntime, which it writes to the root logger."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,4 +1,4 @@
-"""A network as an ONNX model that says how to use it."""
+"""A network as an ONNX model, from cut faces to class probabilities, its card in the metadata."""
 
 import json
 from collections.abc import Sequence
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clfer import __version__
 from clfer.errors import InputError
-from clfer.export.deployed import Deployed
-from clfer.inference.exported import FACES, PROBABILITY
+from clfer.faces.preprocessing import View
+from clfer.faces.views import central
+from clfer.inference.engines import FACES, PROBABILITY
 from clfer.model.card import METADATA, Card
 from clfer.model.network import Network
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 OPSET = 20  # of the standard operators; onnxruntime knows it from 1.17 on
 PACKAGES = ("onnx", "onnxscript")
+ROWS = 16  # faces at once from which the matrix of the view is computed
+WHITE = 255
 
 
 def check_packages() -> None:
@@ -61,10 +66,10 @@ def converted(network: Network, card: Card) -> "onnx.ModelProto":
 
 
 def described(model: "onnx.ModelProto", card: Card, numbers: str) -> "onnx.ModelProto":
-    """The same model with its card and the like for people, and without what the exporter noted of
-    itself and of this machine: the same network gives the same bytes.
+    """The same model with its card and notes for people, and without the exporter's notes on itself
+    and on this machine: the same network gives the same bytes.
     """
-    trained_on = card.provenance.get("dataset")
+    dataset = card.provenance.get("dataset")
     entries = {
         METADATA: card.text(),
         "classes": json.dumps(card.classes, ensure_ascii=False),
@@ -73,7 +78,7 @@ def described(model: "onnx.ModelProto", card: Card, numbers: str) -> "onnx.Model
         "output": f"{PROBABILITY}: float32 [N, {len(card.classes)}]",
         "numbers": numbers,
         "clfer_version": __version__,
-        "licence": f"clfer: MIT. The weights were learned from {trained_on}, whose terms bind "
+        "licence": f"clfer: MIT. The weights were learned from {dataset}, whose terms bind "
         "whoever uses them",
     }
     _strip(model, ("doc_string", "metadata_props"))
@@ -114,3 +119,50 @@ def _strip(message: Any, names: Sequence[str]) -> None:
         elif field.type == field.TYPE_MESSAGE:
             for one in value if not hasattr(value, "ListFields") else (value,):
                 _strip(one, names)
+
+
+class Deployed(nn.Module):
+    """Class probabilities [N, K] of faces [N, S, S, C]: central view, network, softmax.
+
+    The view is linear, and the same down as across: A X A^T with one matrix A [crop, S], which
+    takes standard operators, where `clfer.faces.views.central` samples at a grid.
+    """
+
+    matrix: Tensor
+    gain: Tensor
+    offset: Tensor
+
+    def __init__(self, network: Network, size: int, view: View) -> None:
+        super().__init__()
+        black, white = (_levels(level, size, view) for level in (0, WHITE))
+        self.network = network
+        self.register_buffer("matrix", _matrix(size, view))
+        self.register_buffer("gain", ((white - black) / WHITE).view(3, 1, 1))
+        self.register_buffer("offset", black.view(3, 1, 1))
+
+    def view(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N 3 H W"]:
+        """The result of `clfer.faces.views.central`, within rounding."""
+        pixels = faces.permute(0, 3, 1, 2).float()
+        window = self.matrix @ pixels @ self.matrix.T
+        return window * self.gain + self.offset  # grey becomes three channels here
+
+    def forward(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N K"]:
+        probability: Tensor = self.network(self.view(faces)).softmax(dim=1)
+        return probability
+
+
+def _levels(level: int, size: int, view: View) -> Float[Tensor, "3"]:
+    """The three channels of the view of a face of one grey level."""
+    face = torch.full((1, size, size, 1), level, dtype=torch.uint8)
+    return central(face, view)[0, :, 0, 0]
+
+
+def _matrix(size: int, view: View) -> Float[Tensor, "crop S"]:
+    """A, whose columns are the central views of faces with one row of white."""
+    black, white = (_levels(level, size, view)[0].double() for level in (0, WHITE))
+    lines = (torch.eye(size, dtype=torch.uint8) * WHITE)[:, :, None, None]  # [S, S, 1, 1]
+    columns = [
+        central(some.expand(-1, -1, size, -1), view)[:, 0, :, 0] for some in lines.split(ROWS)
+    ]
+    share = (torch.cat(columns).double() - black) / (white - black)  # [S, crop]
+    return share.T.float().contiguous()

@@ -41,6 +41,7 @@ def locate(weights: Path | None, track: Track, address: str = PACK) -> Path:
 
 def _fetch(folder: Path, track: Track, address: str) -> Path:
     """DETECTOR in this folder, out of the pack at the address, whole and right or not at all."""
+
     pack, target = folder / address.rpartition("/")[2], folder / DETECTOR
     remedy = (
         f"put a det_*.onnx of insightface's into {folder} (its models are for non-commercial "

@@ -1,4 +1,4 @@
-"""Pictures and the faces cut from them, side by side, for people to look through."""
+"""Contact sheets: pictures and the faces cut from them, side by side."""
 
 from pathlib import Path
 
@@ -25,10 +25,10 @@ def worst(table: pl.LazyFrame) -> pl.DataFrame:
     room = COLUMNS * ROWS
     rank = pl.col("outcome").replace_strict({"centre": 0, "box": 1}, default=2)
     faces = table.filter(pl.col("face").is_not_null()).select("row", "score", rank=rank)
-    lost = _first(faces.filter(pl.col("score").is_null()), room)
-    seen = _first(faces.filter(pl.col("score").is_not_null()), room)
-    some = lost.head(max(room // 2, room - len(seen)))
-    rows = pl.concat([some, seen.head(room - len(some))])["row"]
+    missed = _first(faces.filter(pl.col("score").is_null()), room)
+    detected = _first(faces.filter(pl.col("score").is_not_null()), room)
+    some = missed.head(max(room // 2, room - len(detected)))
+    rows = pl.concat([some, detected.head(room - len(some))])["row"]
     chosen = table.filter(pl.col("row").is_in(rows.implode())).collect(engine="streaming")
     return rows.to_frame().join(chosen, on="row", how="left", maintain_order="left")
 

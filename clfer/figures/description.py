@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from clfer.figures.page import BLACK, COLOURS, FAINT, GREY, NOT_EVIDENCE, page
+from clfer.figures.style import BLACK, COLOURS, FAINT, GREY, NOT_EVIDENCE, page
 
 WIDTH = 10.0
 # Inches: a bar or a row of the matrix, what stands around them, a face with its name.

@@ -7,45 +7,90 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from clfer.figures.page import COLOURS, FAINT, WIDTH, page
+from clfer.figures.style import COLOURS, FAINT, WIDTH, page
+from clfer.inference.predictor import Face
 
 HEIGHT = 4.2
+BINS = 512
+NARROWEST = 0.04  # seconds of a bin
 
 
-def draw(
-    probability: Float[np.ndarray, "T K"],
-    faces: Float[np.ndarray, " T"],
-    width: float,
-    classes: Sequence[str],
-    title: str,
-    path: Path,
-) -> None:
-    """Stacked mean probabilities of the classes in each of T bins of `width` seconds, and below
-    them how many faces a frame has; a gap where there is no face.
+class Timeline:
+    """Sums over the frames of each of at most BINS bins, `width` seconds each.
+
+    step: seconds from one frame to the next. A bin holds two frames or more, so that none is empty
+    where times are rounded; it is doubled whenever the video turns out longer than all bins, so
+    that memory does not grow with its length.
     """
-    edges = np.arange(len(faces) + 1) * width
-    with page(path, WIDTH, HEIGHT) as figure:
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
-        below = np.zeros(len(faces))
-        for number, name in enumerate(classes):
-            above = below + probability[:, number]
-            upper.stairs(
-                above,
-                edges,
-                baseline=below,
-                fill=True,
-                color=COLOURS[number % len(COLOURS)],
-                label=name,
-                lw=0,
+
+    def __init__(self, classes: Sequence[str], step: float) -> None:
+        self.classes = tuple(classes)
+        self.width = max(NARROWEST, 2 * step)
+        self._sums = np.zeros((BINS, len(classes)))
+        self._faces = np.zeros(BINS)
+        self._frames = np.zeros(BINS)
+        self._used = 0
+
+    def add(self, seconds: float, faces: Sequence[Face]) -> None:
+        """One more frame, with the faces in it."""
+        while seconds >= BINS * self.width:
+            self._sums, self._faces, self._frames = map(
+                _halved, (self._sums, self._faces, self._frames)
             )
-            below = above
-        upper.set(ylim=(0, 1), ylabel="mean probability", title=title)
-        lower.stairs(np.nan_to_num(faces), edges, color=FAINT)
-        lower.set(xlim=(0, edges[-1]), xlabel="time (min:s)", ylabel="faces")
-        lower.set_ylim(bottom=0)
-        lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-        lower.xaxis.set_major_formatter(FuncFormatter(lambda at, _: _clock(at)))
-        figure.legend(*upper.get_legend_handles_labels(), loc="outside right upper")
+            self.width *= 2
+            self._used = (self._used + 1) // 2
+        place = int(seconds / self.width)
+        self._used = max(self._used, place + 1)
+        self._frames[place] += 1
+        self._faces[place] += len(faces)
+        for face in faces:
+            self._sums[place] += [face.probability[name] for name in self.classes]
+
+    @property
+    def probability(self) -> Float[np.ndarray, "T K"]:
+        """The mean over the faces of each bin; NaN where there is none."""
+        return _ratio(self._sums, self._faces[:, None])[: self._used]
+
+    @property
+    def faces(self) -> Float[np.ndarray, " T"]:
+        """Mean number of faces in a frame of each bin; NaN where there is no frame."""
+        return _ratio(self._faces, self._frames)[: self._used]
+
+    def draw(self, title: str, path: Path) -> None:
+        """Stacked mean probabilities of the classes over time, and the number of faces below; a gap
+        where there is no face.
+        """
+        faces, probability = self.faces, self.probability
+        edges = np.arange(len(faces) + 1) * self.width
+        with page(path, WIDTH, HEIGHT) as figure:
+            upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+            below = np.zeros(len(faces))
+            for number, name in enumerate(self.classes):
+                above = below + probability[:, number]
+                colour = COLOURS[number % len(COLOURS)]
+                upper.stairs(
+                    above, edges, baseline=below, fill=True, color=colour, label=name, lw=0
+                )
+                below = above
+            upper.set(ylim=(0, 1), ylabel="mean probability", title=title)
+            lower.stairs(np.nan_to_num(faces), edges, color=FAINT)
+            lower.set(xlim=(0, edges[-1]), xlabel="time (min:s)", ylabel="faces")
+            lower.set_ylim(bottom=0)
+            lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+            lower.xaxis.set_major_formatter(FuncFormatter(lambda at, _: _clock(at)))
+            figure.legend(*upper.get_legend_handles_labels(), loc="outside right upper")
+
+
+def _halved(values: Float[np.ndarray, "T *K"]) -> Float[np.ndarray, "T *K"]:
+    """Two neighbours each added up, and as many empty bins behind."""
+    pairs = values[0::2] + values[1::2]
+    return np.concatenate([pairs, np.zeros_like(pairs)])
+
+
+def _ratio(
+    sums: Float[np.ndarray, "T *K"], counts: Float[np.ndarray, "T *L"]
+) -> Float[np.ndarray, "T *K"]:
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _clock(seconds: float) -> str:

@@ -1,26 +1,38 @@
-"""What computes: PyTorch, or onnxruntime alone."""
+"""Models that classify faces: in PyTorch, or in onnxruntime, which needs no PyTorch."""
 
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from clfer.errors import InputError
-from clfer.model.card import Card
+from clfer.model.card import METADATA, Card, read
+from clfer.team import cores
+
+FACES, PROBABILITY = "faces", "probability"  # input and output of an exported graph
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """Class probabilities of faces that were cut as `card.cut` says, in float32."""
+    """Class probabilities, float32, of faces that were cut as `card.cut` says."""
 
     card: Card
 
     def __call__(self, faces: UInt8[np.ndarray, "N S S C"]) -> Float[np.ndarray, "N K"]: ...
 
 
+def open_engine(path: Path, device: str | None) -> Engine:
+    """The engine for a model's file. InputError where it is no model."""
+    if path.suffix.lower() != ".onnx":
+        return Trained(path, device)
+    if device not in (None, "cpu"):
+        raise InputError(f"--device: expected cpu for {path.name}, found '{device}'")
+    return Exported(path)
+
+
 class Trained:
-    """A model as it was trained, in PyTorch.
+    """A model as `clfer train` wrote it, in PyTorch.
 
     device: such as cpu or cuda; None: a GPU where there is one. InputError where PyTorch has none
     of that name, or the file is no model.
@@ -51,13 +63,68 @@ class Trained:
         return probability
 
 
-def opened(path: Path, device: str | None) -> Engine:
-    """The engine for a model's file. InputError where it is none."""
-    if path.suffix.lower() != ".onnx":
-        return Trained(path, device)
-    if device not in (None, "cpu"):
-        raise InputError(f"--device: expected cpu for {path.name}, found '{device}'")
-    from clfer.inference.exported import Exported
+class Exported:
+    """A model as `clfer export` wrote it, in onnxruntime on the CPU.
 
-    exported: Engine = Exported(path)
-    return exported
+    InputError where the file is missing, broken or something else, and where it can't be computed.
+    """
+
+    card: Card
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        if not path.exists():
+            raise InputError(f"{path} is missing; `clfer export` writes it")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = cores(), 1
+        # waiting threads shall not take the cores from whoever computes meanwhile
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 4  # errors are raised as well
+        try:
+            # of bytes onnxruntime reads no weights from other files
+            self._session = onnxruntime.InferenceSession(
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has as many kinds as files can be broken
+            raise InputError(
+                f"{path}: expected a model written by `clfer export`, found something else "
+                f"({_reason(error)}); export it again"
+            ) from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.path, self.card = path, read(metadata.get(METADATA), path)
+        self._check()
+
+    def __call__(self, faces: UInt8[np.ndarray, "N S S C"]) -> Float[np.ndarray, "N K"]:
+        try:
+            (output,) = self._session.run([PROBABILITY], {FACES: faces})
+        except Exception as error:
+            raise InputError(
+                f"{self.path}: expected a model that can be computed, found one that cannot "
+                f"({_reason(error)}); export it again"
+            ) from error
+        probability: np.ndarray = output
+        return probability
+
+    def _check(self) -> None:
+        """InputError unless inputs and outputs are as the card says, for any number of faces."""
+        cut = self.card.cut
+        ends = [*self._session.get_inputs(), *self._session.get_outputs()]
+        expected = [
+            (FACES, "tensor(uint8)", [cut.size, cut.size, cut.channels]),
+            (PROBABILITY, "tensor(float)", [len(self.card.classes)]),
+        ]
+        found = [(end.name, end.type, end.shape[1:]) for end in ends]
+        if found != expected or any(isinstance(end.shape[0], int) for end in ends):
+            raise InputError(
+                f"{self.path}: expected {_shown(expected)} as its card says, found "
+                f"{_shown([(end.name, end.type, end.shape) for end in ends])}; export it again"
+            )
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _shown(ends: list[tuple[str, str, list[Any]]]) -> str:
+    return ", ".join(f"{name} {kind} {shape}" for name, kind, shape in ends)[:300]

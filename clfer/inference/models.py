@@ -1,5 +1,5 @@
-"""Which file a model is: the newest one that was trained here, one that is named, or one that is
-fetched and verified.
+"""The file of a model: the newest that was trained here, one that is named, or one that is
+downloaded and verified.
 """
 
 import json
@@ -14,15 +14,15 @@ from clfer.errors import InputError
 from clfer.files import sha256
 from clfer.progress import Track
 
-RELEASED = Path(__file__).with_name("released.json")  # or the file that this variable names:
-VARIABLE = "CLFER_RELEASED"
-CACHE = Path("clfer") / "models"  # below the folder where programs keep what they can fetch again
+RELEASED = Path(__file__).with_name("released.json")
+VARIABLE = "CLFER_RELEASED"  # names another file of released models
+CACHE = Path("clfer") / "models"  # below XDG_CACHE_HOME
 LARGEST = 1 << 31  # bytes
 HASH = re.compile(r"sha256=([0-9a-f]{64})")
 
 
 class Release(NamedTuple):
-    """A model that was published: where, and the SHA-256 of its bytes."""
+    """The address of a published model, and the SHA-256 of its bytes."""
 
     url: str
     sha256: str
@@ -40,10 +40,10 @@ def newest(base: Path) -> Path:
 
 
 def located(given: str | Path, track: Track) -> Path:
-    """The file that is meant: a path, the name of a released model, or https://...#sha256=...
+    """The file of a model: a path, the name of a released model, or https://...#sha256=...
 
-    What has to be fetched is fetched once and its hash checked at every use. Raises InputError
-    where nothing is meant, or the bytes are others.
+    A download is kept, and its hash checked at every use. InputError where there is no such model,
+    or the hash is another.
     """
     if Path(given).is_file():
         return Path(given)
@@ -80,12 +80,13 @@ def released() -> dict[str, Release]:
 
 
 def _fetched(release: Release, track: Track) -> Path:
-    """The file of a release in the cache, whole and right."""
+    """The file of a release in the cache, downloaded where it is missing or changed."""
     kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     name = release.url.rpartition("/")[2] or "model"
     target = kept / CACHE / f"{release.sha256[:16]}-{name}"
     if target.is_file() and sha256(target) == release.sha256:
         return target
+
     remedy = "fetch it by hand and name the file by --model"
     download(release.url, target, release.sha256, track, remedy, LARGEST)
     return target

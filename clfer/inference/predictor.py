@@ -1,5 +1,6 @@
-"""From pictures to the expressions of the faces in them."""
+"""From pictures to the faces in them and their expressions."""
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,46 +9,88 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
+from PIL import Image
 
 from clfer.errors import InputError
+from clfer.faces.alignment import align, places, whole
+from clfer.faces.cropping import coloured
 from clfer.faces.detection import Detector, Found
 from clfer.faces.preprocessing import Cut
-from clfer.inference.cutting import as_it_is, cut_all, finder, from_left
-from clfer.inference.engines import Engine, opened
-from clfer.inference.frames import Face, Frame, Picture, Seen, read, taken
+from clfer.faces.weights import locate
+from clfer.inference.engines import Engine, open_engine
+from clfer.inference.frames import Frame, Picture, as_pixels
 from clfer.inference.models import located
 from clfer.pictures import UnreadableError
 from clfer.progress import Track, silent
 from clfer.team import cores
 
 BATCH = 128  # faces that are classified at once
-HELD = 1 << 27  # bytes of pictures that wait for their faces to be classified
+WAITING = 1 << 27  # bytes of kept pictures that wait for their faces to be classified
+DETECTOR = "CLFER_DETECTOR"  # environment variable with the path of a detector
+UNSURE = "unsure"  # shown for a face whose best class is less probable than was asked for
 
 
 @dataclass(frozen=True)
-class _Prepared:
-    """A frame with its F faces cut, an array [F, S, S, C] for each way of cutting."""
+class Face:
+    """A face and the probability of each expression.
+
+    box: left, top, width, height in pixels of the picture; landmarks: x, y of eyes, nose and
+    corners of the mouth, left to right; both and the score of detection are None for a face crop.
+    """
+
+    probability: dict[str, float]
+    box: tuple[float, float, float, float] | None = None
+    detection_score: float | None = None
+    landmarks: tuple[tuple[float, float], ...] | None = None
+
+    @property
+    def label(self) -> str:
+        """The most probable class, of equal ones the first."""
+        return max(self.probability, key=self.probability.__getitem__)
+
+    @property
+    def confidence(self) -> float:
+        """The probability of `label`."""
+        return self.probability[self.label]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The faces of a frame from left to right, or the problem with which it could not be read.
+
+    picture: its pixels, where they were asked for
+    """
 
     frame: Frame
-    found: Found | None
-    cuts: list[UInt8[np.ndarray, "F _ _ _"]]
+    faces: list[Face]
+    picture: Picture | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class _Cropped:
+    """A frame whose F faces are found and cut: an array [F, S, S, C] for each kind of crop."""
+
+    frame: Frame
+    detections: Found | None
+    crops: list[UInt8[np.ndarray, "F _ _ _"]]
     picture: Picture | None = None
     problem: str | None = None
 
     def __len__(self) -> int:
-        return len(self.cuts[0]) if self.cuts else 0
+        return len(self.crops[0]) if self.crops else 0
 
 
 class Predictor:
-    """Finds faces and says their expressions: `Predictor("model.safetensors").faces("photo.jpg")`.
+    """Finds faces and their expressions: `Predictor("model.safetensors").faces("photo.jpg")`.
 
     models:   files of clfer (.safetensors, or .onnx, which needs no PyTorch), names of released
-              models or addresses https://...#sha256=...; of several the probabilities are averaged
-    detect:   False where pictures are faces already, cut out as those that the model was trained on
+              models, or addresses https://...#sha256=...; the probabilities of several are averaged
+    detect:   False where pictures are faces already, cut like those that the model was trained on
     detector: SCRFD's weights; None: the file that CLFER_DETECTOR names, or insightface's folder
     device:   such as cpu or cuda, for .safetensors; None: a GPU where there is one
 
-    May be used by one thread at a time. Raises InputError naming what is missing or does not fit.
+    For one thread at a time. InputError names what is missing or does not fit.
     """
 
     def __init__(
@@ -61,39 +104,36 @@ class Predictor:
         if not models:
             raise InputError("Predictor: expected a model, found none")
         self.files = [located(one, track) for one in models]
-        self.engines = [opened(file, device) for file in self.files]
+        self.engines = [open_engine(file, device) for file in self.files]
         self.classes = self.engines[0].card.classes
-        self._orders = [_order(engine, file, self.classes) for engine, file in self._pairs()]
+        pairs = zip(self.engines, self.files, strict=True)
+        self._orders = [_class_order(engine, file, self.classes) for engine, file in pairs]
         self._cuts: list[Cut] = list(dict.fromkeys(engine.card.cut for engine in self.engines))
-        self._detector: Detector | None = None
-        if detect:
-            self._detector = finder(detector, self._cuts[0], track)
+        self._detector = open_detector(detector, self._cuts[0], track) if detect else None
 
-    def faces(self, picture: str | Path | Picture) -> list[Face]:
-        """The faces in a picture, from left to right: a file, or pixels grey [H, W] or RGB
-        [H, W, 3].
+    def faces(self, picture: str | Path | Image.Image | np.ndarray) -> list[Face]:
+        """The faces in a picture, from left to right.
 
-        UnreadableError where the file holds no picture.
+        picture: a file, a PIL image, or a uint8 array: grey [H, W], RGB [H, W, 3] or RGBA
+        [H, W, 4]. UnreadableError where the file holds no picture, InputError for another array,
+        TypeError for anything else.
         """
-        if isinstance(picture, (str, Path)):
-            picture = read(Path(picture))
-        pixels = picture
-        prepared = self._cut(Frame("", lambda: pixels), pixels)
-        return self._classified([prepared])[0].faces
+        pixels = as_pixels(picture)
+        return self._classified([self._crop(Frame("", lambda: pixels), pixels)])[0].faces
 
-    def stream(self, frames: Iterable[Frame], keep: bool = False) -> Iterator[Seen]:
-        """What is seen in each frame, in their order; memory does not grow with their number.
+    def stream(self, frames: Iterable[Frame], keep: bool = False) -> Iterator[Result]:
+        """The result of each frame, in order; memory does not grow with their number.
 
-        Frames are read and searched in parallel, faces classified in batches. keep: whether the
-        pictures are handed back.
+        Frames are read and searched in parallel, faces classified in batches. keep: whether results
+        hold the pictures.
         """
         workers = cores()
-        waiting: deque[Future[_Prepared]] = deque()
-        ready: list[_Prepared] = []
+        waiting: deque[Future[_Cropped]] = deque()
+        ready: list[_Cropped] = []
         pool = ThreadPoolExecutor(workers)
         try:
             for frame in frames:
-                waiting.append(pool.submit(self._prepared, frame, keep))
+                waiting.append(pool.submit(self._read, frame, keep))
                 if len(waiting) > 2 * workers:
                     ready.append(waiting.popleft().result())
                 if _is_full(ready):
@@ -108,56 +148,87 @@ class Predictor:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _pairs(self) -> Iterable[tuple[Engine, Path]]:
-        return zip(self.engines, self.files, strict=True)
-
-    def _prepared(self, frame: Frame, keep: bool) -> _Prepared:
-        """A frame read, searched and cut."""
+    def _read(self, frame: Frame, keep: bool) -> _Cropped:
         try:
-            picture = frame.read()
+            picture = as_pixels(frame.read())
         except UnreadableError as error:
-            return _Prepared(frame, None, [], problem=str(error))
-        frame = replace(frame, read=taken)
-        prepared = self._cut(frame, picture)
-        return _Prepared(frame, prepared.found, prepared.cuts, picture) if keep else prepared
+            return _Cropped(frame, None, [], problem=str(error))
+        # a video's frame holds its pixels in `read`: let them go
+        cropped = self._crop(replace(frame, read=_already_read), picture)
+        return replace(cropped, picture=picture) if keep else cropped
 
-    def _cut(self, frame: Frame, picture: Picture) -> _Prepared:
+    def _crop(self, frame: Frame, picture: Picture) -> _Cropped:
         """The faces of a picture, cut in each way that a model wants."""
         if self._detector is None:
-            crops = [as_it_is(picture, cut)[None] for cut in self._cuts]
-            return _Prepared(frame, None, crops)
-        found = from_left(self._detector(picture))
-        return _Prepared(frame, found, [cut_all(picture, found, cut) for cut in self._cuts])
+            return _Cropped(frame, None, [central_square(picture, cut)[None] for cut in self._cuts])
+        detections = left_to_right(self._detector(picture))
+        crops = [_cut_all(picture, detections, cut) for cut in self._cuts]
+        return _Cropped(frame, detections, crops)
 
-    def _classified(self, ready: Sequence[_Prepared]) -> list[Seen]:
-        """The same with the expressions of all their faces, which are looked at together."""
-        total = sum(map(len, ready))
-        probability = self._probability(ready) if total else np.zeros((0, len(self.classes)))
-        seen, at = [], 0
-        for one in ready:
-            rows = probability[at : at + len(one)]
-            at += len(one)
-            faces = [_face(self.classes, row, one.found, i) for i, row in enumerate(rows)]
-            seen.append(Seen(one.frame, faces, one.picture, one.problem))
-        return seen
+    def _classified(self, frames: Sequence[_Cropped]) -> list[Result]:
+        """The results of these frames, whose faces are classified together."""
+        total = sum(map(len, frames))
+        probability = self._probability(frames) if total else np.zeros((0, len(self.classes)))
+        results, start = [], 0
+        for one in frames:
+            rows = probability[start : start + len(one)]
+            start += len(one)
+            faces = [_face(self.classes, row, one.detections, i) for i, row in enumerate(rows)]
+            results.append(Result(one.frame, faces, one.picture, one.problem))
+        return results
 
-    def _probability(self, ready: Sequence[_Prepared]) -> Float[np.ndarray, "N K"]:
+    def _probability(self, frames: Sequence[_Cropped]) -> Float[np.ndarray, "N K"]:
         """The mean over the models."""
-        ways = [
-            np.concatenate([one.cuts[way] for one in ready if len(one)])
-            for way in range(len(self._cuts))
-        ]
-        found = []
+        faces = {
+            cut: np.concatenate([one.crops[i] for one in frames if len(one)])
+            for i, cut in enumerate(self._cuts)
+        }
+        by_model = []
         for engine, order in zip(self.engines, self._orders, strict=True):
-            faces = ways[self._cuts.index(engine.card.cut)]
-            parts = [engine(faces[i : i + BATCH]) for i in range(0, len(faces), BATCH)]
-            found.append(np.concatenate(parts)[:, order])
-        mean: np.ndarray = np.mean(found, axis=0)
+            crops = faces[engine.card.cut]
+            parts = [engine(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
+            by_model.append(np.concatenate(parts)[:, order])
+        mean: np.ndarray = np.mean(by_model, axis=0)
         return mean
 
 
-def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
-    """Where a model has each class; InputError where it has others."""
+def open_detector(detector: str | Path | None, cut: Cut, track: Track) -> Detector:
+    """The detector for a model. `detector` as for Predictor; InputError where there is none."""
+    named = detector or os.environ.get(DETECTOR)
+    return Detector(locate(Path(named) if named else None, track), cut.threshold, cut.turned)
+
+
+def left_to_right(detections: Found) -> Found:
+    """The same faces by the middle of their box, the leftmost first."""
+    order = np.argsort(detections.box[:, 0] + detections.box[:, 2] / 2, kind="stable")
+    return Found(*(part[order] for part in detections))
+
+
+def cut_out(
+    picture: Picture, landmarks: Float[np.ndarray, "5 2"], cut: Cut
+) -> UInt8[np.ndarray, "S S C"]:
+    """A face of the picture, cut like the training faces."""
+    return coloured(align(picture, landmarks, places(cut), cut.size), cut.channels)
+
+
+def central_square(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
+    """The largest square in the middle of the picture, taken as a face."""
+    return coloured(whole(picture, cut.size), cut.channels)
+
+
+def _cut_all(picture: Picture, detections: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
+    faces = np.zeros((len(detections.score), cut.size, cut.size, cut.channels), np.uint8)
+    for i, landmarks in enumerate(detections.landmarks):
+        faces[i] = cut_out(picture, landmarks, cut)
+    return faces
+
+
+def _already_read() -> Picture:
+    raise UnreadableError("read already")
+
+
+def _class_order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
+    """Where a model has each of the classes; InputError where it has others."""
     own = engine.card.classes
     if sorted(own) != sorted(classes):
         raise InputError(
@@ -168,16 +239,16 @@ def _order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
 
 
 def _face(
-    classes: Sequence[str], probability: Float[np.ndarray, " K"], found: Found | None, i: int
+    classes: Sequence[str], probability: Float[np.ndarray, " K"], detections: Found | None, i: int
 ) -> Face:
-    chances = dict(zip(classes, map(float, probability), strict=True))
-    if found is None:
-        return Face(chances)
-    left, top, width, height = map(float, found.box[i])
-    points = tuple((float(x), float(y)) for x, y in found.landmarks[i])
-    return Face(chances, (left, top, width, height), float(found.score[i]), points)
+    by_class = dict(zip(classes, map(float, probability), strict=True))
+    if detections is None:
+        return Face(by_class)
+    left, top, width, height = map(float, detections.box[i])
+    points = tuple((float(x), float(y)) for x, y in detections.landmarks[i])
+    return Face(by_class, (left, top, width, height), float(detections.score[i]), points)
 
 
-def _is_full(ready: Sequence[_Prepared]) -> bool:
-    held = sum(one.picture.nbytes for one in ready if one.picture is not None)
-    return sum(map(len, ready)) >= BATCH or held >= HELD or len(ready) >= 4 * BATCH
+def _is_full(ready: Sequence[_Cropped]) -> bool:
+    kept = sum(one.picture.nbytes for one in ready if one.picture is not None)
+    return sum(map(len, ready)) >= BATCH or kept >= WAITING or len(ready) >= 4 * BATCH

@@ -3,8 +3,7 @@
 import polars as pl
 
 from clfer.errors import InputError
-from clfer.figures import learning_intensity as intensity
-from clfer.figures import loss as losses
+from clfer.figures import curves
 from pipeline import outputs, stored
 from pipeline.figures.request import Cells, Drawing, Request, every, trained
 
@@ -20,8 +19,8 @@ def loss(request: Request) -> Drawing:
     histories = _histories(request, cells)
     return Drawing(
         title="Training and validation loss",
-        caption=losses.CAPTION,
-        draw=lambda title, path: losses.draw(histories, title, path),
+        caption=curves.LOSS,
+        draw=lambda title, path: curves.draw_loss(histories, title, path),
         variants=list(cells),
         seeds=every(cells),
         notes=notes,
@@ -32,7 +31,7 @@ def learning_intensity(request: Request) -> Drawing:
     """Gradient norms by block, and by semantic group of one block."""
     cells, notes = trained(request, USUAL)
     histories = _histories(request, cells)
-    shallow = len(intensity.blocks(next(iter(histories.values()))[0])) - 1
+    shallow = len(curves.block_columns(next(iter(histories.values()))[0])) - 1
     block = request.block or BLOCK
     if block > shallow:
         raise InputError(f"--block: expected a shallow block, 1 to {shallow}; found {block}")
@@ -40,7 +39,7 @@ def learning_intensity(request: Request) -> Drawing:
         f"{request.dataset} {name} {seed}"
         for name, seeds in cells.items()
         for seed, history in zip(seeds, histories[name], strict=True)
-        if not intensity.groups(history, block)
+        if not curves.group_columns(history, block)
     ]
     if old:
         notes.append(
@@ -50,8 +49,8 @@ def learning_intensity(request: Request) -> Drawing:
     shown = None if old else block
     return Drawing(
         title="Learning intensity",
-        caption=intensity.CAPTION + ("" if old else intensity.GROUPS.format(block=block)),
-        draw=lambda title, path: intensity.draw(histories, shown, title, path),
+        caption=curves.INTENSITY + ("" if old else curves.INTENSITY_OF_GROUPS.format(block=block)),
+        draw=lambda title, path: curves.draw_intensity(histories, shown, title, path),
         variants=list(cells),
         seeds=every(cells),
         notes=notes,

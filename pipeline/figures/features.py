@@ -10,8 +10,7 @@ from safetensors.numpy import load_file
 
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.explanation import embedding
-from clfer.figures import features as drawn
+from clfer.figures import embedding
 from pipeline import outputs, paths, stored
 from pipeline.console import track
 from pipeline.figures.request import Drawing, Request, shared, trained
@@ -32,18 +31,20 @@ def tsne(request: Request) -> Drawing:
     seed = shared(cells)
     found = {name: _recorded(request, name, seed) for name in cells}
     label, classes = _labels(request.dataset, found)
-    moments = {name: embedding.moments(list(one.epochs), MOMENTS) for name, one in found.items()}
+    moments = {
+        name: embedding.spread_epochs(list(one.epochs), MOMENTS) for name, one in found.items()
+    }
     panels = [(name, epoch) for name, epochs in moments.items() for epoch in epochs]
     planes: dict[str, dict[int, Float[np.ndarray, "N 2"]]] = {name: {} for name in cells}
     alike: dict[str, dict[int, float]] = {name: {} for name in cells}
     for name, epoch in track(panels, "t-SNE"):
         points = found[name].epochs[epoch].astype(np.float32)
         planes[name][epoch] = embedding.tsne(points, seed)
-        alike[name][epoch] = embedding.alike(points, label)
+        alike[name][epoch] = embedding.neighbour_agreement(points, label)
     return Drawing(
         title="Features over training",
-        caption=drawn.CAPTION.format(neighbours=embedding.NEIGHBOURS),
-        draw=lambda title, path: drawn.draw(planes, alike, label, classes, title, path),
+        caption=embedding.CAPTION,
+        draw=lambda title, path: embedding.draw(planes, alike, label, classes, title, path),
         variants=list(cells),
         seeds=[seed],
         notes=[*notes, f"{len(label):,} validation faces"],

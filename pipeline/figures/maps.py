@@ -7,13 +7,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from clfer.errors import InputError
-from clfer.explanation.activation import enlarged, maps, stretched
-from clfer.explanation.channels import grouped
-from clfer.explanation.faces import examples, seen
+from clfer.explanation.attention import denormalised, enlarged
+from clfer.explanation.layers import activations, grouped, stretched
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
-from clfer.figures import feature_maps as by_block
-from clfer.figures import semantic_groups as by_group
+from clfer.figures import maps
 from clfer.model.bundle import load
 from clfer.model.network import Network
 from pipeline import outputs, paths
@@ -29,19 +27,19 @@ def feature_maps(request: Request) -> Drawing:
     seed = shared(cells)
     networks = {name: _network(request, name, seed) for name in cells}
     images, stored = _validation(request.dataset)
-    chosen = examples(images, request.images)
+    chosen = maps.examples(images, request.images)
     shown, levels = {}, {}
     for name, pair in networks.items():
         pixels, features = _features(pair, stored, chosen)
-        found = maps(features)
+        found = activations(features)
         side = pixels.shape[-1]
         shown[name] = torch.stack([enlarged(stretched(one), side) for one in found], 1).numpy()
         levels[name] = np.array([float(one.mean()) for one in found])
-    face, words = seen(pixels).numpy(), chosen["label"].cast(pl.String).to_list()
+    face, words = denormalised(pixels).numpy(), chosen["label"].cast(pl.String).to_list()
     return Drawing(
         title="Feature maps",
-        caption=by_block.CAPTION,
-        draw=lambda title, path: by_block.draw(face, words, shown, levels, title, path),
+        caption=maps.FEATURE_MAPS,
+        draw=lambda title, path: maps.draw_feature_maps(face, words, shown, levels, title, path),
         variants=list(cells),
         seeds=[seed],
         notes=[*notes, f"rows {', '.join(map(str, chosen['row']))}"],
@@ -60,13 +58,13 @@ def semantic_groups(request: Request) -> Drawing:
         pixels, features = _features(pair, stored, chosen)
         if block > len(features):
             raise InputError(f"--block: expected 1 to {len(features)}; found {block}")
-        channels, sizes[name] = grouped(features, block, by_group.CHANNELS)
+        channels, sizes[name] = grouped(features, block, maps.CHANNELS)
         shown[name] = enlarged(stretched(channels), pixels.shape[-1]).numpy()
-    face, (row, label) = seen(pixels).numpy()[0], chosen.select("row", "label").row(0)
+    face, (row, label) = denormalised(pixels).numpy()[0], chosen.select("row", "label").row(0)
     return Drawing(
         title=f"Semantic groups of block {block}",
-        caption=by_group.CAPTION.format(block=block),
-        draw=lambda title, path: by_group.draw(face, shown, sizes, title, path),
+        caption=maps.SEMANTIC_GROUPS.format(block=block),
+        draw=lambda title, path: maps.draw_semantic_groups(face, shown, sizes, title, path),
         variants=list(cells),
         seeds=[seed],
         notes=[*notes, f"row {row}, labelled {label}"],

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from clfer.errors import InputError
-from clfer.figures import clusters, confusions
+from clfer.figures import confusion as matrices
+from clfer.figures import scores as drawn
 from pipeline import outputs, paths, stored
 from pipeline.figures.request import Drawing, Request, every, trained
 
@@ -34,8 +35,8 @@ def confusion(request: Request) -> Drawing:
     numbers = {name: len(seeds) for name, seeds in cells.items()}
     return Drawing(
         title="Confusion matrices",
-        caption=confusions.CAPTION,
-        draw=lambda title, path: confusions.draw(counts, numbers, names, title, path),
+        caption=matrices.CAPTION,
+        draw=lambda title, path: matrices.draw_several(counts, numbers, names, title, path),
         variants=list(cells),
         seeds=every(cells),
         notes=notes,
@@ -54,8 +55,8 @@ def k(request: Request) -> Drawing:
         raise InputError(f"{path}: expected its points, found none; {command} writes them")
     return Drawing(
         title="Number of clusters",
-        caption=clusters.CAPTION,
-        draw=lambda title, path: clusters.draw(points, path, title),
+        caption=drawn.CLUSTERS,
+        draw=lambda title, path: drawn.draw_clusters(points, path, title),
         variants=table.get("variants", []),
         seeds=table.get("seeds", []),
         notes=[],

@@ -1,10 +1,24 @@
-"""Class activation maps against closed forms and against differences."""
+"""Attention maps against closed forms, differences, and networks that look at a known place."""
 
+import numpy as np
 import pytest
 import torch
 from variants import BASELINE, OURS, SCN_SETTINGS, small
 
-from clfer.explanation.attention import class_maps, grad_cam, layer_cam, scaled, sensitivity
+from clfer.explanation.attention import (
+    GRID,
+    PATCH,
+    class_maps,
+    denormalised,
+    enlarged,
+    grad_cam,
+    layer_cam,
+    occlusion,
+    scaled,
+    sensitivity,
+)
+from clfer.faces.preprocessing import View
+from clfer.faces.views import central
 
 STEP = 1e-6
 SCN = OURS.model_copy(update={"scn": SCN_SETTINGS})
@@ -93,3 +107,70 @@ def test_the_network_is_left_as_it_was():
 def test_scaling_keeps_zero():
     found = scaled(torch.tensor([[[0.0, 1.0], [4.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]]))
     assert found.tolist() == [[[0, 0.25], [1, 0.5]], [[0, 0], [0, 0]]]
+
+
+def test_a_response_stays_where_it_is():
+    """The brightest pixel lies in the cell that responds, at any size; a plane stays a plane."""
+    for cell in ((0, 0), (1, 2), (3, 3)):
+        small = torch.zeros(4, 4)
+        small[cell] = 1.0
+        large = enlarged(small, 64)
+        assert large.shape == (64, 64)
+        y, x = divmod(int(large.argmax()), 64)
+        assert (y // 16, x // 16) == cell
+    assert torch.equal(enlarged(torch.full((2, 3, 4, 4), 0.5), 8), torch.full((2, 3, 8, 8), 0.5))
+
+
+def test_a_face_looks_as_stored():
+    stored = torch.randint(0, 256, (2, 16, 16, 1), dtype=torch.uint8)
+    found = denormalised(central(stored, View(resize=16, crop=16)))
+    np.testing.assert_allclose(found, stored.expand(-1, -1, -1, 3) / 255, atol=1e-4)
+
+
+class Looking(torch.nn.Module):
+    """A network whose first class is the sum of the red of one region; the others are 0."""
+
+    def __init__(self, rows, columns, classes=4):
+        super().__init__()
+        self.rows, self.columns, self.classes = rows, columns, classes
+
+    def forward(self, images):
+        logits = images.new_zeros(len(images), self.classes)
+        logits[:, 0] = images[:, 0, self.rows, self.columns].sum((1, 2))
+        return logits
+
+
+def test_the_fall_is_what_the_patch_covers():
+    """In closed form: the logit falls by what of the region lies under the patch."""
+    side, rows, columns = 48, slice(8, 16), slice(30, 42)
+    found = occlusion(Looking(rows, columns), torch.ones(3, side, side), 0)
+    half, cell = side * PATCH / 2, side / GRID
+    for y in range(GRID):
+        for x in range(GRID):
+            shared = [
+                max(
+                    0,
+                    min(one.stop, (at + 0.5) * cell + half)
+                    - max(one.start, (at + 0.5) * cell - half),
+                )
+                for one, at in ((rows, y), (columns, x))
+            ]
+            # less its part in the mean of four classes
+            assert float(found[y, x]) == pytest.approx(shared[0] * shared[1] * 3 / 4)
+    other = occlusion(Looking(rows, columns), torch.ones(3, side, side), 1)
+    torch.testing.assert_close(other, -found / 3)  # what speaks for one speaks against the rest
+
+
+def test_of_a_real_network_against_one_image_at_a_time():
+    network, _ = small(OURS)
+    image = torch.randn(3, 32, 32)
+    found = occlusion(network.eval(), image, 2)
+    with torch.no_grad():
+        for y, x in ((0, 0), (5, 7), (GRID - 1, 3)):
+            changed = image.clone()
+            top, left = (round(32 * max((at + 0.5) / GRID - PATCH / 2, 0)) for at in (y, x))
+            below, right = (round(32 * min((at + 0.5) / GRID + PATCH / 2, 1)) for at in (y, x))
+            changed[:, top:below, left:right] = 0
+            logits = torch.stack([network(one[None])[0] for one in (image, changed)])
+            fall = (logits[:, 2] - logits.mean(1)).diff()
+            assert float(found[y, x]) == pytest.approx(-float(fall), abs=1e-5)

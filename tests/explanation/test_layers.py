@@ -1,10 +1,18 @@
-"""What blocks add to the logits, against the network's own logits."""
+"""Parts of the logits against the network's own logits, and groups of channels that are known."""
 
 import pytest
 import torch
 from variants import BASELINE, OURS, SCN_SETTINGS, small
 
-from clfer.explanation.layers import shares, weights
+from clfer.explanation.layers import (
+    activations,
+    grouped,
+    shares,
+    stretched,
+    strongest,
+    weights,
+)
+from clfer.model.semantics import SEMANTICS
 
 SCN = OURS.model_copy(update={"scn": SCN_SETTINGS})
 
@@ -43,3 +51,49 @@ def test_a_network_without_msr_has_neither():
         features = network.eval().features(torch.randn(1, 3, 32, 32))
     assert weights(network, features) is None
     assert shares(network, features) is None
+
+
+def test_mean_absolute_activation():
+    feature = torch.randn(2, 3, 4, 5)
+    (found,) = activations([feature])
+    for i in range(2):
+        for y in range(4):
+            for x in range(5):
+                expected = sum(abs(float(feature[i, c, y, x])) for c in range(3)) / 3
+                assert float(found[i, y, x]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_stretching_keeps_the_order_within_each_map():
+    found = stretched(torch.tensor([[[1.0, 3.0], [2.0, 5.0]], [[-4.0, -4.0], [-4.0, -4.0]]]))
+    assert found.tolist() == [[[0.0, 0.5], [0.25, 1.0]], [[0.0, 0.0], [0.0, 0.0]]]
+
+
+def test_no_channel_is_no_response():
+    """The maps of a group with fewer channels than are shown are NaN, and stay so."""
+    assert stretched(torch.full((1, 2, 2), torch.nan)).isnan().all()
+
+
+def test_the_strongest_of_each_group():
+    scale = torch.tensor([1.0, -5.0, 2.0, 2.0, 3.0])
+    maps = scale[:, None, None] * torch.ones(5, 2, 2)
+    found = strongest(maps, torch.tensor([0, 0, 2, 2, 2]), groups=3, count=2)
+    assert [one.tolist() for one in found] == [[1, 0], [], [4, 2]]  # 2 before its equal, 3
+
+
+def test_groups_stand_from_the_top_of_the_face_to_its_bottom():
+    """Each channel responds in a patch within one of four bands; the bands are the groups."""
+    bands = [3, 0, 2, 1, 0, 3, 1, 2, 2, 0, 1, 3]
+    patch = torch.arange(8.0, 0.0, -1.0).view(2, 4)
+    deep = torch.zeros(1, len(bands), 8, 8)
+    for channel, band in enumerate(bands):
+        deep[0, channel, 2 * band : 2 * band + 2, 2:6] = patch + torch.rand(())
+    shallow = deep.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    shallow[0, bands.index(3)] *= 10
+    for block, feature in ((1, shallow), (2, deep)):
+        maps, sizes = grouped([shallow, deep], block, 4)
+        assert sizes == [3] * SEMANTICS
+        assert maps[:, 3].isnan().all()  # no group has a fourth channel
+        for band in range(SEMANTICS):
+            rows = maps[band, :3].mean((0, 2)).unflatten(0, (4, -1)).sum(1)
+            assert int(rows.argmax()) == band
+        assert torch.equal(maps[3, 0], feature[0, bands.index(3)]) == (block == 1)

@@ -8,7 +8,7 @@ from variants import OURS, SCN_SETTINGS
 
 from clfer.export.int8 import quantised
 from clfer.export.onnx_model import converted, write
-from clfer.inference.exported import Exported
+from clfer.inference.engines import Exported
 from clfer.progress import silent
 
 

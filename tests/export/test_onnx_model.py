@@ -10,10 +10,10 @@ from exported_models import CLASSES, VIEW, card_of, exported, faces, network
 from variants import BASELINE, CUT, OURS, SCN_SETTINGS
 
 from clfer import __version__
-from clfer.export.onnx_model import OPSET, converted, write
+from clfer.export.onnx_model import OPSET, Deployed, converted, write
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
-from clfer.inference.exported import Exported
+from clfer.inference.engines import Exported
 from clfer.model.backbone import RESNETS
 
 SCN_OURS = OURS.model_copy(update={"scn": SCN_SETTINGS})
@@ -101,3 +101,34 @@ def test_the_bytes_repeat(tmp_path):
     for name in ("a.onnx", "b.onnx"):
         exported(tmp_path / name)
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    ("size", "resize", "crop"),
+    [
+        (48, 72, 64),  # enlarged
+        (48, 256, 224),
+        (100, 256, 224),
+        (64, 64, 64),  # as it is
+        (112, 72, 64),  # made smaller: antialiased
+        (300, 256, 224),
+        (49, 73, 64),  # a window that is not at whole pixels
+    ],
+)
+def test_two_products_of_matrices_are_the_central_view(channels, size, resize, crop):
+    view = View(resize=resize, crop=crop)
+    random = torch.Generator().manual_seed(0)
+    shape = (4, size, size, channels)
+    stored = torch.randint(0, 256, shape, dtype=torch.uint8, generator=random)
+    made = Deployed(network(), size, view).view(stored)
+    torch.testing.assert_close(made, central(stored, view), atol=1e-5, rtol=0)
+
+
+def test_each_row_of_the_matrix_is_a_mean_of_pixels():
+    """A face that is the same everywhere stays so, whatever is made of its size."""
+    for size, resize, crop in ((48, 72, 64), (300, 72, 64)):
+        matrix = Deployed(network(), size, View(resize=resize, crop=crop)).matrix
+        assert matrix.shape == (crop, size)
+        torch.testing.assert_close(matrix.sum(1), torch.ones(crop))
+        assert float(matrix.min()) > -1e-6

@@ -1,4 +1,4 @@
-"""The pictures of loss and of learning intensity, and the mean over seeds behind both."""
+"""The pictures of training histories, and the mean over seeds behind them."""
 
 from functools import partial
 from pathlib import Path
@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.lines import Line2D
 from pictures import check_picture, words
 
-from clfer.figures import learning_intensity, loss
-from clfer.figures.curves import mean
+from clfer.figures import curves
+from clfer.figures.curves import block_columns, group_columns, mean
+from clfer.figures.style import legend_below, page, strokes
 
 
 def frame(epochs: int, level: float, groups: int = 4) -> pl.DataFrame:
@@ -36,14 +38,14 @@ def test_mean_over_the_epochs_that_every_seed_has() -> None:
 
 def test_picture_of_losses(tmp_path: Path) -> None:
     runs = {"baseline": [frame(20, 1), frame(12, 1.2)], "ours": [frame(20, 3)]}
-    check_picture(partial(loss.draw, runs, "Loss: demo"), tmp_path, (7.2, 3.0))
+    check_picture(partial(curves.draw_loss, runs, "Loss: demo"), tmp_path, (7.2, 3.0))
     said = words(tmp_path / "first.svg")
     assert {"Loss: demo", "training loss", "validation loss", "baseline", "ours"} <= set(said)
 
 
 def test_picture_of_learning_intensity(tmp_path: Path) -> None:
     runs = {"baseline": [frame(20, 1), frame(12, 1.2)], "ours": [frame(20, 3)]}
-    check_picture(partial(learning_intensity.draw, runs, 2, "one"), tmp_path, (7.2, 3.8))
+    check_picture(partial(curves.draw_intensity, runs, 2, "one"), tmp_path, (7.2, 3.8))
     said = words(tmp_path / "first.svg")
     expected = [*(f"block {j}" for j in range(1, 5)), "group 1 (top)", "group 4 (bottom)"]
     assert set(expected) <= set(said)
@@ -53,12 +55,48 @@ def test_picture_of_learning_intensity(tmp_path: Path) -> None:
 def test_without_groups_and_with_one_epoch_missing_and_zero(tmp_path: Path, groups: int) -> None:
     holes = frame(3, 1, groups).with_columns(gradient_1=0.0, gradient_2=pl.lit(None))
     runs = {"baseline": [frame(1, 1, groups)], "ours": [holes]}
-    check_picture(partial(learning_intensity.draw, runs, None, "one"), tmp_path, (7.2, 3.8))
+    check_picture(partial(curves.draw_intensity, runs, None, "one"), tmp_path, (7.2, 3.8))
     assert not any("group" in text for text in words(tmp_path / "first.svg"))
 
 
 def test_columns_of_blocks_and_of_groups_are_told_apart() -> None:
     history = frame(2, 1)
-    assert learning_intensity.blocks(history) == [f"gradient_{j}" for j in range(1, 5)]
-    assert learning_intensity.groups(history, 2) == [f"gradient_2_group_{k}" for k in range(1, 5)]
-    assert learning_intensity.groups(history, 3) == []
+    assert block_columns(history) == [f"gradient_{j}" for j in range(1, 5)]
+    assert group_columns(history, 2) == [f"gradient_2_group_{k}" for k in range(1, 5)]
+    assert group_columns(history, 3) == []
+
+
+def past(epochs: int, level: float) -> pl.DataFrame:
+    epoch = np.arange(1, epochs + 1)
+    norms = {f"gradient_{block}": level * 2.0**block / epoch for block in range(1, 5)}
+    return pl.DataFrame({"epoch": epoch, "val_accuracy": 1 - 0.5 / epoch, **norms})
+
+
+def test_picture_of_histories(tmp_path: Path) -> None:
+    runs = {"baseline": [past(20, 1), past(12, 1.2)], "ours": [past(20, 3)]}
+    check_picture(partial(curves.draw_history, runs), tmp_path, (9.5, 4.6))
+
+
+def test_one_epoch_and_missing_values(tmp_path: Path) -> None:
+    holes = past(3, 1).with_columns(val_accuracy=pl.lit(None), gradient_2=pl.lit(float("nan")))
+    runs = {"baseline": [past(1, 1)], "ours": [holes]}
+    check_picture(partial(curves.draw_history, runs), tmp_path, (9.5, 4.6))
+
+
+@pytest.mark.parametrize(("variants", "rows"), [(4, 1), (14, 3)])
+def test_a_legend_lies_within_the_page(tmp_path: Path, variants: int, rows: int) -> None:
+    keys = [Line2D([], [], label=f"ours_number_{number}") for number in range(variants)]
+    with page(tmp_path / "one.png", 9.5, 4.6) as figure:
+        figure.add_subplot()
+        legend_below(figure, keys, columns=8)
+        figure.canvas.draw()
+        (legend,) = figure.legends
+        box, texts = legend.get_window_extent(), legend.get_texts()
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+        assert [text.get_text() for text in texts] == [key.get_label() for key in keys]
+        assert len({round(text.get_window_extent().y0) for text in texts}) == rows
+
+
+def test_every_variant_looks_different() -> None:
+    names = ["baseline", *(f"variant {number}" for number in range(16))]
+    assert len(set(strokes(names, "baseline").values())) == 17

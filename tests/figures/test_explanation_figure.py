@@ -6,14 +6,13 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from pictures import check_picture, words
 
 from clfer.explanation.reasons import Reasons
-from clfer.figures import explanation, face_in_picture
+from clfer.figures import explanation
 from clfer.figures.explanation import draw, signed
-from clfer.figures.face_in_picture import Place
-from clfer.figures.sheet import short
+from clfer.figures.faces import FacePlace
+from clfer.figures.style import short
 
 RNG = np.random.default_rng(0)
 CLASSES = [
@@ -25,7 +24,7 @@ CLASSES = [
 ]
 BOXES = np.array([[4.0, 10, 20, 24], [40, 8, 16, 20]])
 POINTS = np.array([[44.0, 14], [52, 14], [48, 18], [45, 23], [51, 23]])
-PLACE = Place(RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8), BOXES, 1, POINTS)
+PLACE = FacePlace(RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8), BOXES, 1, POINTS)
 
 
 def found(msr=True, classes=8, explained=1):
@@ -71,7 +70,7 @@ def test_no_two_texts_overlap_and_none_leaves_the_page(tmp_path, monkeypatch, co
     """Of two classes and of many, with names of any length, by what is really drawn."""
     pages = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: pages.append(figure))
-    place = PLACE if landmarks is not None else Place(PLACE.picture, np.zeros((0, 4)), 0, None)
+    place = PLACE if landmarks is not None else FacePlace(PLACE.picture, np.zeros((0, 4)), 0, None)
     names = (CLASSES * 3)[:count]
     title = f"{short('a' * 99, 40)}: {short(CLASSES[2], 40)} 12.5 %"
     about = "face 1 of 2, the largest and most central; " + "model " * 30
@@ -93,22 +92,6 @@ def test_no_two_texts_overlap_and_none_leaves_the_page(tmp_path, monkeypatch, co
             across = min(one.x1, two.x1) - max(one.x0, two.x0)
             down = min(one.y1, two.y1) - max(one.y0, two.y0)
             assert across < 1 or down < 1, (name, other)
-
-
-def test_boxes_and_landmarks_lie_on_their_face():
-    axes = Figure().add_subplot()
-    face_in_picture.whole(axes, PLACE)
-    drawn = {patch.get_bbox().bounds for patch in axes.patches if isinstance(patch, Rectangle)}
-    assert drawn == {tuple(box) for box in BOXES}
-    assert [text.get_text() for text in axes.texts] == ["1", "2"]
-    assert axes.get_xlim() == (-0.5, 59.5)
-    axes = Figure().add_subplot()
-    face_in_picture.close(axes, PLACE)
-    (line,) = axes.lines
-    np.testing.assert_array_equal(line.get_xydata(), POINTS)
-    (left, right), (below, above) = axes.get_xlim(), axes.get_ylim()
-    assert left < POINTS[:, 0].min() < POINTS[:, 0].max() < right
-    assert above < POINTS[:, 1].min() < POINTS[:, 1].max() < below
 
 
 def test_a_map_shows_the_face_where_it_is_dark():

@@ -4,7 +4,7 @@ import numpy as np
 from exported_models import tiny
 from mutations import attack, broken
 
-from clfer.inference.exported import Exported
+from clfer.inference.engines import Exported
 
 FACES = np.zeros((2, 48, 48, 1), np.uint8)
 

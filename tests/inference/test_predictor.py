@@ -91,6 +91,20 @@ def test_colour_is_kept_where_the_model_wants_it(tmp_path, weights, real_data):
     assert np.abs(np.array(list(other.probability.values())) - expected).max() > 1e-3
 
 
+def test_a_picture_may_be_given_in_any_form(file):
+    predictor, grey = Predictor(file, detect=False), noise()
+    (expected,) = predictor.faces(grey)
+    for given in (Image.fromarray(grey), np.dstack([grey] * 4), grey[..., None]):
+        (face,) = predictor.faces(given)
+        assert face.probability == pytest.approx(expected.probability, abs=1e-5)
+    with pytest.raises(InputError, match="expected uint8"):
+        predictor.faces(grey / 255)
+    with pytest.raises(InputError, match="found int64"):
+        list(predictor.stream([Frame("", lambda: grey.astype(np.int64))]))
+    with pytest.raises(TypeError):
+        predictor.faces([grey])
+
+
 def test_many_crops_are_told_as_each_alone_and_in_their_order(file):
     predictor = Predictor(file, detect=False)
     pictures = [noise(40 + i % 7, 48, i) for i in range(2 * BATCH + 3)]

@@ -18,8 +18,8 @@ from speed.memory import anonymous
 from speed.trees import POLL, family
 
 from clfer.inference.frames import Frame, read
+from clfer.inference.output import VideoWriter
 from clfer.inference.predictor import Predictor
-from clfer.inference.video import Writer
 
 CROPS = 5000
 MINUTES = (2, 5, 10)
@@ -49,7 +49,7 @@ def film(photo, minutes, path):
     large = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = cv2.copyMakeBorder(large, 0, 0, WIDTH, WIDTH, cv2.BORDER_REPLICATE)
     down, across = large.shape[0] - HEIGHT, large.shape[1] - WIDTH
-    with Writer(path, RATE) as writer:
+    with VideoWriter(path, RATE) as writer:
         for number in range(60 * RATE * minutes):
             top = int(down * (0.5 + 0.5 * np.sin(number / 41)))
             left = int(across * (0.5 + 0.5 * np.sin(number / 67)))

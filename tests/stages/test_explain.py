@@ -14,7 +14,7 @@ from clfer.datasets.expressions import FERPLUS
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
-from clfer.inference.cutting import DETECTOR
+from clfer.inference.predictor import DETECTOR
 from clfer.model import bundle
 from clfer.model.card import card
 from clfer.pictures import decode
@@ -86,6 +86,13 @@ def test_a_face_crop(folder, name, capsys):
     said = capsys.readouterr()
     assert ("the model has no MSR" in said.out) == (name == "baseline")
     assert "trained on drawn faces" in said.err
+
+
+def test_a_name_that_is_no_utf_8(folder):
+    image = folder / b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    image.write_bytes((folder / "face.png").read_bytes())
+    explain(image, model=folder / "ours.safetensors", detect=False, to=folder / "face.svg")
+    assert r"caf\udce9.png" in (folder / "face.svg").read_text()
 
 
 def test_another_class_by_any_of_its_names(folder):

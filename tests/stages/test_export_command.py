@@ -1,7 +1,6 @@
 """`clfer export` in a checkout: what it writes, what it says, and when it writes nothing."""
 
 import re
-import subprocess
 import sys
 
 import cv2
@@ -12,7 +11,6 @@ import pytest
 import torch
 import typer
 from checkouts import CLASSES, checkout
-from closure import ROOT
 from exported_models import faces, network
 from typer.testing import CliRunner
 from variants import CUT, OURS
@@ -20,8 +18,7 @@ from variants import CUT, OURS
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.files import sha256
-from clfer.inference.engines import Trained
-from clfer.inference.exported import Exported
+from clfer.inference.engines import Exported, Trained
 from clfer.model import bundle
 from clfer.model.card import card
 from pipeline import export as tool
@@ -186,13 +183,8 @@ def test_what_is_no_model_and_no_place(folder):
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnxscript"])
-def test_without_a_package(name):
-    code = (
-        f"import sys; sys.modules['{name}'] = None\n"
-        "from clfer.errors import InputError\n"
-        "from pipeline.export import export\n"
-        "try:\n    export()\nexcept InputError as error:\n    print(error)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.startswith(f"export: expected the package {name}, found none"), done.stderr
-    assert "pip install onnx onnxscript" in done.stdout
+def test_without_a_package(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)  # an import of it fails
+    line = refused()
+    assert line.startswith(f"export: expected the package {name}, found none")
+    assert "pip install onnx onnxscript" in line

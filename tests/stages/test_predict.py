@@ -13,13 +13,19 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+import typer
 from bundles import CLASSES, model
 from closure import ROOT
 from exported_models import exported
 from PIL import Image
+from typer.testing import CliRunner
 
+from clfer.errors import InputError
 from clfer.faces.views import central
-from clfer.inference.video import Video, Writer
+from clfer.inference.frames import Video
+from clfer.inference.output import VideoWriter
+from pipeline import prediction_summary
+from pipeline.predict import predict as command
 
 
 def face(seed, shape=(48, 48)):
@@ -31,16 +37,38 @@ def environment(**more):
     return clean | {"PYTHONPATH": str(ROOT), "CLFER_DEVICE": "cpu", "COLUMNS": "80"} | more
 
 
-def predict(folder, *arguments, given="", **more):
+def process(folder, *command):
+    """A command as its own process."""
     return subprocess.run(
-        [sys.executable, "-m", "pipeline", "predict", *map(str, arguments)],
+        [sys.executable, *map(str, command)],
         cwd=folder,
-        input=given,
-        env=environment(**more),
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=300,
     )
+
+
+def predict(*arguments, given=""):
+    app = typer.Typer(pretty_exceptions_enable=False)
+    app.command()(command)
+    return CliRunner().invoke(app, [*map(str, arguments)], input=given)
+
+
+def refused(*arguments):
+    done = predict(*arguments)
+    assert isinstance(done.exception, InputError), done.output
+    assert "\n" not in str(done.exception)
+    return str(done.exception)
+
+
+@pytest.fixture(autouse=True)
+def checkout(trained, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("CLFER")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CLFER_DEVICE", "cpu")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(trained)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +88,8 @@ def trained(tmp_path_factory):
 
 def test_a_folder_with_a_broken_picture_in_it(trained):
     outs = ("--csv", "o/f.csv", "--json", "o/f.json", "--parquet", "o/f.parquet", "--draw", "o/d")
-    done = predict(trained, "photos", "--no-detect", *outs)
-    assert done.returncode == 0, done.stderr
+    done = predict("photos", "--no-detect", *outs)
+    assert done.exit_code == 0, done.output
     said = done.stderr.splitlines()
     assert said[0] == (
         "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo, seed 0 "
@@ -89,22 +117,30 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
     assert drawn == ["a.png", "b.png", "deep/c.png"]
 
 
-def test_names_on_standard_input_and_a_least_confidence(trained):
-    done = predict(
-        trained, "-", "--no-detect", "--min-confidence", "1", given="photos/b.png\nphotos/a.png\n"
-    )
-    assert done.returncode == 0, done.stderr
+def test_names_on_standard_input_and_a_least_confidence():
+    names = "photos/b.png\nphotos/a.png\n"
+    done = predict("-", "--no-detect", "--min-confidence", "1", given=names)
+    assert done.exit_code == 0, done.output
     rows = [line.split("│") for line in done.stdout.splitlines() if "│" in line]
     assert [row[0].strip() for row in rows] == ["b.png", "a.png"]
     assert {row[2].strip() for row in rows} == {"unsure"}
 
 
+def test_one_is_singular_and_the_file_that_has_all_is_named(monkeypatch):
+    assert "1 face in 1 picture\n" in predict("photos/a.png", "--no-detect").stdout
+    monkeypatch.setattr(prediction_summary, "SHOWN", 1)
+    done = predict("photos", "--no-detect")
+    assert "3 faces in 3 pictures\n" in done.stdout
+    assert "and 2 more: --csv FILE has all" in done.stdout
+    done = predict("photos", "--no-detect", "--json", "all.json")
+    assert "and 2 more: all.json has all" in done.stdout
+    assert "3 faces: all.json" in done.stdout
+
+
 def test_nothing_that_can_be_read_is_an_error_and_leaves_no_file(trained):
-    done = predict(trained, "photos/broken.png", "--no-detect", "--csv", "none.csv")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        "error: photos/broken.png: expected at least one picture or video that can be read, found "
-        "none"
+    line = refused("photos/broken.png", "--no-detect", "--csv", "none.csv")
+    assert line == (
+        "photos/broken.png: expected at least one picture or video that can be read, found none"
     )
     assert not (trained / "none.csv").exists()
 
@@ -112,51 +148,55 @@ def test_nothing_that_can_be_read_is_an_error_and_leaves_no_file(trained):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["gone.png"], "error: gone.png: expected a picture, a video or a folder; found nothing"),
-        (["photos", "--model", "params.yaml"], "error: params.yaml: expected a model file, the"),
-        (["photos", "--model", "photos/a.png"], "error: photos/a.png is no readable safetensors"),
-        (["photos", "--detector", "x.onnx"], "error: x.onnx: expected an SCRFD detector"),
+        (["gone.png"], "gone.png: expected a picture, a video or a folder; found nothing"),
+        (["photos", "--model", "params.yaml"], "params.yaml: expected a model file, the"),
+        (["photos", "--model", "photos/a.png"], "photos/a.png is no readable safetensors"),
+        (["photos", "--detector", "x.onnx"], "x.onnx: expected an SCRFD detector"),
     ],
 )
-def test_what_does_not_fit_is_one_line(trained, arguments, line):
-    done = predict(trained, *arguments)
-    assert done.returncode == 1
-    *introduction, last = done.stderr.splitlines()
-    assert last.startswith(line)
-    assert not introduction
-    assert done.stdout == ""
+def test_what_does_not_fit_is_one_line(arguments, line):
+    assert refused(*arguments).startswith(line)
 
 
-def test_without_a_model_it_says_how_to_get_one(tmp_path):
+def test_without_a_model_it_says_how_to_get_one(tmp_path, monkeypatch):
     Image.fromarray(face(0)).save(tmp_path / "a.png")
-    done = predict(tmp_path, "a.png", "--no-detect")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: runs: expected a trained model, found none; `dvc repro`")
+    monkeypatch.chdir(tmp_path)
+    line = refused("a.png", "--no-detect")
+    assert line.startswith("runs: expected a trained model, found none; `dvc repro`")
 
 
 def test_drawing_never_replaces_a_picture(trained):
     before = (trained / "photos/a.png").read_bytes()
-    done = predict(trained, "photos", "--no-detect", "--draw", "photos")
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: --draw: expected another folder")
+    line = refused("photos", "--no-detect", "--draw", "photos")
+    assert line.startswith("--draw: expected another folder")
     assert (trained / "photos/a.png").read_bytes() == before
+
+
+def test_a_table_never_replaces_a_picture_or_another_table(trained):
+    before = (trained / "photos/a.png").read_bytes()
+    line = refused("photos", "--no-detect", "--csv", "photos/../photos/a.png")
+    assert line == "--csv: expected a file of its own; found photos/../photos/a.png"
+    assert refused("photos", "--no-detect", "--csv", "x", "--json", "x").startswith("--json: ")
+    assert (trained / "photos/a.png").read_bytes() == before
+    assert not (trained / "x").exists()
 
 
 @pytest.fixture
 def clip(tmp_path):
     path = tmp_path / "clip.mp4"
-    with Writer(path, 10.0) as writer:
+    with VideoWriter(path, 10.0) as writer:
         for number in range(24):
             writer.add(cv2.cvtColor(face(number // 8, (96, 96)), cv2.COLOR_GRAY2RGB))
     return path
 
 
-def test_a_video_frame_by_frame(trained, clip):
+def test_a_video_frame_by_frame(trained, clip, monkeypatch):
     folder = clip.parent
+    monkeypatch.chdir(folder)
     outs = ("--csv", "out.csv", "--draw", "drawn", "--timeline", "times", "--every", "2")
     file = trained / "runs/demo/ours/0/model.safetensors"
-    done = predict(folder, "clip.mp4", "--no-detect", "--model", file, *outs)
-    assert done.returncode == 0, done.stderr
+    done = predict("clip.mp4", "--no-detect", "--model", file, *outs)
+    assert done.exit_code == 0, done.output
     rows = pl.read_csv(folder / "out.csv")
     assert rows["frame"].to_list() == list(range(0, 24, 2))
     np.testing.assert_allclose(rows["seconds"].to_numpy(), np.arange(0, 2.4, 0.2), atol=0.01)
@@ -170,7 +210,8 @@ def test_a_video_frame_by_frame(trained, clip):
 def test_a_broken_video_among_pictures_is_left_out(trained, clip):
     clip.write_bytes(clip.read_bytes()[:300])
     file = trained / "runs/demo/ours/0/model.safetensors"
-    done = predict(trained, "photos/a.png", clip, "--no-detect", "--model", file)
+    words = ["predict", "photos/a.png", clip, "--no-detect", "--model", file]
+    done = process(trained, "-m", "pipeline", *words)
     assert done.returncode == 0, done.stderr
     assert f"{clip}: no video that can be decoded" in done.stdout.replace("\n", "")
     assert "moov" not in done.stderr  # FFmpeg's own words
@@ -178,7 +219,7 @@ def test_a_broken_video_among_pictures_is_left_out(trained, clip):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_no_file(trained, tmp_path, how):
-    for number in range(3000):
+    for number in range(1500):
         Image.fromarray(face(number)).save(tmp_path / f"{number}.png")
     command = [sys.executable, "-m", "pipeline", "predict", str(tmp_path), "--no-detect"]
     cut = trained / f"cut-{how}"
@@ -202,37 +243,34 @@ def test_interrupted_it_leaves_no_file(trained, tmp_path, how):
     assert not list(cut.glob(".*"))
 
 
-def test_the_real_photos(trained, real_data):
+def test_the_real_photos(trained, real_data, monkeypatch):
     weights = real_data / "weights/insightface/det_500m.onnx"
-    done = predict(trained, real_data / "photos", "--csv", "real.csv", CLFER_DETECTOR=str(weights))
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setenv("CLFER_DETECTOR", str(weights))
+    done = predict(real_data / "photos", "--csv", "real.csv")
+    assert done.exit_code == 0, done.output
     rows = pl.read_csv(trained / "real.csv")
     by_file = dict(rows.group_by("file").len().iter_rows())
     counts = {path.rpartition("/")[2]: count for path, count in by_file.items()}
     assert counts["solvay_conference_1927.png"] == 29
     assert counts["fr_two_people.jpg"] == 2
     assert counts["skimage_astronaut.png"] == 1
-    assert "no face found in 3 of them" in done.stdout
+    assert "no face found in 3 pictures" in done.stdout
     for name in ("chelsea", "coffee", "rocket"):
         assert f"skimage_{name}" in done.stdout
         assert not any(name in path for path in counts)
 
 
 def test_an_exported_model_predicts_where_pytorch_is_not(trained):
+    """Nor is anything else imported that takes long and is not needed."""
     network, about = exported(trained / "small.onnx")
     code = (
-        "import sys; sys.modules['torch'] = sys.modules['torchvision'] = None\n"
+        "import sys\n"
+        "for name in ('torch', 'torchvision', 'polars', 'requests', 'matplotlib', 'onnx'):\n"
+        "    sys.modules[name] = None  # an import of it fails\n"
         "from pipeline.app import main; main()"
     )
     words = ["predict", "photos", "--no-detect", "--model", "small.onnx", "--json", "onnx.json"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words],
-        cwd=trained,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = process(trained, "-c", code, *words)
     assert done.returncode == 0, done.stderr
     listed = json.loads((trained / "onnx.json").read_text())
     assert len(listed) == 3

@@ -1,4 +1,4 @@
-"""What all figures share: a page that is drawn the same everywhere, and its colours."""
+"""The style of all figures: pages, colours, legends and text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,18 +15,18 @@ from clfer.files import replacing
 DPI = 150
 WIDTH = 7.2  # inches: both columns of a printed page
 FORMATS = (".png", ".svg")
-# What matplotlib would write of itself and of the hour.
-SILENT = {
+# Metadata that matplotlib would write: its version, the date.
+NO_METADATA = {
     ".png": {"Software": None},
     ".svg": {"Creator": None, "Date": None},
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
-# Okabe and Ito's palette: told apart in the common colour blindnesses; black for the reference.
+# Okabe and Ito's palette, which the colour-blind can tell apart; black for the reference.
 BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
 NOT_EVIDENCE = "drawn faces: not evidence for the method"
 
-LOOK = {
+STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -49,13 +49,13 @@ def page(path: Path, width: float, height: float) -> Iterator[Figure]:
     The same content gives the same bytes: the user's matplotlibrc and matplotlib's lines on its
     version and the date are left out, and no global state of pyplot is touched.
     """
-    suffix = path.suffix.lower() if path.suffix.lower() in SILENT else ".png"
-    with style.context(["default", LOOK], after_reset=True):
+    suffix = path.suffix.lower() if path.suffix.lower() in NO_METADATA else ".png"
+    with style.context(["default", STYLE], after_reset=True):
         figure = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(figure)
         yield figure
         with replacing(path) as temporary:
-            figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=SILENT[suffix])
+            figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=NO_METADATA[suffix])
 
 
 def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
@@ -99,3 +99,14 @@ def strokes(names: Sequence[str], baseline: str) -> dict[str, Stroke]:
         again, colour = divmod(place, len(COLOURS))
         found[name] = Stroke(COLOURS[colour], "dashed" if again % 2 else "solid")
     return found
+
+
+def literal(text: str) -> str:
+    """The text with its dollars escaped: matplotlib takes what stands between two for a formula."""
+    return text.replace("$", r"\$")
+
+
+def short(text: str, letters: int) -> str:
+    """The text without its middle where it is longer: names often differ at their ends."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"

@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
-from clfer.figures import timeline as figure
-from clfer.inference.frames import Face
-from clfer.inference.timeline import BINS, NARROWEST, Timeline
+from clfer.figures.timeline import BINS, NARROWEST, Timeline
+from clfer.inference.predictor import Face
 
 CLASSES = ("a", "b", "c")
 
@@ -17,7 +16,7 @@ def face(*chances):
 @pytest.mark.parametrize("length", [3.0, 100.0, 5000.0])
 def test_bins_are_means_over_their_frames(length):
     random = np.random.default_rng(0)
-    timeline = Timeline(CLASSES)
+    timeline = Timeline(CLASSES, 0.01)
     every = []
     for seconds in (np.arange(700) + 0.37) * length / 700:
         faces = [face(*random.dirichlet([1, 1, 1])) for _ in range(random.integers(0, 3))]
@@ -40,10 +39,20 @@ def test_bins_are_means_over_their_frames(length):
 
 
 def test_it_is_drawn_also_with_gaps_and_from_one_frame(tmp_path):
-    timeline = Timeline(CLASSES)
+    timeline = Timeline(CLASSES, 0.01)
     timeline.add(0.0, [face(0.5, 0.25, 0.25)])
     for path in (tmp_path / "one.png", tmp_path / "gap.png"):
-        figure.draw(timeline.probability, timeline.faces, timeline.width, CLASSES, "title", path)
+        timeline.draw("title", path)
         assert path.stat().st_size > 5000
         timeline.add(3.0, [])
         timeline.add(9.0, [face(0.1, 0.1, 0.8)])
+
+
+@pytest.mark.parametrize("rate", [2.0, 10.0, 25.0, 30000 / 1001, 60.0])
+def test_no_bin_falls_between_two_frames(rate):
+    """Times as a file has them, in whole milliseconds; every frame shows two faces."""
+    timeline = Timeline(CLASSES, 1 / rate)
+    for number in range(3000):
+        timeline.add(round(number / rate, 3), [face(0.5, 0.25, 0.25)] * 2)
+    assert timeline.width >= 1 / rate
+    assert (timeline.faces == 2).all()

@@ -1,4 +1,4 @@
-"""Rows in files: the three kinds say the same, and appear whole or not at all."""
+"""Tables of faces: the three kinds say the same, and appear whole or not at all."""
 
 import csv
 import json
@@ -6,8 +6,9 @@ import json
 import polars as pl
 import pytest
 
-from clfer.inference.frames import Face, Frame
-from clfer.inference.records import PART, files, row
+from clfer.inference.frames import Frame
+from clfer.inference.output import row, tables
+from clfer.inference.predictor import Face
 
 CLASSES = ("happiness", "sad, ness", 'quo"te')
 FACES = [
@@ -24,7 +25,7 @@ FACES = [
 
 def written(folder, rows):
     paths = [folder / f"out.{kind}" for kind in ("csv", "json", "parquet")]
-    with files(CLASSES, *paths) as write:
+    with tables(CLASSES, *paths) as write:
         for one in rows:
             write(one)
     return paths
@@ -59,17 +60,28 @@ def test_no_face_makes_files_without_rows(tmp_path):
     assert pl.read_parquet(stored).shape == (0, 13)
 
 
-@pytest.mark.parametrize("number", [PART - 1, PART, 2 * PART + 1])
-def test_many_rows_come_back_in_order(tmp_path, number):
+def test_many_rows_come_back_in_order(tmp_path):
     frame, face = FACES[1]
-    rows = (row(Frame("v", frame.read, i, 0.0), face, 0.0) for i in range(number))
+    rows = (row(Frame("v", frame.read, i, 0.0), face, 0.0) for i in range(9000))
     _, _, stored = written(tmp_path, rows)
-    assert pl.read_parquet(stored)["frame"].to_list() == list(range(number))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "out.csv",
-        "out.json",
-        "out.parquet",
-    ]
+    assert pl.read_parquet(stored)["frame"].to_list() == list(range(9000))
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", ['a "quoted", name.png', "two\nlines.png", "null", "1.5", " a "])
+def test_any_name_comes_back(tmp_path, name):
+    table, listed, stored = written(tmp_path, [row(Frame(name, lambda: None), FACES[0][1], 0.0)])
+    assert pl.read_parquet(stored)["file"].to_list() == [name]
+    assert json.loads(listed.read_text())[0]["file"] == name
+    with table.open(newline="") as file:
+        assert next(csv.DictReader(file))["file"] == name
+
+
+def test_a_name_that_is_no_utf_8_is_escaped(tmp_path):
+    name = b"caf\xe9.png".decode("utf-8", "surrogateescape")
+    table, _, stored = written(tmp_path, [row(Frame(name, lambda: None), FACES[0][1], 0.0)])
+    assert pl.read_parquet(stored)["file"].to_list() == [r"caf\udce9.png"]
+    assert r"caf\udce9.png" in table.read_text()
 
 
 @pytest.mark.parametrize("name", ["=cmd()", "+1.png", "-2.png", "@x.png"])

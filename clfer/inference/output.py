@@ -1,4 +1,4 @@
-"""One row per face, in a file."""
+"""What `clfer predict` writes: tables with a row per face, and annotated videos."""
 
 import csv
 import json
@@ -7,47 +7,52 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import TracebackType
 from typing import Any
 
-import polars as pl
+import cv2
+import numpy as np
+from jaxtyping import UInt8
 
+from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.inference.frames import Face, Frame
+from clfer.inference.frames import Frame
+from clfer.inference.predictor import Face
 
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability
-PART = 4096  # rows of a Parquet file that are kept in memory
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # by which spreadsheets tell one
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which spreadsheets start one
+CODEC = "mp4v"  # every build of OpenCV writes it
 
 Row = dict[str, Any]
 Write = Callable[[Row], None]
 
 
 def row(frame: Frame, face: Face, minimum: float) -> Row:
-    """What is known of a face, its box in pixels. `label` is None where its probability is below
-    `minimum`.
+    """A face as a table has it, its box in pixels. `label` is None where its probability is below
+    `minimum`; bytes of a file name that are no UTF-8 are escaped.
     """
     return {
-        "file": frame.name,
+        "file": frame.name.encode("utf-8", "backslashreplace").decode(),
         "frame": frame.number,
         "seconds": frame.seconds,
         "box": face.box and [round(side, 2) for side in face.box],
         "detection_score": face.detection_score and round(face.detection_score, DIGITS),
-        "probability": {name: round(chance, DIGITS) for name, chance in face.probability.items()},
+        "probability": {name: round(value, DIGITS) for name, value in face.probability.items()},
         "label": face.label if face.confidence >= minimum else None,
         "confidence": round(face.confidence, DIGITS),
     }
 
 
 @contextmanager
-def files(
+def tables(
     classes: Sequence[str],
     csv_file: Path | None = None,
     json_file: Path | None = None,
     parquet_file: Path | None = None,
 ) -> Iterator[Write]:
-    """A function that takes rows for all files that are named; they appear when the block ends
-    well, and no memory grows with their number.
+    """A function that writes a row to all files that are named. They appear when the block ends
+    well, and memory does not grow with the number of rows.
     """
     with ExitStack() as stack:
         kinds = ((csv_file, _csv), (json_file, _json), (parquet_file, _parquet))
@@ -64,9 +69,7 @@ def files(
 
 @contextmanager
 def _csv(path: Path, classes: Sequence[str]) -> Iterator[Write]:
-    with ExitStack() as stack:
-        temporary = stack.enter_context(replacing(path))
-        file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_columns(classes))
 
@@ -92,29 +95,25 @@ def _json(path: Path, classes: Sequence[str]) -> Iterator[Write]:
 
 @contextmanager
 def _parquet(path: Path, classes: Sequence[str]) -> Iterator[Write]:
+    import polars as pl  # a seventh of a second
+
     schema = dict.fromkeys(_columns(classes), pl.Float32()) | {
         "file": pl.String(),
         "frame": pl.Int64(),
         "seconds": pl.Float64(),
         "label": pl.String(),
     }
-    with replacing(path) as temporary, TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        waiting: list[list[Any]] = []
-        parts: list[Path] = []
+    with replacing(path) as temporary, TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.csv"
+        with rows.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
 
-        def put() -> None:
-            parts.append(Path(folder) / f"{len(parts):06}.parquet")
-            pl.DataFrame(waiting, schema, orient="row").write_parquet(parts[-1])
-            waiting.clear()
+            def write(one: Row) -> None:
+                writer.writerow(_flat(one, classes))
 
-        def write(one: Row) -> None:
-            waiting.append(_flat(one, classes))
-            if len(waiting) == PART:
-                put()
-
-        yield write
-        put()
-        pl.scan_parquet(parts).sink_parquet(temporary)
+            yield write
+        table = pl.scan_csv(rows, schema=schema, has_header=False, raise_if_empty=False)
+        table.sink_parquet(temporary)
 
 
 def _columns(classes: Sequence[str]) -> list[str]:
@@ -131,7 +130,7 @@ def _columns(classes: Sequence[str]) -> list[str]:
 
 
 def _flat(one: Row, classes: Sequence[str]) -> list[Any]:
-    """A row as a table has it."""
+    """A row in the order of the columns."""
     return [
         one["file"],
         one["frame"],
@@ -142,3 +141,30 @@ def _flat(one: Row, classes: Sequence[str]) -> list[Any]:
         one["label"],
         one["confidence"],
     ]
+
+
+class VideoWriter:
+    """An MP4 that is written frame by frame, all of the first one's size."""
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self.path, self.rate = path, rate
+        self._writer: cv2.VideoWriter | None = None
+
+    def __enter__(self) -> "VideoWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.release()
+
+    def add(self, picture: UInt8[np.ndarray, "H W 3"]) -> None:
+        """One more frame. InputError where none can be written."""
+        height, width = picture.shape[:2]
+        if self._writer is None:
+            code = cv2.VideoWriter.fourcc(*CODEC)
+            self._writer = cv2.VideoWriter(str(self.path), code, self.rate, (width, height))
+            if not self._writer.isOpened():
+                raise InputError(f"{self.path}: expected to write a video there, could not")
+        self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))

@@ -1,10 +1,11 @@
-"""What `clfer predict` says at the end of what it saw."""
+"""The tables that `clfer predict` prints at its end."""
 
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from clfer.inference.frames import UNSURE, Face, Seen
+from clfer.inference.predictor import UNSURE, Face, Result
 from pipeline.console import say, table
 
 SHOWN = 50  # faces in the table; files have all of them
@@ -13,9 +14,9 @@ LONGEST = 32  # letters of a name in the table
 
 
 @dataclass
-class Video:
-    """What was seen in a video: frames, those that could not be decoded and those without a face,
-    faces, and how many of them have which label.
+class VideoSummary:
+    """Counts over a video: frames, those that could not be decoded, those without a face, faces,
+    and faces of each label.
     """
 
     name: str
@@ -25,14 +26,14 @@ class Video:
     faces: int = 0
     labels: Counter[str] = field(default_factory=Counter)
 
-    def add(self, seen: Seen, minimum: float) -> None:
-        if seen.problem is not None:
+    def add(self, result: Result, minimum: float) -> None:
+        if result.problem is not None:
             self.broken += 1
             return
         self.frames += 1
-        self.empty += not seen.faces
-        self.faces += len(seen.faces)
-        self.labels.update(_label(face, minimum) for face in seen.faces)
+        self.empty += not result.faces
+        self.faces += len(result.faces)
+        self.labels.update(_label(face, minimum) for face in result.faces)
 
     def row(self) -> list[str]:
         common = [f"{name} {100 * n / self.faces:.0f} %" for name, n in self.labels.most_common(2)]
@@ -41,58 +42,67 @@ class Video:
 
 
 @dataclass
-class Told:
-    """What was seen so far."""
+class PredictionSummary:
+    """Counts over pictures and videos so far, and the first faces.
 
-    minimum: float  # probability below which a face has no label
+    minimum: probability below which a face has no label
+    """
+
+    minimum: float
     pictures: int = 0
     faces: int = 0  # in pictures
     rows: list[list[str]] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    videos: list[Video] = field(default_factory=list)
+    videos: list[VideoSummary] = field(default_factory=list)
 
-    def picture(self, seen: Seen, name: str) -> None:
-        """One more picture, by a name for the table."""
-        if seen.problem is not None:
-            self.unreadable.append(f"{seen.frame.name}: {seen.problem}")
+    def add_picture(self, result: Result, name: str) -> None:
+        """One more picture, under this name."""
+        if result.problem is not None:
+            self.unreadable.append(f"{result.frame.name}: {result.problem}")
             return
         self.pictures += 1
-        self.faces += len(seen.faces)
-        if not seen.faces:
-            self.without.append(seen.frame.name)
-        for number, face in enumerate(seen.faces[: SHOWN - len(self.rows)], start=1):
+        self.faces += len(result.faces)
+        if not result.faces:
+            self.without.append(result.frame.name)
+        for number, face in enumerate(result.faces[: SHOWN - len(self.rows)], start=1):
             best, second = heapq.nlargest(2, face.probability.items(), key=lambda pair: pair[1])
-            first, of = _short(name) if number == 1 else "", f"{number}/{len(seen.faces)}"
-            chances = [f"{best[1]:.2f}", f"{second[0]} {second[1]:.2f}"]
-            self.rows.append([first, of, _label(face, self.minimum), *chances])
+            first, of = _short(name) if number == 1 else "", f"{number}/{len(result.faces)}"
+            probabilities = [f"{best[1]:.2f}", f"{second[0]} {second[1]:.2f}"]
+            self.rows.append([first, of, _label(face, self.minimum), *probabilities])
 
-    def video(self, video: Video) -> None:
-        """One more video, all of which was seen."""
+    def add_video(self, video: VideoSummary) -> None:
+        """One more video, at its end."""
         if video.frames:
             self.videos.append(video)
         else:
             self.unreadable.append(f"{video.name}: no frame that can be decoded")
 
     @property
-    def read_nothing(self) -> bool:
+    def is_empty(self) -> bool:
+        """Whether nothing could be read."""
         return not self.pictures and not self.videos
 
-    def report(self) -> None:
-        """All of it, on standard output."""
+    def report(self, file: Path | None) -> None:
+        """Print it on standard output. file: one that has all faces."""
         if self.rows:
-            title = f"{self.faces:,} faces in {self.pictures:,} pictures"
+            title = f"{counted(self.faces, 'face')} in {counted(self.pictures, 'picture')}"
             table(title, ["file", "face", "expression", "p", "then"], self.rows)
         if (more := self.faces - len(self.rows)) > 0:
-            say([], f"and {more:,} faces more: --csv FILE has all")
+            say([], f"and {more:,} more: {file or '--csv FILE'} has all")
         if self.videos:
             columns = ["video", "frames", "no face", "faces", "expressions"]
             table("videos", columns, [video.row() for video in self.videos])
         if self.without:
-            say(_some(self.without), f"no face found in {len(self.without):,} of them")
+            say(_some(self.without), f"no face found in {counted(len(self.without), 'picture')}")
         if self.unreadable:
             heading = f"could not be read, and left out: {len(self.unreadable):,}"
             say(_some(self.unreadable), heading)
+
+
+def counted(number: int, noun: str) -> str:
+    """Such as 1 face, and 2,000 faces."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _label(face: Face, minimum: float) -> str:

@@ -1,4 +1,4 @@
-"""Which model speaks, said before it does."""
+"""The line on standard error that names the model of a command."""
 
 from pathlib import Path
 
@@ -14,22 +14,22 @@ WARNING = (
 )
 
 
-def introduce(file: Path, card: Card, chosen: bool) -> None:
-    """The model and what it was trained on, on standard error, with a warning of the demo's.
+def print_banner(file: Path, card: Card, chosen: bool) -> None:
+    """The model and what it was trained on, with a warning of the demo's.
 
     chosen: by the user; else it is the newest one
     """
-    found = "" if chosen else ", the newest here"
-    err.print(plain(f"model: {file}{found}: {about(card)}"), highlight=False, soft_wrap=True)
+    newest = "" if chosen else ", the newest here"
+    err.print(plain(f"model: {file}{newest}: {model_line(card)}"), highlight=False, soft_wrap=True)
     if card.provenance.get("dataset") == DEMO:
         err.print(WARNING, style="bold yellow", highlight=False, soft_wrap=True)
 
 
-def about(card: Card) -> str:
-    """What a model is, in a line."""
+def model_line(card: Card) -> str:
+    """Variant, dataset, seed and epoch of a model, and what to beware of."""
     known = card.provenance
-    said = f"{known.get('variant', 'a network')} on {known.get('dataset', 'unknown data')}"
-    said += "".join(f", {key} {known[key]}" for key in ("seed", "epoch") if key in known)
+    line = f"{known.get('variant', 'a network')} on {known.get('dataset', 'unknown data')}"
+    line += "".join(f", {key} {known[key]}" for key in ("seed", "epoch") if key in known)
     marks = [DRAWN] if known.get("dataset") == DEMO else []
     marks += [OPTIMISTIC] if known.get("selected_on") == TEST else []
-    return f"{said} ({'; '.join(marks)})" if marks else said
+    return f"{line} ({'; '.join(marks)})" if marks else line
