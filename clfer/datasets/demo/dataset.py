@@ -7,7 +7,7 @@ anything about the method.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -177,14 +177,14 @@ def _tables(rows: Sequence[Row], usages: Sequence[str]) -> dict[str, pl.DataFram
 
 
 def _sheet(rows: Sequence[Row]) -> Image.Image:
-    """For people to look at: a line for each expression, the first faces that most raters named."""
+    """For people to look at: a line for each expression, the faces on which most raters agree."""
     sheet = Image.new("L", (LABEL_WIDTH + COLUMNS * SIDE, len(CLASSES) * SIDE), 255)
     write = ImageDraw.Draw(sheet).text
     for line, expression in enumerate(CLASSES):
         write((4, (line + 0.45) * SIDE), expression, fill=0)
-        of_it = (row for row in rows if row.expression == expression)
-        clear = (row.image for row in of_it if row.votes[line] > person.RATERS // 2)
-        for column, image in enumerate(islice(clear, COLUMNS)):
-            large = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+        of_it = [row for row in rows if row.expression == expression]
+        of_it.sort(key=lambda row: int(row.votes[line]), reverse=True)
+        for column, row in enumerate(of_it[:COLUMNS]):
+            large = Image.fromarray(row.image).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
             sheet.paste(large, (LABEL_WIDTH + column * SIDE, line * SIDE))
     return sheet

@@ -53,7 +53,7 @@ def face(rng: np.random.Generator, expression: str, strength: float) -> Drawing:
         _brow(canvas, who, half, sign)
     _occluder(rng, canvas, who, scene.occluder)
     eyes = [(sign * who.eye_distance, EYES_Y) for sign in SIDES]
-    places = canvas.place(np.array([*eyes, (0, who.nose_length - 0.6), *corners]))
+    places = canvas.place(np.array([*eyes, (0.0, who.nose_length - 0.6), *corners]))
     image = _photograph(rng, canvas.grey(), scene)
     # the canvas counts from the edge of the first pixel
     return Drawing(image, places - 0.5, HIDDEN.get(scene.occluder, 0.0))
@@ -105,19 +105,19 @@ class _Canvas:
 def _head(canvas: _Canvas, who: Person, a: Units) -> None:
     """Shoulders, neck, ears, skin and hair."""
     w, top, line, chin = who.half_width, who.skull + 1.5, who.hairline, who.chin + 3.2 * a[26]
-    outline = _oval(0, 0, w, 1, 0.15)
+    outline = _oval(0.0, 0.0, w, 1.0, 0.15)
     outline[:, 1] *= np.where(outline[:, 1] > 0, chin, who.skull)
     outline[:, 0] *= 1 - 0.16 * np.clip(outline[:, 1] / chin, 0, 1) ** 1.5  # narrower at the jaw
     if who.hair == "long":
-        canvas.fill(_oval(0, 2, w + 4, 26, 0.4), who.hair_tone)
-    canvas.fill(_oval(0, 20, 0.62 * w, 10, 0.9), 0.72 * who.skin)
-    canvas.fill(_oval(0, who.chin + 15, 24, 9, 0.3), 0.55 * who.hair_tone + 50)
+        canvas.fill(_oval(0.0, 2.0, w + 4, 26.0, 0.4), who.hair_tone)
+    canvas.fill(_oval(0.0, 20.0, 0.62 * w, 10.0, 0.9), 0.72 * who.skin)
+    canvas.fill(_oval(0.0, who.chin + 15, 24.0, 9.0, 0.3), 0.55 * who.hair_tone + 50)
     for sign in SIDES if who.hair != "long" else ():
-        canvas.fill(_oval(sign * (w + 0.4), -1, 1.9, 4.2), 0.85 * who.skin)
+        canvas.fill(_oval(sign * (w + 0.4), -1.0, 1.9, 4.2), 0.85 * who.skin)
     canvas.fill(outline, who.skin)
     if who.hair != "bald":
-        side = [(w + 0.8, -8), (w + 1.4, -14), (0.8 * w, 2 - top), (0, -3 - top)]
-        front = _curve((-0.86 * w, -9), (-0.6 * w, -line), (0.5 * w, -line), (0.86 * w, -9))
+        side = [(w + 0.8, -8.0), (w + 1.4, -14.0), (0.8 * w, 2 - top), (0.0, -3 - top)]
+        front = _curve((-0.86 * w, -9.0), (-0.6 * w, -line), (0.5 * w, -line), (0.86 * w, -9.0))
         canvas.fill(np.array([*side, *((-x, y) for x, y in side[-2::-1]), *front]), who.hair_tone)
 
 
@@ -160,8 +160,8 @@ def _eye(canvas: _Canvas, who: Person, a: Units, sign: float) -> None:
     canvas.stroke(lid, 0.22 * who.skin, 0.6)
     canvas.stroke(under, 0.62 * who.skin, 0.35)
     if who.glasses:
-        canvas.stroke(_oval(1.03 * x, y + 0.4, 5.2, 4.4, 0.35)[np.r_[:32, 0]], 30, 0.6)
-        canvas.stroke(np.array([(0, y), (x - sign * 5, y)]), 30, 0.6)
+        canvas.stroke(_oval(1.03 * x, y + 0.4, 5.2, 4.4, 0.35)[np.r_[:32, 0]], 30.0, 0.6)
+        canvas.stroke(np.array([(0.0, y), (x - sign * 5, y)]), 30.0, 0.6)
 
 
 def _nose(canvas: _Canvas, who: Person, a: Units) -> None:
@@ -196,10 +196,10 @@ def _mouth(canvas: _Canvas, who: Person, units: Sequence[Units], corners: Sequen
     lip = np.outer(np.sqrt(1 - t**2), down) * who.lip * max(0.3, 1 - 0.65 * a[23] - 0.2 * a[20])
     canvas.fill(_between(top - lip, top), 0.62 * who.skin)
     canvas.fill(_between(bottom, bottom + (1.25 + 0.8 * a[16]) * lip), 0.7 * who.skin)
-    canvas.fill(_between(top, bottom), 25)
+    canvas.fill(_between(top, bottom), 25.0)
     canvas.stroke(top, 0.25 * who.skin, 0.5)
     teeth = np.minimum(0.8 * (bottom - top), np.array(down) * 2.6 * min(1.0, a[25] + a[10]))
-    canvas.fill(_between(top, top + teeth)[np.tile(np.abs(t) < 0.93, 2)], 232)
+    canvas.fill(_between(top, top + teeth)[np.tile(np.abs(t) < 0.93, 2)], 232.0)
     for half, sign, (x, y) in zip(units, SIDES, corners, strict=True):
         wing, out = (sign * who.nose_half_width, who.nose_length - 2), x + sign * 0.9
         fold = _curve(wing, (x + sign * 0.3, y - 3.6), (x + sign * 1.7, y - 1))
@@ -214,9 +214,11 @@ def _occluder(rng: np.random.Generator, canvas: _Canvas, who: Person, kind: str)
     if kind == "sunglasses":
         for sign in SIDES:
             canvas.fill(_oval(sign * who.eye_distance, EYES_Y + 0.3, 5.3, 3.6, 0.4), 0.2 * tone)
-        canvas.fill(_oval(0, EYES_Y - 0.9, 3, 0.6, 0.9), 0.2 * tone)
+        canvas.fill(_oval(0.0, EYES_Y - 0.9, 3.0, 0.6, 0.9), 0.2 * tone)
     elif kind == "scarf":
-        canvas.fill(np.array([(-w, edge - 2), (0, edge), (w, edge - 2), (w, 34), (-w, 34)]), tone)
+        canvas.fill(
+            np.array([(-w, edge - 2), (0.0, edge), (w, edge - 2), (w, 34.0), (-w, 34.0)]), tone
+        )
 
 
 def _background(rng: np.random.Generator) -> Grey:

@@ -84,7 +84,7 @@ class Scene:
         self.contrast = rng.uniform(0.75, 1.15)
         self.brightness = rng.normal(0, 14)
         self.blur = rng.uniform(0, 0.75)  # standard deviation
-        self.noise = rng.uniform(1, 11)  # standard deviation
+        self.noise = rng.uniform(1, 9)  # standard deviation
         self.occluder = str(rng.choice(list(HIDDEN))) if rng.random() < 0.16 else "nothing"
 
 
