@@ -10,8 +10,8 @@ from jaxtyping import Float, UInt8
 
 from clfer.datasets.expressions import FERPLUS_VOTES, NOT_A_FACE, UNKNOWN
 
-# The facial action units of each expression, after EMFACS (Friesen & Ekman); contempt's act on one
-# side only. Fear, disgust and some strong smiles part the lips (25) besides.
+# The facial action units of each expression, after EMFACS (Friesen & Ekman), with narrowed eyes (7)
+# for contempt, whose smile is on one side only. `action_units` adds what comes and goes.
 EMFACS: dict[str, tuple[int, ...]] = {
     "neutral": (),
     "happiness": (6, 12),
@@ -20,7 +20,7 @@ EMFACS: dict[str, tuple[int, ...]] = {
     "anger": (4, 5, 7, 23),
     "disgust": (9, 10, 16),
     "fear": (1, 2, 4, 5, 20, 25),
-    "contempt": (12, 14),
+    "contempt": (7, 12, 14),
 }
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 12, 14, 15, 16, 20, 23, 25, 26)
 
@@ -89,8 +89,10 @@ class Scene:
 
 
 def action_units(rng: np.random.Generator, expression: str, strength: float) -> tuple[Units, Units]:
-    """The action units of the image's left and right half of the face, which only contempt tells
-    apart. Two of any expression act faintly.
+    """The action units of the image's left and right half of the face, at `strength` 0..1.
+
+    The halves differ in contempt alone: a smile on one side, a raised brow (2) on the other. Two
+    units act faintly in any expression; disgust and some smiles part the lips (25).
     """
     units = dict.fromkeys(UNITS, 0.0)
     for unit in EMFACS[expression]:
@@ -99,8 +101,8 @@ def action_units(rng: np.random.Generator, expression: str, strength: float) -> 
         units[25] = strength * rng.uniform(0.4, 0.9)
     for unit in rng.choice(UNITS, 2, replace=False).tolist():
         units[unit] += rng.uniform(0, 0.2)
-    still = units | {12: 0.0, 14: 0.0} if expression == "contempt" else units
-    return (units, still) if rng.random() < 0.5 else (still, units)
+    other = units | {2: strength, 12: 0.0, 14: 0.0} if expression == "contempt" else units
+    return (units, other) if rng.random() < 0.5 else (other, units)
 
 
 def votes(rng: np.random.Generator, expression: str, strength: float, hidden: float) -> Votes:
