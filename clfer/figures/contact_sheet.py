@@ -17,24 +17,24 @@ POINT = (230, 30, 30)
 
 
 def worst(table: pl.LazyFrame) -> pl.DataFrame:
-    """As many rows as a sheet has room for, of the table of `clfer.faces.packing.pack`: the worst
-    located of the images that have a face.
+    """As many rows as a sheet has room for, of the table of `clfer.faces.packing.pack`.
 
-    Half of them for those without a detection (centre, then box), then detections, by their score.
+    First the faces that were located, the least sure ones first. The last quarter, or what is left
+    over, is for images of which only the centre or the box was taken: some show no face.
     """
+    faces = table.filter(pl.col("face").is_not_null())
+    guessed = pl.col("outcome").is_in(["centre", "box"])
     room = COLUMNS * ROWS
-    rank = pl.col("outcome").replace_strict({"centre": 0, "box": 1}, default=2)
-    faces = table.filter(pl.col("face").is_not_null()).select("row", "score", rank=rank)
-    missed = _first(faces.filter(pl.col("score").is_null()), room)
-    detected = _first(faces.filter(pl.col("score").is_not_null()), room)
-    some = missed.head(max(room // 2, room - len(detected)))
-    rows = pl.concat([some, detected.head(room - len(some))])["row"]
-    chosen = table.filter(pl.col("row").is_in(rows.implode())).collect(engine="streaming")
-    return rows.to_frame().join(chosen, on="row", how="left", maintain_order="left")
+    located = _first(faces.filter(~guessed), "score", room)
+    others = _first(faces.filter(guessed), pl.col("outcome") == "box", room)
+    others = others.head(max(room // 4, room - len(located)))
+    rows = pl.concat([located.head(room - len(others)), others])
+    chosen = table.filter(pl.col("row").is_in(rows["row"].implode())).collect(engine="streaming")
+    return rows.join(chosen, on="row", how="left", maintain_order="left")
 
 
-def _first(faces: pl.LazyFrame, room: int) -> pl.DataFrame:
-    return faces.sort("rank", "score", "row").head(room).collect(engine="streaming")
+def _first(faces: pl.LazyFrame, by: str | pl.Expr, room: int) -> pl.DataFrame:
+    return faces.sort(by, "row").head(room).select("row").collect(engine="streaming")
 
 
 def draw(

@@ -22,10 +22,6 @@ def records(fates):
     return pl.DataFrame(rows, SCHEMA, orient="row")
 
 
-def badness(row, outcome, score):
-    return ({"centre": 0, "box": 1}.get(outcome, 2), 0 if score is None else score, row)
-
-
 fate = st.sampled_from(OUTCOMES).flatmap(
     lambda outcome: st.tuples(
         st.just(outcome),
@@ -36,15 +32,17 @@ fate = st.sampled_from(OUTCOMES).flatmap(
 
 @settings(deadline=None)
 @given(st.lists(fate, max_size=3 * ROOM))
-def test_half_of_it_are_faces_that_were_not_found_and_half_those_least_sure(fates):
+def test_located_faces_come_first_and_a_quarter_is_for_the_others(fates):
+    """Without this order the demo's sheet began with its images of noise."""
     faces = [(row, *one) for row, one in enumerate(fates) if one[0] != "rejected"]
-    lost = sorted((f for f in faces if f[2] is None), key=lambda f: badness(*f))
-    seen = sorted((f for f in faces if f[2] is not None), key=lambda f: badness(*f))
-    of_lost = lost[: ROOM - min(len(seen), ROOM // 2)]
-    expected = [f[0] for f in of_lost + seen[: ROOM - len(of_lost)]]
-    found = worst(records(fates).lazy())
-    assert found["row"].to_list() == expected
-    assert found.schema == SCHEMA
+    guessed = ("centre", "box")
+    located = sorted((f for f in faces if f[1] not in guessed), key=lambda f: (f[2] or 0, f[0]))
+    others = sorted((f for f in faces if f[1] in guessed), key=lambda f: (f[1] == "box", f[0]))
+    others = others[: max(ROOM // 4, ROOM - len(located))]
+    expected = [f[0] for f in located[: ROOM - len(others)] + others]
+    shown = worst(records(fates).lazy())
+    assert shown["row"].to_list() == expected
+    assert shown.schema == SCHEMA
 
 
 def test_each_row_stands_beside_its_own_picture(tmp_path):

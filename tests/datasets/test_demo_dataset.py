@@ -81,22 +81,49 @@ def test_train_is_the_same_in_a_smaller_dataset(raw, tmp_path):
         assert read(tmp_path / name)[:30] == read(raw / name)[:30]
 
 
-def test_the_asked_part_of_val_and_test_copies_an_earlier_split(raw):
-    first: dict[str, str] = {}
-    copies: Counter[tuple[str, str]] = Counter()
-    for row in read(raw / "fer2013.csv"):
-        origin = first.setdefault(row["pixels"], row["Usage"])
-        copies[row["Usage"], origin] += row["Usage"] != origin
-    assert copies["PublicTest", "Training"] == 6
-    assert copies["PrivateTest", "Training"] == 8
-    assert copies["PrivateTest", "PublicTest"] == 2
+def test_the_asked_part_of_val_and_test_copies_an_earlier_split_and_is_rated_anew(raw):
+    faces, votes = read(raw / "fer2013.csv"), read(raw / "fer2013new.csv")
+    first: dict[str, int] = {}
+    copies = []
+    for row, face in enumerate(faces):
+        origin = first.setdefault(face["pixels"], row)
+        if row != origin:
+            copies.append((face["Usage"], faces[origin]["Usage"], row, origin))
+    assert Counter(of for of, *_ in copies) == {"PublicTest": 6, "PrivateTest": 10}
+    assert {pair[:2] for pair in copies} == {
+        ("PublicTest", "Training"),
+        ("PrivateTest", "Training"),
+        ("PrivateTest", "PublicTest"),
+    }
+    panels = [
+        [votes[row][column] for column in FERPLUS_VOTES] for _, _, *pair in copies for row in pair
+    ]
+    assert panels[::2] != panels[1::2]
+
+
+@pytest.mark.parametrize("duplicates", [0.0, 0.1, 0.5])
+def test_copies_are_of_originals(duplicates):
+    shown = demo.faces_shown((100, 40, 60), duplicates, seed=3)
+    copies = np.flatnonzero(shown != np.arange(200))
+    split = np.searchsorted([100, 140], np.arange(200), side="right")
+    assert np.all(split[shown[copies]] < split[copies])
+    assert len(copies) == duplicates * 100
+    assert np.array_equal(shown[shown], shown)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_run_of_rows_has_its_share_of_every_expression(seed):
+    for start in (0, 1000, 1250):
+        drawn = [demo.expression_of(seed, face) for face in range(start, start + 200)]
+        for expression, share in demo.SHARES.items():
+            assert drawn.count(expression) == pytest.approx(200 * share, abs=4)
 
 
 def test_fetch_says_what_it_drew(fetched):
     lines = fetched[1]
-    assert [line.split(":")[0] for line in lines[:3]] == ["train", "val", "test"]
-    assert all(name in line for line in lines[:3] for name in FERPLUS)
-    assert "6 val of train" in lines[3]
+    assert [line.split(":")[0] for line in lines] == ["train", "val", "test"]
+    assert all(name in line for line in lines for name in FERPLUS)
+    assert "6 of them copies" in lines[1]
 
 
 def test_the_sheet_has_a_line_of_eight_faces_for_every_expression(raw):
