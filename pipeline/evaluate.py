@@ -21,9 +21,9 @@ from clfer.model.bundle import load
 from clfer.model.card import Card
 from clfer.progress import silent
 from clfer.report.evaluation import confusion_table, score_lines
+from clfer.report.marks import OPTIMISTIC
 from clfer.report.model_card import model_card
 from clfer.report.trained import Trained
-from clfer.report.words import OPTIMISTIC
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import TEST
 from clfer.training.examples import Faces

@@ -47,7 +47,13 @@ COMPARED = ("baseline", "msr", "cl", "ours")
 LEAKED = ("baseline", "ours")
 NAMES = (
     "comparison",
-    *(f"table{number}" for number in range(2, 9)),
+    "table2",
+    "table3",
+    "table4",
+    "table5",
+    "table6",
+    "table7",
+    "table8",
     "figure5",
     "figure8",
     "leakage",

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from clfer.model.card import Card
-from clfer.report.words import OPTIMISTIC
-from clfer.scoring.selection import TEST
+from clfer.report.marks import OPTIMISTIC
 from pipeline.console import err, plain
 
 DEMO, DRAWN = "demo", "drawn faces: it knows no people"
@@ -31,5 +30,5 @@ def model_line(card: Card) -> str:
     line = f"{known.get('variant', 'a network')} on {known.get('dataset', 'unknown data')}"
     line += "".join(f", {key} {known[key]}" for key in ("seed", "epoch") if key in known)
     marks = [DRAWN] if known.get("dataset") == DEMO else []
-    marks += [OPTIMISTIC] if known.get("selected_on") == TEST else []
+    marks += [OPTIMISTIC] if known.get("selected_on") == "test" else []
     return f"{line} ({'; '.join(marks)})" if marks else line

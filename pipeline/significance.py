@@ -13,7 +13,8 @@ from clfer.figures.curves import draw_history
 from clfer.figures.scores import draw_accuracy, draw_reliability
 from clfer.files import replacing
 from clfer.report.markdown import markdown
-from clfer.report.words import marked, worded_summary
+from clfer.report.marks import marked
+from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
 from clfer.scoring.predictions import confidence
 from clfer.scoring.selection import TEST, peeked

@@ -5,7 +5,6 @@ import zipfile
 from pathlib import Path
 
 from clfer.archives import DAMAGE, METHODS, is_damage
-from clfer.download import download
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.progress import Track
@@ -41,6 +40,8 @@ def locate(weights: Path | None, track: Track, address: str = PACK) -> Path:
 
 def _fetch(folder: Path, track: Track, address: str) -> Path:
     """DETECTOR in this folder, out of the pack at the address, whole and right or not at all."""
+
+    from clfer.download import download  # requests takes a seventh of a second
 
     pack, target = folder / address.rpartition("/")[2], folder / DETECTOR
     remedy = (

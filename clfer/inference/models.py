@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urldefrag
 
-from clfer.download import download
 from clfer.errors import InputError
 from clfer.files import sha256
 from clfer.progress import Track
@@ -86,6 +85,8 @@ def _fetched(release: Release, track: Track) -> Path:
     target = kept / CACHE / f"{release.sha256[:16]}-{name}"
     if target.is_file() and sha256(target) == release.sha256:
         return target
+
+    from clfer.download import download  # requests takes a seventh of a second
 
     remedy = "fetch it by hand and name the file by --model"
     download(release.url, target, release.sha256, track, remedy, LARGEST)

@@ -7,7 +7,9 @@ from copy import deepcopy
 from itertools import chain
 from typing import Any
 
+from clfer.errors import InputError
 from clfer.report.material import Cell
+from clfer.training.recipe import VARIANTS, layered
 
 PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)
 # What the options take for something else than text.
@@ -15,15 +17,31 @@ WORDS = ("null", "true", "false", "nan", "inf")
 
 
 def recipe(params: Mapping[str, Any], dataset: str, variant: str) -> dict[str, Any] | None:
-    """How a variant is trained on a dataset by these params; None where they lack one of the two.
-
-    A dataset's recipe overrides `train`, and a variant's own overrides both.
+    """How a variant is trained on a dataset by these params; None where they lack one of the two,
+    or set one thing twice.
     """
-    sets, rows = params.get("datasets", {}), params.get("variants", {})
+    found = _layered(params, dataset, variant)
+    return found and found[0]
+
+
+def _layered(
+    params: Mapping[str, Any], dataset: str, variant: str
+) -> tuple[dict[str, Any], dict[str, str]] | None:
+    """The settings and their layers, named by the keys that lead to them, with dots between."""
+    sets, rows, recipes = (params.get(key, {}) for key in ("datasets", "variants", "recipes"))
     if dataset not in sets or variant not in rows:
         return None
-    own = [(block or {}).get("recipe", {}) for block in (sets[dataset], rows[variant])]
-    return {**params.get("train", {}), **own[0], **own[1]}
+    layers = {
+        "recipes.paper": recipes.get("paper", {}),
+        f"datasets.{dataset}.recipe": sets[dataset].get("recipe", {}),
+    }
+    if (named := params.get("run", {}).get("recipe")) in recipes:
+        layers[f"recipes.{named}"] = recipes[named]
+    own = (rows[variant] or {}).get("recipe", {})
+    try:
+        return layered(layers, own, params.get("train", {}))
+    except InputError:
+        return None
 
 
 def as_run(
@@ -35,19 +53,29 @@ def as_run(
     A setting that the params no longer have is left out: the code would refuse it.
     """
     found = deepcopy(dict(params))
-    found["run"] = grid(params.get("run", {}), summary["datasets"])
+    found["run"] = {**params.get("run", {}), **grid(params.get("run", {}), summary["datasets"])}
     given = {key: summary[key] for key in ("alpha", "baseline")}
     found["significance"] = {**params.get("significance", {}), **given}
     for (dataset, variant, _), card in cards.items():
-        now = recipe(found, dataset, variant) or {}
+        now, origin = _layered(found, dataset, variant) or ({}, {})
         then = card["provenance"]["recipe"]
-        apart = {key: then[key] for key in now if key in then and then[key] != now[key]}
-        own = (found.get("variants", {}).get(variant) or {}).get("recipe", {})
-        for key, value in apart.items():
-            (own if key in own else found["datasets"][dataset].setdefault("recipe", {}))[key] = (
-                value
-            )
+        for key in now:
+            if key in then and then[key] != now[key]:
+                _block(found, origin[key], dataset, variant)[key] = then[key]
     return found
+
+
+def _block(params: dict[str, Any], layer: str, dataset: str, variant: str) -> dict[str, Any]:
+    """Where a setting of a layer is changed: in it, and for the paper's in the dataset's recipe."""
+    if layer == VARIANTS:
+        place: dict[str, Any] = params["variants"][variant]["recipe"]
+    elif layer == "train":
+        place = params["train"]
+    elif layer.startswith("datasets.") or layer == "recipes.paper":
+        place = params["datasets"][dataset].setdefault("recipe", {})
+    else:
+        place = params["recipes"][layer.removeprefix("recipes.")]
+    return place
 
 
 def grid(run: Mapping[str, Any], datasets: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,6 @@ from clfer.scoring.summary import Significance, summarise
 
 NAMES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1"}
 NUMBERS = ("No", "One", "Two", "Three")
-# Warnings that stand beside a name, and those that open a sentence.
-NOT_EVIDENCE = "drawn faces: not evidence for the method"
-OPTIMISTIC = "optimistic: checkpoint chosen on the test images"
 DRAWN = "Drawn faces, not evidence for the method. "
 
 
@@ -49,13 +46,6 @@ def worded(name: str, dataset: Mapping[str, Any], settings: Significance) -> dic
         "paper_rule": [published.worded_rule(one) for one in dataset["paper_rule"]],
         "note": note(dataset["variants"], settings.baseline),
     }
-
-
-def marked(name: str, evidence: bool, selected_on: str) -> str:
-    """The name with its warnings in brackets, where there are any."""
-    marks = [] if evidence else [NOT_EVIDENCE]
-    marks += [OPTIMISTIC] if selected_on == TEST else []
-    return f"{name} ({'; '.join(marks)})" if marks else name
 
 
 def note(variants: Mapping[str, Any], baseline: str) -> str | None:

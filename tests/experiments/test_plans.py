@@ -52,7 +52,7 @@ def test_every_row_can_be_trained_and_no_cell_is_trained_twice(name):
             assert row.settings == ROWS[row.variant]
         modules = {key: value for key, value in row.settings.items() if key != "recipe"}
         Variant.model_validate(modules)
-        Recipe.model_validate({**PARAMS["train"], **row.settings.get("recipe", {})})
+        Recipe.model_validate({**PARAMS["recipes"]["paper"], **row.settings.get("recipe", {})})
         assert row.against is None or row.against in plan.variants
     settings = [str(one) for one in seen.values()]
     assert len(set(settings)) == len(settings)

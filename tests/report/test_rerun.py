@@ -75,7 +75,8 @@ def test_blocks_that_become_empty_or_full(
 PARAMS: dict[str, Any] = {
     "run": {"datasets": ["faces"], "variants": ["ours", "baseline"], "seeds": [2, 0, 1]},
     "datasets": {"faces": {"recipe": {"epochs": 9}}, "other": {"recipe": {}}},
-    "train": {**RECIPE, "epochs": 100},
+    "train": dict.fromkeys(RECIPE),
+    "recipes": {"paper": {**RECIPE, "epochs": 100}, "short": {"epochs": 2}},
     "variants": {"baseline": {}, "ours": {"msr": {"fd": 128}}},
     "significance": {"alpha": 0.05, "baseline": "baseline"},
 }
@@ -109,7 +110,7 @@ def test_the_grid_and_the_level_are_the_summarys() -> None:
 def test_settings_that_have_changed_are_those_of_the_models() -> None:
     changed = deepcopy(PARAMS)
     changed["datasets"]["faces"]["recipe"]["epochs"] = 4
-    changed["train"] |= {"crop": 128, "new": 1}
+    changed["recipes"]["paper"] |= {"crop": 128, "new": 1}
     used = as_run(changed, summary(), cards())
     for variant in ("baseline", "ours"):
         assert recipe(used, "faces", variant) == {**RECIPE, "new": 1}
@@ -123,3 +124,17 @@ def test_a_variants_own_setting_stays_its_own() -> None:
     used = as_run(changed, summary(), given)
     assert recipe(used, "faces", "ours") == {**RECIPE, "epochs": 5}
     assert recipe(used, "faces", "baseline") == RECIPE
+
+
+def test_what_was_set_under_train_or_named_stays_there() -> None:
+    changed = deepcopy(PARAMS)
+    changed["train"]["epochs"] = 7
+    used = as_run(changed, summary(), cards())
+    assert used["train"]["epochs"] == 9
+    assert recipe(used, "faces", "ours") == RECIPE
+    named = deepcopy(PARAMS)
+    named["run"]["recipe"] = "short"
+    assert recipe(named, "faces", "ours") == {**RECIPE, "epochs": 2}
+    used = as_run(named, summary(), cards())
+    assert used["recipes"]["short"] == {"epochs": 9}
+    assert used["run"]["recipe"] == "short"

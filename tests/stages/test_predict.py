@@ -236,7 +236,7 @@ def test_interrupted_it_leaves_no_file(trained, tmp_path, how):
         time.sleep(0.05)
     running.send_signal(how)
     _, said = running.communicate(timeout=60)
-    assert running.returncode == 128 + how
+    assert running.returncode == 128 + how, said
     assert "Traceback" not in said
     assert not (trained / "cut.csv").exists()
     assert not list(trained.glob(".cut*"))

@@ -125,7 +125,7 @@ def test_how_to_run_it_again_from_the_commit(checkout):
     assert words[:5] == ["git", "checkout", commit, "make", "repro"]
     assert not warned
 
-    edit(checkout, "  labelled_fraction: 1.0", "  labelled_fraction: 0.5")
+    edit(checkout, "  labelled_fraction:\n", "  labelled_fraction: 0.5\n")
     (checkout / "clfer/new.py").write_text("")
     found = summary("demo", seeds=2)
     write(checkout / "metrics/summary.json", found)

@@ -79,7 +79,7 @@ BEGIN_WITH_MSR = [one for one in VARIANTS if one.startswith("msr")]
         ("clfer train ", DATASETS),
         ("clfer train demo msr", BEGIN_WITH_MSR),
         ("clfer train --fresh demo msr", BEGIN_WITH_MSR),
-        ("clfer train --device-memory 4 demo msr", BEGIN_WITH_MSR),
+        ("clfer train --processes 2 demo msr", BEGIN_WITH_MSR),
         ("clfer evaluate demo ours ", [str(one) for one in PARAMS["run"]["seeds"]]),
         ("clfer evaluate demo ours 0 --on raf", ["raf_db"]),
         ("clfer train demo ours 0 --fr", ["--fresh"]),
