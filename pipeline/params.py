@@ -154,7 +154,8 @@ def mapping(*keys: str) -> Mapping[str, Any]:
 
 def optional(*keys: str) -> Any:
     """What stands under `keys`, null where nothing does."""
-    return block(*keys) if keys[-1] in _under(keys[:-1]) else None
+    ASKED[keys] = found = _under(keys[:-1]).get(keys[-1])
+    return found
 
 
 def check_unchanged() -> None:
@@ -164,7 +165,8 @@ def check_unchanged() -> None:
     asked = dict(ASKED)
     everything.cache_clear()
     for keys, was in asked.items():
-        if changed := _changed(".".join(keys), was, _under(keys)):
+        now = _under(keys) if was is not None else _under(keys[:-1]).get(keys[-1])
+        if changed := _changed(".".join(keys), was, now):
             place, before, after = changed
             raise InputError(
                 f"{PARAMS}: {place}: expected it to stay as it was read, {before!r}; found "
