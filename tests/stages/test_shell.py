@@ -240,3 +240,17 @@ def test_exit_status_when_interrupted(how, status, tmp_path):
     assert running.end() == status
     assert running.stderr == ""
     assert half(where) == []
+
+
+def test_an_interrupt_that_is_lost_in_a_callback_still_gives_its_status(tmp_path):
+    code = (
+        "import os, signal\n"
+        "from clfer.ending import orderly\n"
+        "with orderly():\n"
+        "    try:\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except BaseException:\n"
+        "        pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"")
