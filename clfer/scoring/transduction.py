@@ -1,8 +1,8 @@
-"""Transduction: what a head that adds its batch's mean to every image scores, in any order of images.
+"""Transduction: the accuracy of a head that adds its batch's mean to every image, in any order.
 
-The released CL+MSR head answers W (a_i + g) + b, with g the mean of the vectors a of the current batch,
-in evaluation too. Its logits are those of image i plus the mean logits of the batch, so from the
-probabilities p of any model:
+The released CL+MSR head answers W (a_i + g) + b, with g the mean of the vectors a of the current
+batch, in evaluation too. Its logits are those of image i plus the mean logits of the batch, so from
+the probabilities p of any model:
 
     argmax_c  log p_ic + mean_{j in batch} log p_jc - prior_c
 
@@ -84,14 +84,12 @@ def accuracies(
 ) -> dict[str, dict[int, float]]:
     """Accuracy by order and batch size, the mean over the D draws of an order; `alone` has batch 1.
 
-    probability: of `val` and of `test`, [K, C] each. orders: for each name, D sequences of test images.
+    probability: of `val` and `test`, [K, C] each. orders: by name, D sequences of test images.
     """
     test, prior = log_of(probability["test"]), log_of(probability["val"]).mean(axis=0)
     return {
         name: {
-            batch: float(
-                np.mean([answers(test, prior, one, batch) == label[one] for one in draws])
-            )
+            batch: float(np.mean([answers(test, prior, one, batch) == label[one] for one in draws]))
             for batch in ((1,) if name == "alone" else batches)
         }
         for name, draws in orders.items()
