@@ -51,7 +51,8 @@ def ordered(
         case "shuffled":
             return generator.permutation(rows)
         case "sorted":
-            return np.argsort(label, kind="stable")
+            by_class: Int[np.ndarray, " N"] = np.argsort(label, kind="stable")
+            return by_class
         case "reversed":
             return rows[::-1]
         case "file" | "alone":
