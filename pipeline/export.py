@@ -17,8 +17,7 @@ from clfer.export.parity import LIMIT, Parity, compared, crops, probabilities, s
 from clfer.files import replacing, sha256
 from clfer.inference.engines import Engine, Exported, Trained
 from clfer.inference.models import newest
-from clfer.model.bundle import load
-from clfer.model.card import Card
+from clfer.model.bundle import Card, load
 from clfer.scoring.comparison import mcnemar
 from clfer.team import cores
 from pipeline import outputs, paths

@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from clfer.model.feature_maps import SEMANTICS, STRONGEST, semantic_groups
 from clfer.model.multiscale import MultiScale
 from clfer.model.network import Network
-from clfer.model.semantics import SEMANTICS, STRONGEST, semantic_groups
 from clfer.randomness import generator
 
 RESTARTS = 4  # of K-means, so that a figure does not depend on one start

@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from clfer.export.onnx_model import described
 from clfer.inference.engines import FACES
-from clfer.model.card import Card
+from clfer.model.bundle import Card
 from clfer.progress import Track
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.inference.engines import FACES, PROBABILITY
-from clfer.model.card import METADATA, Card
+from clfer.model.bundle import METADATA, Card
 from clfer.model.network import Network
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from clfer.explanation.layers import (
     strongest,
     weights,
 )
-from clfer.model.semantics import SEMANTICS
+from clfer.model.feature_maps import SEMANTICS
 
 SCN = OURS.model_copy(update={"scn": SCN_SETTINGS})
 

@@ -15,7 +15,7 @@ from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
-from clfer.model.card import METADATA, card
+from clfer.model.bundle import METADATA, card
 from clfer.training.checkpoints import Checkpoint
 
 MB = 1 << 20

@@ -9,8 +9,7 @@ from variants import CUT, OURS, small
 
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
-from clfer.model.bundle import load, save
-from clfer.model.card import card
+from clfer.model.bundle import card, load, save
 
 CLASSES = tuple("abcdefgh")
 

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from variants import BASELINE, OURS, SCN_SETTINGS, SIMSIAM_SETTINGS, changed, small
 
-from clfer.model.pooling import pool
+from clfer.model.multiscale import pool
 from clfer.model.variant import Variant, Warmup
 from clfer.training.batches import Batch
 from clfer.training.state import State

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from variants import SCN_SETTINGS
 
-from clfer.model.self_cure import rank_regularisation, relabelled
+from clfer.model.comparators import rank_regularisation, relabelled
 
 
 def scn(**changes):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from clfer.model.semantics import semantic_groups
+from clfer.model.feature_maps import semantic_groups
 
 SIDE = 8
 BANDS = (0, 2, 4, 6)  # first row of each of four bands

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from clfer.errors import InputError
-from clfer.model.siamese import SiameseContrast
+from clfer.model.comparators import SiameseContrast
 from clfer.model.variant import SimSiam
 
 
