@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 
 from clfer.datasets.expressions import canonical
 from clfer.errors import InputError
-from clfer.explanation.reasons import BLOCK, Reasons, reasons
+from clfer.explanation.layers import BLOCK, Reasons, reasons
 from clfer.faces.detection import principal
 from clfer.faces.preprocessing import Cut
 from clfer.figures.explanation import draw, signed
