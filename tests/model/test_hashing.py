@@ -111,8 +111,3 @@ def test_codes_are_finite_on_constant_and_huge_maps():
     code.square().sum().backward()
     assert code.isfinite().all()
     assert maps.grad.isfinite().all()
-
-
-def test_random_codes_are_uncorrelated():
-    codes = torch.nn.functional.normalize(hard_code(torch.randn(1, 2000, 7, 7), 8)[0], dim=1)
-    assert abs(float((codes @ codes.T).mean())) < 0.02
