@@ -24,7 +24,10 @@ START = (
     "load_weights(encoder, 'resnet10_quarter', str(path))",
     "encoder = Encoder('resnet10_quarter', 'small')",
 )
-MODEL = ("from clfer.model.bundle import load", "load(path)")
+MODEL = (
+    "from clfer.model.bundle import load\nimport clfer.model.network, safetensors",
+    "load(path)",
+)
 RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
 
 
