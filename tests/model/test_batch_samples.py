@@ -53,36 +53,23 @@ def slow_loss(clbs, maps, labels, uniform):
     seed=st.integers(0, 2**31),
     images=st.integers(1, 9),
     restarts=st.integers(1, 3),
+    classes=st.integers(2, 6),
     k=st.sampled_from([None, 2, 5]),
     beta=st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
+    centers=st.sampled_from(["kmeans", "class"]),
     groups=st.sampled_from(["nearest", "own"]),
 )
-@settings(max_examples=60, deadline=None)
-def test_the_loss_is_equation_7(seed, images, restarts, k, beta, groups):
-    """Also with fewer samples than clusters; labels have no part in it."""
-    torch.manual_seed(seed)
-    clbs = module(k=k, beta=beta, groups=groups)
-    maps, uniform = random_maps(seed, images, range(4)), draws(seed, restarts, k or 3)
-    labels = torch.randint(-1, 3, (images,))
-    found = float(clbs(maps, labels, uniform).detach())
-    assert found == pytest.approx(slow_loss(clbs, maps, labels, uniform), rel=1e-9, abs=1e-12)
-
-
-@given(
-    st.integers(0, 2**31),
-    st.integers(1, 9),
-    st.integers(2, 6),
-    st.sampled_from(["nearest", "own"]),
-)
-@settings(max_examples=60, deadline=None)
-def test_with_class_centers_it_is_equation_12(seed, images, classes, groups):
-    """Classes may be absent, labels too; the unlabelled samples still join a class by eq. 4, or
-    with groups of their own none.
+@settings(max_examples=100, deadline=None)
+def test_the_loss_is_equation_7_or_with_class_centers_12(
+    seed, images, restarts, classes, k, beta, centers, groups
+):
+    """Also with fewer samples than clusters. Classes may be absent, labels too; the unlabelled
+    samples still join a class by eq. 4, or with groups of their own none.
     """
     torch.manual_seed(seed)
-    clbs = module(classes=classes, centers="class", groups=groups)
-    maps, uniform = random_maps(seed, images), draws(seed, 1, classes)
-    labels = torch.randint(-1, classes, (images,), generator=torch.Generator().manual_seed(seed))
+    clbs = module(classes=classes, k=k, beta=beta, centers=centers, groups=groups)
+    maps, uniform = random_maps(seed, images, range(4)), draws(seed, restarts, k or classes)
+    labels = torch.randint(-1, classes, (images,))
     labels[seed % images] = seed % classes
     found = float(clbs(maps, labels, uniform).detach())
     assert found == pytest.approx(slow_loss(clbs, maps, labels, uniform), rel=1e-9, abs=1e-12)

@@ -179,12 +179,6 @@ def test_group_means_are_the_means_of_the_groups(seed, sets, k, count, dimension
             np.testing.assert_allclose(found, np.zeros(dimensions) if mean is None else mean)
 
 
-def test_the_gradient_of_the_group_means():
-    points = draws(0, 2, 7, 3).requires_grad_()
-    group = torch.tensor([[0, 0, 3, 1, 1, 1, -1], [2, 2, 2, 2, 2, 2, 0]])
-    assert torch.autograd.gradcheck(lambda p: group_means(p, group, 4)[0], (points,))
-
-
 def test_kmeans_is_one_graph(one_graph):
     compiled = one_graph(kmeans)
     for sets, count, dimensions, restarts, k in ((2, 30, 4, 2, 3), (5, 41, 7, 1, 6)):

@@ -79,11 +79,6 @@ def test_the_gradient_takes_the_projections_as_given():
     for ours, expected in zip(found, torch.autograd.grad(constant, inputs), strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
 
-    z1, z2 = head.project(first), head.project(second)
-    passing = -0.5 * (similarity(first, z2) + similarity(second, z1)) / 2
-    through = torch.autograd.grad(passing, inputs)
-    assert (found[0] - through[0]).abs().max() > 1e-4, "the stop makes no difference here"
-
 
 def test_constant_representations_give_a_finite_loss_and_gradient():
     head, first, _ = random_case(2)

@@ -65,12 +65,6 @@ def test_an_empty_group_lowers_the_agreement():
     assert float(one) == pytest.approx(1 / math.sqrt(2))
 
 
-def test_the_gradient_of_the_agreement():
-    shallow, centroids, occupied = random_case(1, 2, 9, 4, 5)
-    inputs = (shallow.requires_grad_(), centroids.requires_grad_())
-    assert torch.autograd.gradcheck(lambda s, c: agreement(s, c, occupied), inputs)
-
-
 def test_unit_vectors_and_the_zero_vector():
     vectors = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
     scaled = unit(vectors)

@@ -3,12 +3,11 @@
 import pytest
 import references
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from variants import CLFM_SETTINGS
 
 from clfer.errors import InputError
-from clfer.model.clustering import kmeans
 from clfer.model.feature_maps import FeatureMapContrast, semantic_groups
 
 CHANNELS = (5, 7, 9, 12)
@@ -62,35 +61,6 @@ def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
     clusters = [references.kmeans(deep, u, clfm.settings.iterations) for deep, u in pairs]
     expected = references.feature_map_loss(codes, clfm.settings, clusters)
     assert float(clfm(maps, uniform).detach()) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-@given(**sizes)
-@settings(max_examples=40, deadline=None)
-def test_the_loss_with_hard_codes_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
-    """For the clusters found, and away from ties: whole numbers are often equally near to two
-    centroids.
-    """
-    torch.manual_seed(seed)
-    clfm = module(k=k, alpha=alpha, detach_deep=detach, hash="hard")
-    maps, uniform = random_maps(seed, images, layers=range(4)), draws(seed, images, restarts, k)
-    codes = slow_codes(clfm, maps)
-    clusters = kmeans(torch.tensor(codes[3]), uniform, clfm.settings.iterations).numpy()
-    assume(not tied(codes, clusters, clfm.settings))
-    expected = references.feature_map_loss(codes, clfm.settings, clusters)
-    assert float(clfm(maps, uniform)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-def tied(codes, clusters, clfm):
-    """Whether some shallow vector resembles two centroids equally."""
-    for i, group in enumerate(clusters):
-        centroids = references.group_means(codes[3][i], group, clfm.k)
-        centroids = [c for c in centroids if c is not None]
-        for j in range(3):
-            for vector in codes[j][i] if clfm.alpha[j] else []:
-                nearest = sorted(references.cosine(vector, c) for c in centroids)[-2:]
-                if len(nearest) == 2 and nearest[1] - nearest[0] < 1e-9:
-                    return True
-    return False
 
 
 @given(st.integers(0, 2**31), st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0)]))
@@ -194,15 +164,6 @@ def test_each_image_is_grouped_by_itself():
     shallow, deep = semantic_groups(pair, draws(0, 2, 3, 4), 8)
     assert deep.tolist() == [DEEP, DEEP[::-1]]
     assert shallow.tolist() == [SHALLOW, SHALLOW[::-1]]
-
-
-def test_with_fewer_kinds_than_groups_every_channel_still_has_one():
-    features = [banded([1, 1, 2]), banded([1, 2, 1, 2])]
-    shallow, deep = semantic_groups(features, draws(0, 1, 3, 4), 8)
-    assert set(deep.flatten().tolist()) <= {0, 1, 2, 3}
-    upper, lower = deep[0, [0, 2]].tolist(), deep[0, [1, 3]].tolist()
-    assert max(upper) < min(lower)
-    assert set(shallow[0, :2].tolist()) <= set(upper)
 
 
 def test_dead_channels_and_constant_maps_are_grouped_too():

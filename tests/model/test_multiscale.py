@@ -96,20 +96,6 @@ def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid, whole
         np.testing.assert_allclose(module(features), expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_the_gradient_of_the_fusion(training):
-    """In the features and all weights."""
-    module, features = random_case(3, 2, (1, 1, 1), 2, 3, training=training)
-    names, weights = zip(*module.named_parameters(), strict=True)
-
-    def fused(*values):
-        changed = dict(zip(names, values[3:], strict=True))
-        return torch.func.functional_call(module, changed, (values[:3],))
-
-    inputs = [value.detach().clone().requires_grad_() for value in (*features, *weights)]
-    assert torch.autograd.gradcheck(fused, inputs, fast_mode=True)
-
-
 def test_an_image_is_represented_alike_in_any_batch_and_order():
     module, features = random_case(0, 5, (1, 1, 1, 1), 4, 6)
     together, order = module(features), torch.randperm(5)
