@@ -17,8 +17,7 @@ from clfer.datasets.transfer import restricted, shared
 from clfer.errors import InputError
 from clfer.figures import confusion
 from clfer.files import replacing, sha256
-from clfer.model.bundle import load
-from clfer.model.card import Card
+from clfer.model.bundle import Card, load
 from clfer.progress import silent
 from clfer.report.evaluation import confusion_table, score_lines
 from clfer.report.marks import OPTIMISTIC

@@ -11,14 +11,12 @@ from jaxtyping import Int, UInt8
 from clfer import benchmark
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.export.int8 import CALIBRATION, quantised
-from clfer.export.onnx_model import OPSET, check_packages, converted, write
+from clfer.export.onnx_model import CALIBRATION, OPSET, check_packages, converted, quantised, write
 from clfer.export.parity import LIMIT, Parity, compared, crops, probabilities, spread
 from clfer.files import replacing, sha256
 from clfer.inference.engines import Engine, Exported, Trained
 from clfer.inference.models import newest
-from clfer.model.bundle import load
-from clfer.model.card import Card
+from clfer.model.bundle import Card, load
 from clfer.scoring.comparison import mcnemar
 from clfer.team import cores
 from pipeline import outputs, paths

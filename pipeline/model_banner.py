@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clfer.model.card import Card
+from clfer.model.bundle import Card
 from clfer.report.marks import OPTIMISTIC
 from pipeline.console import err, plain
 

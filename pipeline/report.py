@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.model.card import METADATA
+from clfer.model.bundle import METADATA
 from clfer.report.material import (
     Cell,
     Code,

@@ -3,8 +3,7 @@
 from variants import CUT, OURS, small
 
 from clfer.faces.preprocessing import View
-from clfer.model.bundle import save
-from clfer.model.card import card
+from clfer.model.bundle import card, save
 
 CLASSES = ("neutral", "happiness", "surprise")
 

@@ -7,7 +7,7 @@ from variants import CUT, OURS
 
 from clfer.export.onnx_model import converted, write
 from clfer.faces.preprocessing import View
-from clfer.model.card import METADATA, card
+from clfer.model.bundle import METADATA, card
 from clfer.model.network import Network
 
 CLASSES = tuple("abcdefgh")

@@ -25,8 +25,7 @@ from clfer.datasets.demo.drawing import face
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.inference.predictor import Predictor, cut_out
-from clfer.model.bundle import save
-from clfer.model.card import card
+from clfer.model.bundle import card, save
 from clfer.pictures import UnreadableError
 
 pytest.importorskip("nicegui")

@@ -43,26 +43,22 @@ def probabilities(
 
 
 def compared(expected: Float[np.ndarray, "N K"], found: Float[np.ndarray, "N K"]) -> Parity:
-    """How far the probabilities found are from those expected, of one face or more."""
+    """How far two engines' probabilities of the same faces are apart."""
     same = expected.argmax(axis=1) == found.argmax(axis=1)
     second, first = np.sort(expected, axis=1)[:, -2:].T
     tied = ~same & (first - second <= LIMIT)
-    return Parity(
-        len(expected), float(np.abs(expected - found).max()), int(same.sum()), int(tied.sum())
-    )
+    difference = float(np.abs(expected - found).max())
+    return Parity(len(expected), difference, int(same.sum()), int(tied.sum()))
 
 
 def crops(
     folder: Path, cut: Cut, count: int, track: Track
 ) -> tuple[UInt8[np.ndarray, "N S S C"], int]:
-    """Up to `count` of a folder's pictures as faces, spread over their names, and how many of them
-    could not be read.
-
-    InputError where there is no picture, or none that can be read.
+    """Up to `count` of a folder's pictures as faces, evenly spread, and how many of these are
+    unreadable. InputError where none can be read.
     """
     files = [source.path for source in sources([str(folder)], ()) if not source.is_video]
-    faces = []
-    chosen = [files[place] for place in spread(len(files), count)]
+    chosen, faces = [files[place] for place in spread(len(files), count)], []
     for file in track(chosen, "reading"):
         try:
             faces.append(central_square(read(file), cut))

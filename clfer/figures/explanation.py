@@ -10,7 +10,7 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from clfer.explanation.reasons import BLOCK, Reasons
+from clfer.explanation.layers import BLOCK, Reasons
 from clfer.figures.faces import FacePlace, draw_close, draw_picture
 from clfer.figures.maps import coloured, scale
 from clfer.figures.style import COLOURS, FAINT, GREY, literal, page, short

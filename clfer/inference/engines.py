@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from clfer.errors import InputError
-from clfer.model.card import METADATA, Card, read
+from clfer.model.bundle import METADATA, Card, read_card
 from clfer.team import cores
 
 FACES, PROBABILITY = "faces", "probability"  # input and output of an exported graph
@@ -92,7 +92,7 @@ class Exported:
                 f"({_reason(error)}); export it again"
             ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        self.path, self.card = path, read(metadata.get(METADATA), path)
+        self.path, self.card = path, read_card(metadata.get(METADATA), path)
         self._check()
 
     def __call__(self, faces: UInt8[np.ndarray, "N S S C"]) -> Float[np.ndarray, "N K"]:

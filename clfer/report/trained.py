@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from clfer.model.card import Card
+from clfer.model.bundle import Card
 from clfer.scoring.calibration import voted
 from clfer.scoring.selection import TEST
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from clfer import distributed
 from clfer.faces.views import DISTORTED, PLACED, augmented
+from clfer.model.feature_maps import SEMANTICS
 from clfer.model.method import Contrast
-from clfer.model.semantics import SEMANTICS
 from clfer.randomness import generator
 from clfer.training.examples import Examples, Faces, order
 from clfer.training.recipe import Recipe

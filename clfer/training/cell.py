@@ -24,8 +24,7 @@ from clfer import __version__, distributed
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
 from clfer.files import replacing, sha256
-from clfer.model.bundle import save
-from clfer.model.card import card
+from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
 from clfer.progress import Track, silent
 from clfer.scratch import fingerprint

@@ -12,7 +12,7 @@ from torch import Tensor
 from clfer.distributed import leads, rank
 from clfer.errors import InputError
 from clfer.files import replacing
-from clfer.model import tensors
+from clfer.model.backbone import load_tensors
 from clfer.scratch import held
 
 FORMAT = 4  # to be raised with every change of what a state holds or means
@@ -50,7 +50,7 @@ class Checkpoint:
         if not self.path.exists():
             return
         try:
-            saved = tensors.load(self.path)
+            saved = load_tensors(self.path)
             state.restore(saved)
         except Exception as error:  # broken bytes make the unpickler trip over anything
             raise InputError(

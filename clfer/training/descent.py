@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from clfer import distributed
-from clfer.model.semantics import STRONGEST, semantic_groups
+from clfer.model.feature_maps import STRONGEST, semantic_groups
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch
 from clfer.training.examples import Examples

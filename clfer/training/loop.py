@@ -8,7 +8,7 @@ from torch import nn
 from clfer.distributed import gathered, leads, led, size
 from clfer.errors import InputError
 from clfer.model.backbone import check_input
-from clfer.model.self_cure import relabelled
+from clfer.model.comparators import relabelled
 from clfer.model.variant import SCN, Variant
 from clfer.progress import Track, silent
 from clfer.training.batches import Batch, Batches, contents

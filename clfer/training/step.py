@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from clfer.distributed import gathered
-from clfer.model.clustering import precise
-from clfer.model.self_cure import rank_regularisation
+from clfer.model.clustering import at_least_float32
+from clfer.model.comparators import rank_regularisation
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch
 from clfer.training.precision import precision
@@ -38,7 +38,7 @@ def forward(
         maps = [network.features(view) for view in batch.views]
         vectors = [network.represent(features) for features in maps]
         logits = network.classify(vectors[0])
-        importance = precise(network.importance(vectors[0]))
+        importance = at_least_float32(network.importance(vectors[0]))
     losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, balance)}
     losses |= state.contrast(maps[0], batch.label, batch.start_fm, batch.start_bs, vectors)
     if variant.warmup:

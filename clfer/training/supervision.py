@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from clfer.distributed import size, summed
 from clfer.errors import InputError
-from clfer.model.clustering import precise
+from clfer.model.clustering import at_least_float32
 from clfer.model.variant import Variant
 from clfer.randomness import generator
 from clfer.training.examples import UNLABELLED, Examples
@@ -30,7 +30,7 @@ def cross_entropy(
     labelled = label != UNLABELLED
     wanted = target if recipe.targets == "votes" else label.clamp(min=0)
     each = F.cross_entropy(
-        precise(logits),
+        at_least_float32(logits),
         wanted,
         weight=weight,
         label_smoothing=recipe.label_smoothing,

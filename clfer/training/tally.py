@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from clfer.distributed import size, summed
-from clfer.model.semantics import SEMANTICS
+from clfer.model.feature_maps import SEMANTICS
 from clfer.training.examples import UNLABELLED
 
 

@@ -83,15 +83,6 @@ def difference(network, features, j, i, y, x, label):
     return (logits[0] - logits[1]) / (2 * STEP)
 
 
-def test_an_image_has_its_maps_alone_and_in_any_batch():
-    network, images, classes = ready(OURS)
-    together = class_maps(network, images, classes)
-    for i in range(len(images)):
-        alone = class_maps(network, images[i : i + 1], classes[i : i + 1])
-        for many, one in zip(together, alone, strict=True):
-            torch.testing.assert_close(many[i], one[0])
-
-
 def test_the_network_is_left_as_it_was():
     """Frozen or not, and where gradients are off; nothing is added to its weights' gradients."""
     network, images, classes = ready(OURS)
@@ -159,18 +150,3 @@ def test_the_fall_is_what_the_patch_covers():
             assert float(found[y, x]) == pytest.approx(shared[0] * shared[1] * 3 / 4)
     other = occlusion(Looking(rows, columns), torch.ones(3, side, side), 1)
     torch.testing.assert_close(other, -found / 3)  # what speaks for one speaks against the rest
-
-
-def test_of_a_real_network_against_one_image_at_a_time():
-    network, _ = small(OURS)
-    image = torch.randn(3, 32, 32)
-    found = occlusion(network.eval(), image, 2)
-    with torch.no_grad():
-        for y, x in ((0, 0), (5, 7), (GRID - 1, 3)):
-            changed = image.clone()
-            top, left = (round(32 * max((at + 0.5) / GRID - PATCH / 2, 0)) for at in (y, x))
-            below, right = (round(32 * min((at + 0.5) / GRID + PATCH / 2, 1)) for at in (y, x))
-            changed[:, top:below, left:right] = 0
-            logits = torch.stack([network(one[None])[0] for one in (image, changed)])
-            fall = (logits[:, 2] - logits.mean(1)).diff()
-            assert float(found[y, x]) == pytest.approx(-float(fall), abs=1e-5)

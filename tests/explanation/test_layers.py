@@ -5,14 +5,13 @@ import torch
 from variants import BASELINE, OURS, SCN_SETTINGS, small
 
 from clfer.explanation.layers import (
-    activations,
     grouped,
     shares,
     stretched,
     strongest,
     weights,
 )
-from clfer.model.semantics import SEMANTICS
+from clfer.model.feature_maps import SEMANTICS
 
 SCN = OURS.model_copy(update={"scn": SCN_SETTINGS})
 
@@ -43,24 +42,6 @@ def test_weights_are_those_of_the_sum():
     expected = torch.linalg.lstsq(reshaped.mT.double(), vectors.double().unsqueeze(2)).solution
     torch.testing.assert_close(found, expected.squeeze(2).float())
     assert ((found > 0) & (found < 1)).all()
-
-
-def test_a_network_without_msr_has_neither():
-    network, _ = small(BASELINE)
-    with torch.no_grad():
-        features = network.eval().features(torch.randn(1, 3, 32, 32))
-    assert weights(network, features) is None
-    assert shares(network, features) is None
-
-
-def test_mean_absolute_activation():
-    feature = torch.randn(2, 3, 4, 5)
-    (found,) = activations([feature])
-    for i in range(2):
-        for y in range(4):
-            for x in range(5):
-                expected = sum(abs(float(feature[i, c, y, x])) for c in range(3)) / 3
-                assert float(found[i, y, x]) == pytest.approx(expected, rel=1e-5)
 
 
 def test_stretching_keeps_the_order_within_each_map():
@@ -97,3 +78,9 @@ def test_groups_stand_from_the_top_of_the_face_to_its_bottom():
             rows = maps[band, :3].mean((0, 2)).unflatten(0, (4, -1)).sum(1)
             assert int(rows.argmax()) == band
         assert torch.equal(maps[3, 0], feature[0, bands.index(3)]) == (block == 1)
+
+
+def test_a_network_without_msr_has_neither():
+    network, _ = small(BASELINE)
+    features = network.eval().features(torch.randn(1, 3, 32, 32))
+    assert weights(network, features) is shares(network, features) is None

@@ -6,8 +6,7 @@ import pytest
 from exported_models import card_of, faces, network
 from variants import OURS, SCN_SETTINGS
 
-from clfer.export.int8 import quantised
-from clfer.export.onnx_model import converted, write
+from clfer.export.onnx_model import converted, quantised, write
 from clfer.inference.engines import Exported
 from clfer.progress import silent
 

@@ -97,12 +97,6 @@ def test_the_file_says_how_to_use_it_and_nothing_of_this_machine(tmp_path):
         assert trace not in content
 
 
-def test_the_bytes_repeat(tmp_path):
-    for name in ("a.onnx", "b.onnx"):
-        exported(tmp_path / name)
-    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("size", "resize", "crop"),
@@ -125,10 +119,7 @@ def test_two_products_of_matrices_are_the_central_view(channels, size, resize, c
     torch.testing.assert_close(made, central(stored, view), atol=1e-5, rtol=0)
 
 
-def test_each_row_of_the_matrix_is_a_mean_of_pixels():
-    """A face that is the same everywhere stays so, whatever is made of its size."""
-    for size, resize, crop in ((48, 72, 64), (300, 72, 64)):
-        matrix = Deployed(network(), size, View(resize=resize, crop=crop)).matrix
-        assert matrix.shape == (crop, size)
-        torch.testing.assert_close(matrix.sum(1), torch.ones(crop))
-        assert float(matrix.min()) > -1e-6
+def test_the_bytes_repeat(tmp_path):
+    for name in ("a.onnx", "b.onnx"):
+        exported(tmp_path / name)
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()

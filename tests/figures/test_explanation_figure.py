@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from pictures import check_picture, words
 
-from clfer.explanation.reasons import Reasons
+from clfer.explanation.layers import Reasons
 from clfer.figures import explanation
 from clfer.figures.explanation import draw, signed
 from clfer.figures.faces import FacePlace

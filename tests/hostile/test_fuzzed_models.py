@@ -9,7 +9,7 @@ from variants import CUT, OURS
 
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
-from clfer.model.card import METADATA, card
+from clfer.model.bundle import METADATA, card
 
 CARD = card(
     ("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {"seed": 0}

@@ -13,7 +13,7 @@ from watched import told
 
 from clfer.errors import InputError
 from clfer.inference.engines import Exported
-from clfer.model.card import METADATA
+from clfer.model.bundle import METADATA
 
 MB = 1 << 20
 READ = ("from clfer.inference.engines import Exported\nimport onnxruntime", "Exported(path)")

@@ -15,7 +15,7 @@ from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
-from clfer.model.card import METADATA, card
+from clfer.model.bundle import METADATA, card
 from clfer.training.checkpoints import Checkpoint
 
 MB = 1 << 20
@@ -24,7 +24,10 @@ START = (
     "load_weights(encoder, 'resnet10_quarter', str(path))",
     "encoder = Encoder('resnet10_quarter', 'small')",
 )
-MODEL = ("from clfer.model.bundle import load", "load(path)")
+MODEL = (
+    "from clfer.model.bundle import load\nimport clfer.model.network, safetensors",
+    "load(path)",
+)
 RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
 
 

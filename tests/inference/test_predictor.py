@@ -19,8 +19,7 @@ from clfer.faces.detection import Detector
 from clfer.faces.views import central
 from clfer.inference.frames import Frame, read
 from clfer.inference.predictor import BATCH, Predictor
-from clfer.model.bundle import load
-from clfer.model.card import METADATA
+from clfer.model.bundle import METADATA, load
 from clfer.pictures import UnreadableError
 from clfer.team import cores
 

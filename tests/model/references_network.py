@@ -65,12 +65,14 @@ def reshaped(maps, r, weight, norm, reduce, grid, training):
     return np.array([matrix @ sample.reshape(-1) + bias for sample in pooled])
 
 
-def fused(layers, w):
-    """F_i = sum_j mu_ij f'_ij with mu_ij = sigmoid(W^T f'_ij) (eq. 8 and 9)."""
+def fused(layers, w, whole_deep):
+    """F_i = sum_j mu_ij f'_ij with mu_ij = sigmoid(W^T f'_ij) (eq. 8 and 9), or mu_iL = 1."""
     result = np.zeros_like(layers[0])
-    for vectors in layers:
+    for j, vectors in enumerate(layers):
         for i, vector in enumerate(vectors):
             importance = 1 / (1 + math.exp(-sum(w * vector)))
+            if whole_deep and j == len(layers) - 1:
+                importance = 1
             result[i] += importance * vector
     return result
 

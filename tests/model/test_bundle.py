@@ -1,16 +1,18 @@
 """A model in a file: what is saved comes back, repeatably, and other files are refused by name."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from variants import CUT, OURS, small
 
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
-from clfer.model.bundle import load, save
-from clfer.model.card import card
+from clfer.model.bundle import card, load, read_card, save
+from clfer.model.variant import CLBS, CLFM, MSR, Variant
 
 CLASSES = tuple("abcdefgh")
 
@@ -61,3 +63,23 @@ def test_other_files_are_refused_by_name(tmp_path):
         InputError, match=r"model.safetensors: expected a card of format 2, found 99"
     ):
         load(path)
+
+
+def test_the_old_name_of_pooled_size_is_read_and_the_new_one_written():
+    """In rows of `variants`, recorded cells and cards."""
+    old = {"msr": {"fd": 32, "grid": 2}}
+    variant = Variant.model_validate(old)
+    assert variant == Variant(msr=MSR(fd=32, pooled_size=2))
+    assert variant.model_dump()["msr"] == {"fd": 32, "pooled_size": 2, "whole_deep": False}
+    made = card(CLASSES, "resnet18", "full", variant, CUT, View(resize=256, crop=224), {})
+    content = json.loads(made.text()) | {"variant": old}
+    assert read_card(json.dumps(content), Path("model.onnx")) == made
+    with pytest.raises(ValidationError, match=r"msr\.grid"):
+        Variant.model_validate({"msr": {"pooled_size": 2, "grid": 2}})
+
+
+def test_every_shallow_block_has_a_weight():
+    with pytest.raises(ValidationError, match=r"alpha.*\n.*at least 3 items"):
+        CLFM(alpha=(0.1, 0.1))
+    with pytest.raises(ValidationError, match=r"beta.*\n.*at most 3 items"):
+        CLBS(beta=(0.1,) * 4)

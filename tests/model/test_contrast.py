@@ -58,38 +58,11 @@ def test_agreement_is_equations_3_to_6(seed, sets, count, k, dimensions):
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
 
 
-@given(*sizes)
-@settings(max_examples=40, deadline=None)
-def test_agreement_depends_on_neither_order_nor_length(seed, sets, count, k, dimensions):
-    shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)
-    vectors, groups = torch.randperm(count), torch.randperm(k)
-    found = agreement(5 * shallow[:, vectors], 0.3 * centroids[:, groups], occupied[:, groups])
-    torch.testing.assert_close(found, agreement(shallow, centroids, occupied))
-    assert (found.abs() <= 1 + 1e-12).all()
-
-
-def test_agreement_is_one_where_the_shallow_groups_are_the_centroids():
-    centroids = torch.randn(3, 4, 8, dtype=torch.float64)
-    found = agreement(centroids.clone(), centroids, torch.ones(3, 4, dtype=torch.bool))
-    torch.testing.assert_close(found, torch.ones(3, dtype=torch.float64))
-
-
 def test_an_empty_group_lowers_the_agreement():
     centroids = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
     occupied = torch.ones(1, 2, dtype=torch.bool)
     one = agreement(centroids[:, :1].clone(), centroids, occupied)
     assert float(one) == pytest.approx(1 / math.sqrt(2))
-
-
-def test_the_gradient_of_the_agreement():
-    shallow, centroids, occupied = random_case(1, 2, 9, 4, 5)
-    inputs = (shallow.requires_grad_(), centroids.requires_grad_())
-    assert torch.autograd.gradcheck(lambda s, c: agreement(s, c, occupied), inputs)
-
-
-def test_the_gradient_of_unit_vectors():
-    vectors = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(unit, (vectors,))
 
 
 def test_unit_vectors_and_the_zero_vector():

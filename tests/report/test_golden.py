@@ -27,7 +27,7 @@ from clfer.experiments import text
 from clfer.experiments.plan import Plan, Row
 from clfer.experiments.result import result
 from clfer.faces.preprocessing import Cut, View
-from clfer.model.card import card as model_card
+from clfer.model.bundle import card as model_card
 from clfer.model.variant import Variant
 from clfer.report.markdown import markdown
 from clfer.report.material import Code, Figure, Material, Picture

@@ -16,7 +16,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from clfer.benchmark import training_step
-from clfer.model.pooling import pool
+from clfer.model.multiscale import pool
 from clfer.model.variant import Variant
 from clfer.training.batches import Batches
 from clfer.training.examples import Examples, Faces

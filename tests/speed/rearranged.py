@@ -17,8 +17,7 @@ from clfer.model.batch_samples import BatchSampleContrast
 from clfer.model.clustering import kmeans
 from clfer.model.feature_maps import FeatureMapContrast
 from clfer.model.hashing import soft_code
-from clfer.model.method import pool
-from clfer.model.multiscale import MultiScale
+from clfer.model.multiscale import MultiScale, pool
 
 BATCH, CHANNELS, SIDES = 32, (64, 128, 256, 512), (56, 28, 14, 7)
 CLFM = FeatureMapContrast(CHANNELS, CLFM_SETTINGS)
@@ -39,7 +38,7 @@ def shuffled() -> Tensor:
         maps = F.conv2d(shuffled, _unrearranged(convolution.weight, 2**j), stride=8)
         for module in rest:
             maps = module(maps)
-        vectors.append(reduce(F.adaptive_avg_pool2d(maps, MSR.settings.grid).flatten(1)))
+        vectors.append(reduce(F.adaptive_avg_pool2d(maps, MSR.settings.pooled_size).flatten(1)))
     reshaped = torch.stack(vectors, dim=1)
     return (MSR.weigh(reshaped) * reshaped).sum(dim=1)
 

@@ -16,7 +16,7 @@ from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.inference.predictor import DETECTOR
 from clfer.model import bundle
-from clfer.model.card import card
+from clfer.model.bundle import card
 from clfer.pictures import decode
 from pipeline.explain import explain
 

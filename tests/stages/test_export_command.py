@@ -20,7 +20,7 @@ from clfer.faces.preprocessing import View
 from clfer.files import sha256
 from clfer.inference.engines import Exported, Trained
 from clfer.model import bundle
-from clfer.model.card import card
+from clfer.model.bundle import card
 from pipeline import export as tool
 
 VIEW = View(resize=68, crop=64)

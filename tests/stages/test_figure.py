@@ -16,7 +16,7 @@ from clfer.datasets.expressions import FERPLUS
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
-from clfer.model.card import card
+from clfer.model.bundle import card
 from clfer.model.network import Network
 from clfer.model.variant import MSR, Variant
 from pipeline import outputs, paths

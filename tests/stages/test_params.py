@@ -36,7 +36,7 @@ MENDED = {
     "ours_all_layers": {("clfm", "alpha"): (0.1, 0.1, 0.1), ("clbs", "beta"): (0.1, 0.1, 0.1)},
     "ours_warmup": {("warmup", "share"): 0.5},
     "ours_own": {("clbs", "groups"): "own", ("clbs", "detach_deep"): True},
-    "ours_pooled": {("msr", "grid"): 1},
+    "ours_pooled": {("msr", "pooled_size"): 1},
     "ours_whole": {("msr", "whole_deep"): True},
 }
 

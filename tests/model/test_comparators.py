@@ -1,4 +1,4 @@
-"""SimSiam's loss against loops, and its stopped gradient against a projection that is constant."""
+"""SimSiam and SCN against loops, and what SimSiam's stopped gradient leaves out."""
 
 import pytest
 import references_network as references
@@ -7,9 +7,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from variants import SCN_SETTINGS
 
 from clfer.errors import InputError
-from clfer.model.siamese import SiameseContrast
+from clfer.model.comparators import SiameseContrast, rank_regularisation, relabelled
 from clfer.model.variant import SimSiam
 
 
@@ -78,32 +79,6 @@ def test_the_gradient_takes_the_projections_as_given():
     for ours, expected in zip(found, torch.autograd.grad(constant, inputs), strict=True):
         torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-12)
 
-    z1, z2 = head.project(first), head.project(second)
-    passing = -0.5 * (similarity(first, z2) + similarity(second, z1)) / 2
-    through = torch.autograd.grad(passing, inputs)
-    assert (found[0] - through[0]).abs().max() > 1e-4, "the stop makes no difference here"
-
-
-@pytest.mark.parametrize("training", [True, False])
-def test_the_gradient_of_projection_and_prediction(training):
-    head, first, _ = random_case(1)
-    head.train(training)
-    names, weights = zip(*head.named_parameters(), strict=True)
-
-    def predicted(view, *values):
-        def call(module, prefix, argument):
-            mine = {
-                name.removeprefix(prefix): value
-                for name, value in zip(names, values, strict=True)
-                if name.startswith(prefix)
-            }
-            return torch.func.functional_call(module, mine, (argument,))
-
-        return call(head.predict, "predict.", call(head.project, "project.", view))
-
-    inputs = [value.detach().clone().requires_grad_() for value in (first, *weights)]
-    assert torch.autograd.gradcheck(predicted, inputs, fast_mode=True)
-
 
 def test_constant_representations_give_a_finite_loss_and_gradient():
     head, first, _ = random_case(2)
@@ -119,3 +94,64 @@ def test_a_single_image_is_refused():
     head, first, second = random_case(0, images=1)
     with pytest.raises(InputError, match="simsiam: expected at least 2 images in a batch, found 1"):
         head(first, second)
+
+
+def scn(**changes):
+    return SCN_SETTINGS.model_copy(update=changes)
+
+
+@given(
+    st.integers(0, 2**31),
+    st.integers(2, 12),
+    st.floats(0.05, 0.95),
+    st.floats(0.0, 1.0),
+    st.sampled_from([0.0, 0.5, 2.0]),
+)
+@settings(max_examples=40, deadline=None)
+def test_rank_regularisation_is_the_missing_part_of_the_margin(seed, images, high, margin, weight):
+    importance = torch.rand(images, generator=torch.Generator().manual_seed(seed)).double()
+    found = rank_regularisation(importance, scn(high=high, margin=margin, weight=weight))
+    expected = weight * references.rank_regularisation(importance.tolist(), high, margin)
+    assert float(found) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+
+
+def test_the_gradient_of_the_rank_regularisation_on_both_sides_of_its_kink():
+    importance = torch.rand(8, dtype=torch.float64, requires_grad=True)
+    for margin in (0.9, 0.01):
+        settings = scn(margin=margin)
+        assert torch.autograd.gradcheck(lambda i, s=settings: rank_regularisation(i, s), importance)
+    rank_regularisation(importance, scn(margin=0.9)).backward()
+    assert importance.grad.tolist().count(-0.5 / 6) == 6  # 70 % of 8 images
+    assert importance.grad.tolist().count(0.5 / 2) == 2
+
+
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 12),
+    st.integers(2, 5),
+    st.floats(0.05, 0.95),
+    st.floats(0.0, 0.6),
+)
+@settings(max_examples=60, deadline=None)
+def test_relabelling_doubts_the_unimportant_alone(seed, images, classes, high, margin):
+    random = torch.Generator().manual_seed(seed)
+    labels = torch.randint(-1, classes, (images,), generator=random)
+    logits = 3 * torch.randn(images, classes, generator=random)
+    importance = torch.rand(images, generator=random)
+    found = relabelled(labels, logits, importance, scn(high=high, relabel_margin=margin))
+    expected = references.relabelled(
+        labels.tolist(), logits.tolist(), importance.tolist(), high, margin
+    )
+    assert found.tolist() == expected
+
+
+def test_of_equally_important_images_the_first_are_trusted():
+    label, logits = torch.zeros(64, dtype=torch.int64), torch.tensor([[0.0, 9.0]]).expand(64, 2)
+    found = relabelled(label, logits, torch.full((64,), 0.5), scn(high=0.25))
+    assert found.tolist() == [0] * 16 + [1] * 48
+
+
+def test_of_one_image_nothing_is_ranked_or_doubted():
+    label, logits = torch.tensor([0]), torch.tensor([[0.0, 9.0]])
+    assert float(rank_regularisation(torch.tensor([0.4]), scn())) == 0
+    assert relabelled(label, logits, torch.tensor([0.1]), scn(high=0.05)).tolist() == [0]
