@@ -1,4 +1,4 @@
-"""The rules that turn FER+'s ten votes an image into a label and a soft target.
+"""FER+'s votes: its two label files, and the rules that make a label and a soft target of them.
 
 N images, `votes` uint8 [N, 10] in the order of `expressions.FERPLUS_VOTES`. A rule returns the
 weights uint8 [N, 10] that it leaves of the votes; `with_labels` reads label and target off them. An
@@ -6,17 +6,95 @@ image is dropped where no weight is left or the heaviest (the first, among equal
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import UInt8
 
-from clfer.datasets import expressions
+from clfer.datasets.expressions import FERPLUS, FERPLUS_VOTES
+from clfer.datasets.fer2013 import USAGE
+from clfer.datasets.labels import DAMAGE, VOTES
+from clfer.errors import InputError
 
-EMOTIONS = len(expressions.FERPLUS)
+EMOTIONS = len(FERPLUS)
+HEADER = ["Usage", "Image name", *FERPLUS_VOTES]
+RATERS = 10
+LARGEST = 1 << 26  # bytes of a label file; fer2013new.csv has 1.6 million
 
 Weights = UInt8[np.ndarray, "N 10"]
 Rule = Callable[[Weights], Weights]
+
+
+def read_votes(path: Path) -> pl.DataFrame:
+    """fer2013new.csv: `row` (Int64, from 0, FER2013's own), `name` (String, null where empty),
+    `usage` (String), `votes` (Array(UInt8, 10)).
+
+    InputError where the header, a usage or a vote is wrong. Votes need not sum to RATERS: in one
+    published row they sum to 9.
+    """
+    cells = _cells(path)
+    if (header := [cell for row in cells[:1].rows() for cell in row]) != HEADER:
+        raise InputError(
+            f"{path}: expected the header {','.join(HEADER)}, found {','.join(header)[:120]!r}; "
+            "fetch fer2013new.csv again"
+        )
+    cells = cells[1:]
+    _check(path, cells, "Usage", pl.col("Usage").is_in(USAGE), f"{', '.join(USAGE)}")
+    return cells.select(
+        row=pl.int_range(pl.len(), dtype=pl.Int64),
+        name=pl.col("Image name").replace("", None),
+        usage="Usage",
+        votes=_votes(path, cells),
+    )
+
+
+def read_layout(path: Path) -> pl.DataFrame:
+    """A label.csv of Microsoft's: `name` (String), `votes` (Array(UInt8, 10)).
+
+    It has no header. Its columns are the image's name, the face's box, which is the whole picture
+    throughout, and the votes.
+    """
+    cells = _cells(path).rename({"Usage": "name", "Image name": "box"})
+    _check(path, cells, "name", pl.col("name") != "", "an image name")
+    return cells.select("name", votes=_votes(path, cells))
+
+
+def _cells(path: Path) -> pl.DataFrame:
+    """All lines but blank ones, columns as HEADER has them: text without blanks around it, empty
+    where a cell is missing.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file, found none; put it there")
+    if (size := path.stat().st_size) > LARGEST:
+        raise InputError(
+            f"{path}: expected at most {LARGEST:,} bytes, found {size:,}; fetch it again"
+        )
+    try:
+        schema = dict.fromkeys(HEADER, pl.String())
+        cells = pl.read_csv(path, has_header=False, schema=schema, raise_if_empty=False)
+    except DAMAGE as error:
+        raise InputError(
+            f"{path}: expected a csv in UTF-8 of {len(HEADER)} columns, found another; fetch it again"
+        ) from error
+    there = ~pl.all_horizontal(pl.all().is_null())
+    return cells.filter(there).select(pl.all().fill_null("").str.strip_chars())
+
+
+def _votes(path: Path, cells: pl.DataFrame) -> pl.Series:
+    numbers = [str(number) for number in range(RATERS + 1)]
+    for column in FERPLUS_VOTES:
+        _check(path, cells, column, pl.col(column).is_in(numbers), f"0 to {RATERS} votes")
+    return cells.select(pl.concat_arr(pl.col(FERPLUS_VOTES).cast(pl.UInt8)).cast(VOTES)).to_series()
+
+
+def _check(path: Path, cells: pl.DataFrame, column: str, valid: pl.Expr, expected: str) -> None:
+    """InputError for the first row whose cell is not valid."""
+    for row, cell in cells.with_row_index().filter(~valid).select("index", column).iter_rows():
+        raise InputError(
+            f"{path} row {row}: expected {expected} in column {column}, found {cell[:20]!r}; fetch "
+            "it again"
+        )
 
 
 def without_outliers(votes: Weights) -> Weights:
@@ -108,22 +186,15 @@ def with_labels(table: pl.DataFrame, mode: str, classes: tuple[str, ...]) -> pl.
     in what the rule leaves of theirs; it sums to 1.
     """
     is_image = (table["votes"].is_not_null() & table["name"].is_not_null()).to_numpy()
-    weights = np.zeros((len(table), len(expressions.FERPLUS_VOTES)), np.uint8)
+    weights = np.zeros((len(table), len(FERPLUS_VOTES)), np.uint8)
     if is_image.any():
         weights[is_image] = RULES[mode](table["votes"].filter(is_image).to_numpy())
     winner = weights.argmax(axis=1)
-    kept = weights.any(axis=1) & (winner < len(classes))
-    return table.with_columns(_labels(winner, kept), _targets(weights[:, : len(classes)], kept))
-
-
-def _labels(winner: Int64[np.ndarray, "N"], kept: Bool[np.ndarray, "N"]) -> pl.Series:
-    pairs = zip(winner, kept, strict=True)
-    names = [expressions.FERPLUS_VOTES[best] if keep else None for best, keep in pairs]
-    return pl.Series("label", names, pl.String)
-
-
-def _targets(weights: UInt8[np.ndarray, "N C"], kept: Bool[np.ndarray, "N"]) -> pl.Series:
+    kept = pl.Series(weights.any(axis=1) & (winner < len(classes)))
+    weights = weights[:, : len(classes)]
     shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    kind = pl.Array(pl.Float32, weights.shape[1])
-    targets = pl.Series("target", shares.astype(np.float32), kind)
-    return pl.select(pl.when(pl.Series(kept)).then(targets).alias("target"))["target"]
+    targets = pl.Series(shares.astype(np.float32), dtype=pl.Array(pl.Float32, len(classes)))
+    return table.with_columns(
+        label=pl.when(kept).then(pl.Series(FERPLUS_VOTES).gather(winner)),
+        target=pl.when(kept).then(targets),
+    )

@@ -12,7 +12,7 @@ import pytest
 
 from clfer.datasets import fer2013, ferplus
 from clfer.datasets.expressions import FERPLUS
-from clfer.datasets.ferplus_files import LAYOUT, TABLE
+from clfer.datasets.ferplus import LAYOUT, TABLE
 from clfer.download import Address
 from clfer.errors import InputError
 from clfer.progress import silent
