@@ -8,7 +8,7 @@ Arrays: train_set/images/<id>.jpg beside annotations/<id>_exp.npy and _lnd.npy, 
 The field trains on the training set and tests on the validation set: the test set is not public.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -35,14 +35,8 @@ EXPECTED_CODE = f"an expression 0 to {len(CODES) - 1}"
 LISTS = {"training": "training.csv", "validation": "validation.csv"}
 COLUMNS = (
     "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
-    "facial_landmarks",
-    "expression",
-    "valence",
-    "arousal",
+    *("face_x", "face_y", "face_width", "face_height", "facial_landmarks"),
+    *("expression", "valence", "arousal"),
 )
 PATH, *SIDES, MARKS, CODE = COLUMNS[:7]
 NOTHING = {"", "null", "nan", "none", "-1"}
@@ -77,7 +71,7 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
     rows = read_lists(raw, lists) if lists else read_arrays(raw)
     if rows.is_empty():
         raise WANTED.missing(images.folder_of(raw), "lists without a row")
-    key_of = _key(bool(lists))
+    key_of = _list_key if lists else _array_key
     classes = AFFECTNET[: chosen.classes]
     has_class = pl.col("code") < len(classes)
     dropped = rows.filter(~has_class)
@@ -135,7 +129,7 @@ def read_arrays(raw: Path) -> pl.DataFrame:
     labelled: dict[str, tuple[str, int]] = {}
     points: dict[str, list[float]] = {}
     for path, content in source.notes(raw):
-        name = str(_key(listed=False)(path))
+        name = str(_array_key(path))
         try:
             words = array(content).ravel().tolist()
         except Exception as error:  # a SystemError, too, of letters that there are not
@@ -185,11 +179,11 @@ def _row(
         raise ValueError(EXPECTED_CODE, repr(code[:20]))
     if not path:
         raise ValueError("the path of an image in the first column", "none")
-    name, number, marks = _tail(path), int(code), values.get(MARKS, "")
-    if number >= len(AFFECTNET):
-        return name, path, number, None, None
+    if int(code) >= len(AFFECTNET):
+        return _tail(path), path, int(code), None, None
+    marks, box = values.get(MARKS, ""), _box([values.get(side, "") for side in SIDES])
     landmarks = None if marks.lower() in NOTHING else _five(marks.split(";"))
-    return name, path, number, landmarks, _box([values.get(side, "") for side in SIDES])
+    return _tail(path), path, int(code), landmarks, box
 
 
 def _five(words: Sequence[Any]) -> list[float]:
@@ -214,10 +208,6 @@ def _array_code(words: Sequence[Any]) -> int:
     if len(words) != 1 or len(numbers) != 1 or numbers[0] not in range(len(CODES)):
         raise ValueError(EXPECTED_CODE, ", ".join(map(str, words[:3]))[:80] or "nothing")
     return int(numbers[0])
-
-
-def _key(listed: bool) -> Callable[[str], str | None]:
-    return _list_key if listed else _array_key
 
 
 def _list_key(path: str) -> str | None:
@@ -251,7 +241,7 @@ def _lacking(paths: Sequence[str], files: Sequence[str]) -> str | None:
     listed = any(map(_is_list, files))
     if not listed and not any(key(path).endswith(f"{LABEL_ENDING}.npy") for path in files):
         return f"{len(paths):,} images but neither training.csv nor *_exp.npy"
-    if not any(map(_key(listed), paths)):
+    if not any(map(_list_key if listed else _array_key, paths)):
         return f"{len(paths):,} images, none where they belong (first: {paths[0]})"
     return None
 

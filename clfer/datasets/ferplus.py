@@ -71,21 +71,15 @@ def _layout(folder: str, sha256: str) -> Published:
     return Published(f"data/{label}", places, sha256)
 
 
-TABLE = Published(
-    path="fer2013new.csv",
-    places=("fer2013new.csv",),
-    sha256="9206e20d62f56475939f516847d61753e4860caeac9718b560129541b776fc2c",
-)
+TABLE_SHA256 = "9206e20d62f56475939f516847d61753e4860caeac9718b560129541b776fc2c"
+TRAIN_SHA256 = "a82c40c825505cd30e139195c246bc38f8ac39de0e8968cbf15e1dab7837658c"
+VALID_SHA256 = "aad6298bed23cad816550362c2c00ae49b99513c7cae7d49651f347afd9ab860"
+TEST_SHA256 = "425142295cc23872651271be9f45a99dac11af426f948d1b60967c8845b7bdf2"
+TABLE = Published("fer2013new.csv", ("fer2013new.csv",), TABLE_SHA256)
 LAYOUT = {
-    "Training": _layout(
-        "FER2013Train", "a82c40c825505cd30e139195c246bc38f8ac39de0e8968cbf15e1dab7837658c"
-    ),
-    "PublicTest": _layout(
-        "FER2013Valid", "aad6298bed23cad816550362c2c00ae49b99513c7cae7d49651f347afd9ab860"
-    ),
-    "PrivateTest": _layout(
-        "FER2013Test", "425142295cc23872651271be9f45a99dac11af426f948d1b60967c8845b7bdf2"
-    ),
+    "Training": _layout("FER2013Train", TRAIN_SHA256),
+    "PublicTest": _layout("FER2013Valid", VALID_SHA256),
+    "PrivateTest": _layout("FER2013Test", TEST_SHA256),
 }
 
 SIZES = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
@@ -122,18 +116,28 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
     faces, lines = _faces(folder, source.fer2013, track)
     raw.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=raw, prefix=".fer2013.") as scratch:
-        absent, table = ([], _verified(faces, Path(scratch), lines)) if faces else (lines, None)
-        failure = "" if faces else "not tried without FER2013"
+        failure = "not tried without FER2013"
+        if faces:
+            failure = ""
+            try:
+                table = fer2013.unpacked(faces, Path(scratch))
+                verified = f"FER2013: from {faces}, {_verify(table, faces)}"
+            except InputError:
+                if lines:  # of its download: what is not the published FER2013 does not stay
+                    faces.unlink()
+                raise
         found, unavailable = _labels(folder, source.url or MICROSOFT, track, failure)
-        if table is None or unavailable:
+        if not faces or unavailable:
+            absent = [*([] if faces else lines), *unavailable]
             raise InputError(
                 f"{folder}: expected FER2013 and FER+'s label files there, found "
-                f"{'; '.join([*absent, *unavailable])}; put what is missing there"
+                f"{'; '.join(absent)}; put what is missing there"
             )
         _copy(table, raw / table.name)
     for file, place in found:
         _copy(place, raw / file.path)
-    return [*lines, *(f"{file.path}: from {place}, SHA-256 as published" for file, place in found)]
+    published = (f"{file.path}: from {place}, SHA-256 as published" for file, place in found)
+    return [*lines, verified, *published]
 
 
 def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
@@ -146,8 +150,7 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
     table = votes.read_votes(raw / TABLE.path)
     if chosen.source == "layout":
         table = _with_layout_votes(table, raw)
-    rated = votes.with_labels(table, chosen.mode, expressions.FERPLUS)
-    _count(rated, raw, chosen)
+    _count(votes.with_labels(table, chosen.mode, expressions.FERPLUS), raw, chosen)
     classes = expressions.FERPLUS[: chosen.classes]
     return labels.table(votes.with_labels(table, chosen.mode, classes), classes), []
 
@@ -220,20 +223,6 @@ def _faces(folder: Path, address: Address, track: Track) -> tuple[Path | None, l
         f"no FER2013 there or one folder down as {fer2013.ACCEPTED} ({'; '.join(tried)}): download "
         f"it from {KAGGLE} (needs a Kaggle account)"
     ]
-
-
-def _verified(faces: Path, scratch: Path, lines: list[str]) -> Path:
-    """The csv or .npz of this FER2013, with a line about it added. A downloaded file that is not
-    the published FER2013 is removed.
-    """
-    try:
-        table = fer2013.unpacked(faces, scratch)
-        lines.append(f"FER2013: from {faces}, {_verify(table, faces)}")
-    except InputError:
-        if lines:  # of its download
-            faces.unlink()
-        raise
-    return table
 
 
 def _labels(

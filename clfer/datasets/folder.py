@@ -19,15 +19,7 @@ from clfer.settings import Settings
 
 EVIDENCE = True
 SPLITS = {"train": "train", "val": "val", "test": "test"}
-NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+NAMES = {**SPLITS, "training": "train", "valid": "val", "validation": "val", "testing": "test"}
 
 
 class Labels(Settings):
@@ -91,6 +83,7 @@ def _classes(raw: Path, placed: Sequence[tuple[str, str, str]]) -> dict[str, str
 
 
 def _in_order(names: Sequence[str]) -> Sequence[str]:
+    """In the order of FERPLUS where each name means another of its expressions, else as given."""
     places = {name: FERPLUS.index(meant) for name in names if (meant := canonical(name))}
     return (
         sorted(names, key=places.__getitem__) if len(set(places.values())) == len(names) else names

@@ -207,8 +207,6 @@ class ImageFiles(Sequence[Any]):  # Any: a check of the elements' type would rea
             if found > LARGEST:
                 raise UnreadableError(f"more than {LARGEST:,} bytes")
             return place.read_bytes()
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise UnreadableError("the file has gone") from error
         except OSError as error:
             raise UnreadableError((error.strerror or type(error).__name__).lower()) from error
 

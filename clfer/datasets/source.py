@@ -3,10 +3,8 @@
 Lists of many images are copied, files about one image each gathered in tables.
 """
 
-import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +24,6 @@ COPIES = "labels"  # folder of the copied lists
 LONGEST_LINE = 1 << 16  # bytes; a row of AffectNet has about 1,500
 LARGEST_NOTE = 1 << 16  # bytes of a file about one image
 TOGETHER = 20_000  # such files in one table: a bound on memory
-UNREADABLE = (errno.EACCES, errno.EIO, errno.ENOENT, errno.EPERM)
 NOTES = {"path": pl.String(), "content": pl.Binary()}
 
 
@@ -104,17 +101,30 @@ def fetch(wanted: Wanted, source: Source, base: Path, raw: Path, track: Track) -
 def copy(raw: Path, folder: Path, paths: Sequence[str]) -> None:
     """Copy these lists, as they are, below `raw`."""
     for path in paths:
-        with replacing(raw / COPIES / path) as temporary, _readable(folder / path):
-            shutil.copyfile(located(raw, folder, path), temporary)
+        with (
+            located(raw, folder, path).open("rb") as file,
+            replacing(raw / COPIES / path) as temporary,
+            temporary.open("wb") as target,
+        ):
+            shutil.copyfileobj(file, target)
 
 
 def gather(raw: Path, folder: Path, paths: Sequence[str], track: Track) -> None:
     """Put the bytes of these small files into tables in `raw`, TOGETHER of them into each."""
+
+    def content(path: str) -> bytes:
+        with located(raw, folder, path).open("rb") as file:
+            if len(note := file.read(LARGEST_NOTE + 1)) <= LARGEST_NOTE:
+                return note
+        raise InputError(
+            f"{folder / path}: expected at most {LARGEST_NOTE:,} bytes, found more; fetch it again"
+        )
+
     for number, start in enumerate(range(0, len(paths), TOGETHER)):
         part = paths[start : start + TOGETHER]
-        content = [_note(raw, folder, path) for path in track(part, "reading labels")]
+        rows = [(path, content(path)) for path in track(part, "reading labels")]
         with replacing(raw / f"notes-{number:04}.parquet") as temporary:
-            pl.DataFrame({"path": part, "content": content}, NOTES).write_parquet(temporary)
+            pl.DataFrame(rows, NOTES, orient="row").write_parquet(temporary)
 
 
 def notes(raw: Path) -> Iterator[tuple[str, bytes]]:
@@ -196,27 +206,3 @@ def _instead(there: Listing) -> str:
     if not there.files:
         return "an empty folder"
     return f"{len(there.files):,} files, none of them an image (first: {there.files[0].path})"
-
-
-def _note(raw: Path, folder: Path, path: str) -> bytes:
-    with _readable(folder / path), located(raw, folder, path).open("rb") as file:
-        content = file.read(LARGEST_NOTE + 1)
-    if len(content) > LARGEST_NOTE:
-        raise InputError(
-            f"{folder / path}: expected at most {LARGEST_NOTE:,} bytes, found more; fetch it again"
-        )
-    return content
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """InputError where the label file cannot be read in the block."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in UNREADABLE:
-            raise
-        raise InputError(
-            f"{path}: expected a label file that can be read, found: {error.strerror}; fetch it "
-            "again"
-        ) from error

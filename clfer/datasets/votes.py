@@ -75,7 +75,8 @@ def _cells(path: Path) -> pl.DataFrame:
         cells = pl.read_csv(path, has_header=False, schema=schema, raise_if_empty=False)
     except DAMAGE as error:
         raise InputError(
-            f"{path}: expected a csv in UTF-8 of {len(HEADER)} columns, found another; fetch it again"
+            f"{path}: expected a csv in UTF-8 of {len(HEADER)} columns, found another; fetch it "
+            "again"
         ) from error
     there = ~pl.all_horizontal(pl.all().is_null())
     return cells.filter(there).select(pl.all().fill_null("").str.strip_chars())

@@ -7,7 +7,6 @@ from image_trees import array, fetched, has, labelled, noise, plant, zipped
 
 from clfer.datasets import affectnet
 from clfer.datasets.expressions import AFFECTNET
-from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 
 HEADER = (
@@ -111,14 +110,6 @@ def test_columns_in_another_order_with_others_between(there, tmp_path):
         (f"{IMAGES}/1/a.jpg", "anger", None, None),
         (f"{IMAGES}/1/b.JPG", "neutral", None, None),
     ]
-
-
-def test_zips_of_lists_and_images(there, tmp_path):
-    zipped(there / "Manually_Annotated_file_lists.zip", lists())
-    zipped(there / "Manually_Annotated.zip", planted())
-    table, _ = both(there, tmp_path)
-    assert len(table) == 6
-    assert table["name"].null_count() == 0
 
 
 def test_images_labelled_by_machine_are_left_alone(there, tmp_path):
@@ -332,40 +323,3 @@ def test_what_is_missing_is_said_with_where_to_get_it(there, tmp_path, files, fo
     assert found in str(told.value)
     assert "expected AffectNet there as training.csv, validation.csv and" in str(told.value)
     assert "https://mohammadmahoor.com/pages/databases/affectnet/" in str(told.value)
-
-
-@pytest.mark.parametrize(
-    ("classes", "counts", "said"),
-    [
-        (7, (283_901, 3_500), ""),
-        (8, (287_651, 4_000), ""),
-        (8, (287_651, 3_999), ""),
-        (8, (287_650, 3_999), ", incomplete copy: 287,650 of 287,651 train and 3,999 of 4,000 te"),
-    ],
-)
-def test_the_published_numbers_need_no_words(classes, counts, said):
-    usage = ["training"] * counts[0] + ["validation"] * counts[1]
-    table = pl.DataFrame({"usage": usage}).with_columns(label=pl.lit("fear"), name=pl.lit("a"))
-    found = affectnet.protocol(affectnet.Labels(classes=classes), table)
-    assert found.startswith(f"AffectNet-{classes}, tested on validation{said}")
-    assert bool(said) == ("copy" in found)
-
-
-def test_validation_tests_and_a_part_of_training_is_held_out(there, tmp_path):
-    rows = [(f"1/{n}.png", n % 7) for n in range(140)]
-    files = {f"{IMAGES}/{path}": n for n, (path, _) in enumerate(rows)}
-    files["training.csv"] = "".join(row(*r) for r in rows[:119])
-    files["validation.csv"] = "".join(row(*r) for r in rows[119:])
-    table, _ = both(plant(there, files), tmp_path, classes=7)
-    pictures = affectnet.pictures(tmp_path / "raw", tmp_path)(table)
-    joined = table.with_columns(
-        face=pl.int_range(pl.len(), dtype=pl.Int64),
-        published=pl.col("usage").replace_strict(affectnet.SPLITS),
-    )
-    chosen = Split(seed=0, val_fraction=0.1, duplicates="drop")
-    faces = np.stack([pictures[i] for i in range(140)])
-    divided = split(joined, faces, AFFECTNET[:7], chosen)
-    counts = dict(divided.group_by("split").len().iter_rows())
-    assert counts["test"] == 21
-    assert counts["train"] + counts["val"] == 119
-    assert 7 <= counts["val"] <= 14

@@ -113,7 +113,7 @@ def test_a_picture_that_cannot_be_had_says_why(there, tmp_path):
     assert refusal(found, 0) == "no image"
     assert refusal(found, 1) == "no file"
     (there / "a.png").unlink()
-    assert refusal(found, 2) == "the file has gone"
+    assert refusal(found, 2) == "no such file or directory"
     (there / "z.zip").unlink()  # its images are in the raw files
     assert np.array_equal(found[3], noise(4))
     (there / "b.bmp").write_bytes(b"shorter")

@@ -105,32 +105,6 @@ def test_with_labels_agrees_with_a_loop_over_rows(mode, counts):
             assert sum(target) == pytest.approx(1, abs=1e-6)
 
 
-@given(counts=VOTES)
-def test_majority_never_keeps_a_label_that_most_raters_reject(counts):
-    labelled = votes.with_labels(table(counts.tolist()), "majority", CLASSES)
-    for row, label in zip(counts.tolist(), labelled["label"], strict=True):
-        if label is not None:
-            mine = row[expressions.FERPLUS.index(label)]
-            assert mine == max(row)
-            assert all(other < mine for i, other in enumerate(row) if row[i] != mine)
-
-
-@pytest.mark.parametrize(
-    ("row", "label"),
-    [
-        ([6, 4, 0, 0, 0, 0, 0, 0, 0, 0], "neutral"),
-        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], None),  # exactly half is no majority
-        ([5, 4, 1, 0, 0, 0, 0, 0, 0, 0], "neutral"),  # 5 of 9: the single vote is removed first
-        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], None),  # nothing but outliers
-        ([0, 0, 0, 0, 0, 0, 0, 2, 1, 1], "contempt"),
-        ([2, 0, 0, 0, 0, 0, 0, 0, 6, 2], None),  # most raters could not tell
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 10], None),  # not a face
-    ],
-)
-def test_majority_of_one_row(row, label):
-    assert votes.with_labels(table([row]), "majority", CLASSES)["label"].to_list() == [label]
-
-
 @pytest.mark.parametrize(
     ("row", "kept"),
     [
@@ -146,12 +120,6 @@ def test_majority_of_one_row(row, label):
 def test_the_strongest_classes_of_one_row(row, kept):
     target = votes.with_labels(table([row]), "crossentropy", CLASSES)["target"].to_list()[0]
     assert target == (kept and pytest.approx([vote / sum(kept) for vote in kept]))
-
-
-def test_multi_target_keeps_what_three_in_ten_chose():
-    rows = [[5, 3, 2, 0, 0, 0, 0, 0, 0, 0], [4, 2, 2, 2, 0, 0, 0, 0, 0, 0]]
-    targets = votes.with_labels(table(rows), "multi_target", CLASSES)["target"].to_list()
-    assert targets == [pytest.approx([5 / 8, 3 / 8, 0, 0, 0, 0, 0, 0]), None]
 
 
 @pytest.mark.parametrize("mode", votes.RULES)
