@@ -6,7 +6,7 @@ Archives are extracted first.
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -76,16 +76,22 @@ def read(path: Path, shown: Path | None = None) -> Fer2013:
 
     The csv's columns stand in any order, blanks around their names are ignored.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: expected a file, found none; put it there")
     if path.suffix == ".npz":
         return _from_arrays(path)
-    source = shown or path
-    rows = _rows(path, source)
-    emotions = [str(code) for code in range(len(EMOTIONS))]
-    emotion = f"an emotion 0 to {len(EMOTIONS) - 1}"
-    _refuse(source, rows, "emotion", ~pl.col("emotion").is_in(emotions), emotion)
-    _refuse(source, rows, "usage", ~pl.col("usage").is_in(USAGE), f"the usage {', '.join(USAGE)}")
+    source, columns = shown or path, "emotion, pixels and Usage"
+    table = cells(path, source, f"the columns {columns}", infer_schema=False)
+    names = {name.strip().lower(): name for name in table.columns}
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise InputError(
+            f"{source}: expected the columns {columns}, found {','.join(names)[:80]!r} without "
+            f"{' and '.join(missing)}; take fer2013.csv or icml_face_data.csv"
+        )
+    rows = table.select(pl.col(names[name]).alias(name) for name in COLUMNS)
+    if rows.is_empty():
+        raise InputError(f"{source}: expected rows below the header, found none; fetch it again")
+    codes = [str(code) for code in range(len(EMOTIONS))]
+    check(source, rows, "emotion", pl.col("emotion").is_in(codes), f"0 to {codes[-1]}")
+    check(source, rows, "usage", pl.col("usage").is_in(USAGE), ", ".join(USAGE))
     pixels = np.empty((len(rows), SIDE, SIDE), np.uint8)
     for row, text in enumerate(rows["pixels"]):
         # nothing but PIXEL_BYTES can mislead numpy
@@ -107,39 +113,32 @@ def faces(path: Path) -> UInt8[np.ndarray, "N 48 48"]:
     return read(path).pixels
 
 
-def _rows(path: Path, source: Path) -> pl.DataFrame:
-    """COLUMNS of a csv as text, empty where a cell is missing, without blank lines."""
+def cells(path: Path, shown: Path, columns: str, **how: Any) -> pl.DataFrame:
+    """A csv's lines that are not blank, as text without blanks around it, empty where a cell is
+    missing. InputError names `shown`. columns: for people; how: for `pl.read_csv`
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file, found none; put it there")
     if (size := path.stat().st_size) > LARGEST:
         raise InputError(
-            f"{source}: expected at most {LARGEST:,} bytes, found {size:,}; fetch it again"
+            f"{shown}: expected at most {LARGEST:,} bytes, found {size:,}; fetch it again"
         )
     try:
-        # of a file that polars takes for empty there is no column
-        rows = pl.read_csv(path, infer_schema=False, raise_if_empty=False)
+        rows = pl.read_csv(path, raise_if_empty=False, **how)
     except DAMAGE as error:
         raise InputError(
-            f"{source}: expected a csv in UTF-8 of the columns emotion, pixels and Usage, found "
-            "another; fetch it again"
+            f"{shown}: expected a csv in UTF-8 of {columns}, found another; fetch it again"
         ) from error
-    names = {name.strip().lower(): name for name in rows.columns}
-    if missing := [name for name in COLUMNS if name not in names]:
-        raise InputError(
-            f"{source}: expected the columns emotion, pixels and Usage, found "
-            f"{','.join(rows.columns)[:80]!r} without {' and '.join(missing)}; "
-            "take fer2013.csv or icml_face_data.csv"
-        )
-    rows = rows.select(pl.col(names[name]).alias(name) for name in COLUMNS)
-    rows = rows.filter(~pl.all_horizontal(pl.all().is_null()))
-    if rows.is_empty():
-        raise InputError(f"{source}: expected rows below the header, found none; fetch it again")
-    return rows.select(pl.all().fill_null("").str.strip_chars())
+    blank = pl.all_horizontal(pl.lit(True), pl.all().is_null())
+    return rows.filter(~blank).select(pl.all().fill_null("").str.strip_chars())
 
 
-def _refuse(source: Path, rows: pl.DataFrame, column: str, wrong: pl.Expr, expected: str) -> None:
-    """InputError for the first row that is wrong in this column."""
-    for row, cell in rows.with_row_index().filter(wrong).select("index", column).iter_rows():
+def check(shown: Path, rows: pl.DataFrame, column: str, valid: pl.Expr, expected: str) -> None:
+    """InputError for the first row whose cell is not valid."""
+    for row, cell in rows.with_row_index().filter(~valid).select("index", column).iter_rows():
         raise InputError(
-            f"{source} row {row}: expected {expected}, found {cell[:20]!r}; fetch it again"
+            f"{shown} row {row}: expected {expected} in column {column}, found {cell[:20]!r}; "
+            "fetch it again"
         )
 
 
@@ -158,6 +157,8 @@ def _holds_table(path: Path) -> bool:
 
 
 def _from_arrays(path: Path) -> Fer2013:
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file, found none; put it there")
     arrays = _load(path)
     if missing := [name for name in ARRAYS if name not in arrays]:
         raise InputError(

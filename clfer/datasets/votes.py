@@ -13,14 +13,13 @@ import polars as pl
 from jaxtyping import UInt8
 
 from clfer.datasets.expressions import FERPLUS, FERPLUS_VOTES
-from clfer.datasets.fer2013 import USAGE
-from clfer.datasets.labels import DAMAGE, VOTES
+from clfer.datasets.fer2013 import USAGE, cells, check
+from clfer.datasets.labels import VOTES
 from clfer.errors import InputError
 
 EMOTIONS = len(FERPLUS)
 HEADER = ["Usage", "Image name", *FERPLUS_VOTES]
 RATERS = 10
-LARGEST = 1 << 26  # bytes of a label file; fer2013new.csv has 1.6 million
 
 Weights = UInt8[np.ndarray, "N 10"]
 Rule = Callable[[Weights], Weights]
@@ -33,19 +32,19 @@ def read_votes(path: Path) -> pl.DataFrame:
     InputError where the header, a usage or a vote is wrong. Votes need not sum to RATERS: in one
     published row they sum to 9.
     """
-    cells = _cells(path)
-    if (header := [cell for row in cells[:1].rows() for cell in row]) != HEADER:
+    lines = _cells(path)
+    if (header := [cell for row in lines[:1].rows() for cell in row]) != HEADER:
         raise InputError(
             f"{path}: expected the header {','.join(HEADER)}, found {','.join(header)[:120]!r}; "
             "fetch fer2013new.csv again"
         )
-    cells = cells[1:]
-    _check(path, cells, "Usage", pl.col("Usage").is_in(USAGE), f"{', '.join(USAGE)}")
-    return cells.select(
+    lines = lines[1:]
+    check(path, lines, "Usage", pl.col("Usage").is_in(USAGE), ", ".join(USAGE))
+    return lines.select(
         row=pl.int_range(pl.len(), dtype=pl.Int64),
         name=pl.col("Image name").replace("", None),
         usage="Usage",
-        votes=_votes(path, cells),
+        votes=_votes(path, lines),
     )
 
 
@@ -55,47 +54,22 @@ def read_layout(path: Path) -> pl.DataFrame:
     It has no header. Its columns are the image's name, the face's box, which is the whole picture
     throughout, and the votes.
     """
-    cells = _cells(path).rename({"Usage": "name", "Image name": "box"})
-    _check(path, cells, "name", pl.col("name") != "", "an image name")
-    return cells.select("name", votes=_votes(path, cells))
+    lines = _cells(path).rename({"Usage": "name", "Image name": "box"})
+    check(path, lines, "name", pl.col("name") != "", "an image name")
+    return lines.select("name", votes=_votes(path, lines))
 
 
 def _cells(path: Path) -> pl.DataFrame:
-    """All lines but blank ones, columns as HEADER has them: text without blanks around it, empty
-    where a cell is missing.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: expected a file, found none; put it there")
-    if (size := path.stat().st_size) > LARGEST:
-        raise InputError(
-            f"{path}: expected at most {LARGEST:,} bytes, found {size:,}; fetch it again"
-        )
-    try:
-        schema = dict.fromkeys(HEADER, pl.String())
-        cells = pl.read_csv(path, has_header=False, schema=schema, raise_if_empty=False)
-    except DAMAGE as error:
-        raise InputError(
-            f"{path}: expected a csv in UTF-8 of {len(HEADER)} columns, found another; fetch it "
-            "again"
-        ) from error
-    there = ~pl.all_horizontal(pl.all().is_null())
-    return cells.filter(there).select(pl.all().fill_null("").str.strip_chars())
+    """All lines, columns called as in HEADER."""
+    schema = dict.fromkeys(HEADER, pl.String())
+    return cells(path, path, f"{len(HEADER)} columns", has_header=False, schema=schema)
 
 
-def _votes(path: Path, cells: pl.DataFrame) -> pl.Series:
+def _votes(path: Path, lines: pl.DataFrame) -> pl.Series:
     numbers = [str(number) for number in range(RATERS + 1)]
     for column in FERPLUS_VOTES:
-        _check(path, cells, column, pl.col(column).is_in(numbers), f"0 to {RATERS} votes")
-    return cells.select(pl.concat_arr(pl.col(FERPLUS_VOTES).cast(pl.UInt8)).cast(VOTES)).to_series()
-
-
-def _check(path: Path, cells: pl.DataFrame, column: str, valid: pl.Expr, expected: str) -> None:
-    """InputError for the first row whose cell is not valid."""
-    for row, cell in cells.with_row_index().filter(~valid).select("index", column).iter_rows():
-        raise InputError(
-            f"{path} row {row}: expected {expected} in column {column}, found {cell[:20]!r}; fetch "
-            "it again"
-        )
+        check(path, lines, column, pl.col(column).is_in(numbers), f"0 to {RATERS} votes")
+    return lines.select(pl.concat_arr(pl.col(FERPLUS_VOTES).cast(pl.UInt8)).cast(VOTES)).to_series()
 
 
 def without_outliers(votes: Weights) -> Weights:
