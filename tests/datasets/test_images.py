@@ -224,14 +224,6 @@ def test_an_archive_in_an_archive_and_one_of_another_kind(tmp_path):
     assert has(found.remarks, "archives in an archive", ": 1 (first: out.zip/c/in.zip)")
 
 
-def test_a_damaged_archive_is_named(tmp_path):
-    zipped(tmp_path / "there/half.zip", {"a.png": 1})
-    content = (tmp_path / "there/half.zip").read_bytes()
-    (tmp_path / "there/half.zip").write_bytes(content[:60])
-    with pytest.raises(InputError, match=r"half\.zip: expected a complete archive"):
-        listing(tmp_path / "there")
-
-
 PARTS = st.sampled_from(["a", "b.png", "..", ".", "", "C:", "\\", "ü", ".hidden", "a\\..\\b"])
 
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from image_trees import fetched, has, plant, zipped
+from image_trees import has, plant, zipped
 
 from clfer.datasets import folder as dataset
 from clfer.datasets import images, source
@@ -81,15 +81,3 @@ def test_nothing_is_downloaded_beside_files(tmp_path, dead_address):
 def test_an_address_of_no_archive_is_told(tmp_path, dead_address):
     with pytest.raises(InputError, match=r"expected the address of an archive \(\.zip, \.tar"):
         brought(tmp_path, f"{dead_address}/faces.rar", tmp_path / "raw")
-
-
-def test_without_images_it_says_what_there_is(tmp_path):
-    for files, found in (
-        ({"faces.rar": "x"}, r"no image but faces\.rar: unpack it there, a \.rar is not read"),
-        ({"a.txt": "x"}, r"1 files, none of them an image \(first: a\.txt\)"),
-        ({}, "an empty folder"),
-    ):
-        there = tmp_path / str(len(found))
-        there.mkdir()
-        with pytest.raises(InputError, match=rf"found {found}; put them there"):
-            fetched(dataset, plant(there, files), tmp_path / "raw")
