@@ -1,5 +1,21 @@
-"""The table that every dataset's labels become: a row for each image, in the order of its files."""
+"""The table that every dataset's labels become: a row for each image, in the order of its files.
 
+A module `clfer.datasets.D` (of the demo: `demo.dataset`) reads the dataset `datasets.D` of
+params.yaml. What is wrong with its files is an InputError. It has
+
+EVIDENCE                       whether a score on it can say anything about a method
+SPLITS                         usage as published -> train, val or test
+Source, Labels                 the settings `datasets.D.source` and `datasets.D.labels`
+fetch(source, base, raw, track)  fills the folder `raw`; returns lines for people. Folders in
+                               `source` stand below `base`
+label(raw, labels)             the table below, and remarks for people
+protocol(labels, table)        what a score on these labels has to be called
+pictures(raw, base)            a function: the images of some rows, see `clfer.pictures.Opened`
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +33,17 @@ GROUP = 1 << 14  # rows of a file that are read at once, where only some of them
 DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
+# Of the 68 points of 300-W: the rings of the eyes, the tip of the nose, the mouth's corners.
+POINTS = 68
+EYES = (range(36, 42), range(42, 48))
+NOSE = 30
+CORNERS = (48, 54)
+FARTHEST = 1e6  # pixels; beyond the side of any picture
+
+Point = tuple[float, float]
+Counts = Sequence[tuple[int, ...]]  # images of each usage, in one or more published forms
+
+
 def table(rows: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
     """The columns that every stage after `relabel` may count on.
 
@@ -29,17 +56,24 @@ def table(rows: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
     landmarks: in pixels of the image, left to right as seen, null where the dataset has none
     box:       of the face, in pixels of the image, null where the dataset has none
     """
-    given = rows.columns
-    absent: dict[str, Any] = {"votes": VOTES, "landmarks": LANDMARKS, "box": BOX}
+    default = {
+        "row": pl.int_range(pl.len()),
+        "target": one_hot(classes),
+        **dict.fromkeys(("votes", "landmarks", "box"), pl.lit(None)),
+    }
+    kinds: dict[str, Any] = {
+        "row": pl.Int64,
+        "name": pl.String,
+        "usage": pl.String,
+        "votes": VOTES,
+        "label": pl.Enum(classes),
+        "target": pl.Array(pl.Float32, len(classes)),
+        "landmarks": LANDMARKS,
+        "box": BOX,
+    }
+    given = {name: pl.col(name) for name in rows.columns}
     return rows.select(
-        pl.col("row").cast(pl.Int64) if "row" in given else pl.int_range(pl.len()).alias("row"),
-        pl.col("name").cast(pl.String),
-        pl.col("usage").cast(pl.String),
-        _or_null("votes", absent, given),
-        pl.col("label").cast(pl.Enum(classes)),
-        "target" if "target" in given else one_hot(classes),
-        _or_null("landmarks", absent, given),
-        _or_null("box", absent, given),
+        ({**default, **given}[name]).cast(kind).alias(name) for name, kind in kinds.items()
     )
 
 
@@ -76,5 +110,126 @@ def about(path: Path) -> dict[str, str]:
         ) from error
 
 
-def _or_null(name: str, kinds: dict[str, Any], given: list[str]) -> pl.Expr:
-    return (pl.col(name) if name in given else pl.lit(None)).cast(kinds[name]).alias(name)
+def settled(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The first row of every image, in order; what was wrong, for people.
+
+    rows: `usage`, `key` (the same for the same image), `label`, `shown` (the image as its list
+    names it) and more. Where an image has rows with different labels, its label is null.
+    """
+    rows = rows.with_columns(conflict=pl.col("label").n_unique().over("usage", "key") > 1)
+    first = pl.struct("usage", "key").is_first_distinct()
+    again = rows.filter(~first, ~pl.col("conflict"))["shown"].to_list()
+    conflicts = rows.filter(first, pl.col("conflict"))["shown"].to_list()
+    label = pl.when(~pl.col("conflict")).then("label")
+    return rows.filter(first).with_columns(label=label).drop("conflict"), [
+        *remark("label rows that repeat another", again),
+        *remark("images with rows of different labels, left without one", conflicts),
+    ]
+
+
+def attached(
+    rows: pl.DataFrame, files: Iterable[tuple[str | None, str]], besides: Iterable[str] = ()
+) -> tuple[pl.DataFrame, list[str]]:
+    """The rows with `name`, the path of their image, null where there is none; what is missing.
+
+    files:   key and path of images, null where the dataset has no such image; of several with a key
+             the one in the fewest folders counts
+    besides: keys of images that are listed, and have no row here for a reason
+    """
+    by_depth = sorted(files, key=lambda file: (file[1].count("/"), file[1]))
+    named = pl.DataFrame(by_depth, {"key": pl.String, "name": pl.String}, orient="row").drop_nulls()
+    first = pl.col("key").is_first_distinct()
+    again, named = named.filter(~first)["name"].to_list(), named.filter(first)
+    joined = rows.join(named, on="key", how="left", maintain_order="left")
+    absent = joined.filter(pl.col("name").is_null())["shown"].to_list()
+    unlisted = ~pl.col("key").is_in([*rows["key"], *besides])
+    return joined, [
+        *remark("label rows without an image", absent),
+        *remark("images without a label row, left out", sorted(named.filter(unlisted)["name"])),
+        *remark("images with the name of another one, left out", again),
+    ]
+
+
+def difference(table: pl.DataFrame, splits: dict[str, str], published: Counts) -> str | None:
+    """How many images with a label there are, in words, where these are none of the `published`
+    numbers, of which the first are named. splits: usage -> its split, in the order of the numbers
+    """
+    counts = _counts(table, splits)
+    if counts in published:
+        return None
+    parts = zip(counts, published[0], splits.values(), strict=True)
+    return f"{' and '.join(f'{n:,} of {all_:,} {split}' for n, all_, split in parts)} images"
+
+
+def copy_named(name: str, table: pl.DataFrame, splits: dict[str, str], published: Counts) -> str:
+    """The name, and what is to be said with it where the copy is not the published one."""
+    if (found := difference(table, splits, published)) is None:
+        return name
+    pairs = zip(_counts(table, splits), published[0], strict=True)
+    kind = "other" if any(here > there for here, there in pairs) else "incomplete"
+    return f"{name}, {kind} copy: {found}"
+
+
+def shortfall(table: pl.DataFrame, splits: dict[str, str], published: Counts) -> list[str]:
+    """A line for people where the numbers differ."""
+    found = difference(table, splits, published)
+    return [f"not the published numbers: {found}; scores do not compare"] if found else []
+
+
+def remark(what: str, names: Sequence[str]) -> list[str]:
+    """A line: what, how many, and the first of them; none where there are no names."""
+    return [f"{what}: {len(names):,} (first: {names[0]})"] if names else []
+
+
+def _counts(table: pl.DataFrame, splits: dict[str, str]) -> tuple[int, ...]:
+    usage = table.drop_nulls(["label", "name"])["usage"].to_list()
+    return tuple(usage.count(name) for name in splits)
+
+
+def dataset_name(name: str) -> str:
+    """A dataset's name as params.yaml would spell it: `raf_db` for RAF-DB, `ferplus` for FER+."""
+    return re.sub(r"\W+", "_", name.casefold().replace("+", "plus")).strip("_")
+
+
+def coordinates(words: Iterable[Any]) -> list[float]:
+    """The numbers before the first word that can be no coordinate of a picture."""
+    numbers: list[float] = []
+    for word in words:
+        try:
+            number = float(word)
+        except (OverflowError, TypeError, ValueError):
+            break
+        if not (math.isfinite(number) and abs(number) <= FARTHEST):
+            break
+        numbers.append(number)
+    return numbers
+
+
+def ordered(eyes: Sequence[Point], nose: Point, corners: Sequence[Point]) -> list[float]:
+    """x, y of the eyes, the nose and the mouth's corners, left before right in the upright face.
+
+    Whatever the order given, and however the face is turned in its picture: from the eyes to the
+    mouth is down.
+    """
+    down = [_middle(corners)[axis] - _middle(eyes)[axis] for axis in (0, 1)]
+
+    def across(pair: Sequence[Point]) -> list[float]:
+        (ax, ay), (bx, by) = pair
+        forward = (bx - ax) * down[1] - (by - ay) * down[0] >= 0
+        return [ax, ay, bx, by] if forward else [bx, by, ax, ay]
+
+    return [*across(eyes), *nose, *across(corners)]
+
+
+def five(numbers: Sequence[float]) -> list[float]:
+    """`ordered`, from x, y of POINTS points in 300-W's order. An eye is the mean of its ring."""
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    eyes = [_middle([points[i] for i in ring]) for ring in EYES]
+    return ordered(eyes, points[NOSE], [points[i] for i in CORNERS])
+
+
+def _middle(points: Sequence[Point]) -> Point:
+    return (
+        sum(x for x, _ in points) / len(points),
+        sum(y for _, y in points) / len(points),
+    )

@@ -8,10 +8,9 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 from pydantic import Field
 
-from clfer.datasets.holdout import hold_out
 from clfer.errors import InputError
 from clfer.settings import Settings
 
@@ -49,7 +48,15 @@ def split(
     and copies of val images leave train; never the reverse, and never within a split. Where no val
     is published, whole groups of train become val. InputError: a class is left without an image.
     """
-    rows = _with_groups(table, faces, classes)
+    if unknown := set(table["label"].drop_nulls()) - set(classes):
+        raise InputError(
+            f"labels: expected {', '.join(classes)}, found {', '.join(sorted(unknown))}; "
+            "relabel with the dataset's own classes"
+        )
+    groups = pl.Series(duplicate_groups(faces), dtype=pl.Int64)
+    rows = table.with_columns(
+        pl.col("label").cast(pl.Enum(classes)), group=groups.gather(table["face"])
+    )
     rows = rows.with_columns(reason=_reason(settings.duplicates), unique=_unique())
     rows = rows.with_columns(split=pl.when(pl.col("reason").is_null()).then("published"))
     if "val" not in rows["published"]:
@@ -58,19 +65,37 @@ def split(
     return rows.select(COLUMNS)
 
 
-def _with_groups(
-    table: pl.DataFrame, faces: UInt8[np.ndarray, "F ..."], classes: tuple[str, ...]
-) -> pl.DataFrame:
-    if unknown := set(table["label"].drop_nulls()) - set(classes):
-        raise InputError(
-            f"labels: expected {', '.join(classes)}, found {', '.join(sorted(unknown))}; "
-            "relabel with the dataset's own classes"
-        )
-    groups = pl.Series(duplicate_groups(faces), dtype=pl.Int64)
-    return table.with_columns(
-        pl.col("label").cast(pl.Enum(classes)),
-        group=groups.gather(table["face"]),
+def hold_out(
+    labels: Int64[np.ndarray, "N"], groups: Int64[np.ndarray, "N"], fraction: float, seed: int
+) -> Bool[np.ndarray, "N"]:
+    """Which of N images to hold out: whole groups, drawn by `seed`, close to `fraction` per class.
+
+    A group counts for the class of its first image. A group too large for what its class has still
+    to give stays, so that no class gives more than its quota.
+    """
+    _, first, member_of, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
     )
+    group_class = labels[first]
+    left = quotas(np.bincount(group_class[member_of]), fraction)
+    held_out = np.zeros(len(sizes), bool)
+    for group in np.random.default_rng(seed).permutation(len(sizes)):
+        if sizes[group] <= left[group_class[group]]:
+            left[group_class[group]] -= sizes[group]
+            held_out[group] = True
+    return held_out[member_of]
+
+
+def quotas(counts: Int64[np.ndarray, "C"], fraction: float) -> Int64[np.ndarray, "C"]:
+    """`fraction` of each class's count, rounded by largest remainder so that the sum is right.
+
+    Then at least one and at most all but one, where a class has two: each side needs an image.
+    """
+    exact = counts * fraction
+    shares = np.floor(exact).astype(np.int64)
+    missing = round(exact.sum()) - shares.sum()
+    shares[np.argsort(shares - exact, stable=True)[:missing]] += 1
+    return shares.clip(counts > 1, np.maximum(counts - 1, 0))
 
 
 def _is_image() -> pl.Expr:

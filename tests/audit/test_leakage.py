@@ -5,11 +5,11 @@ import polars as pl
 import pytest
 
 from clfer.audit.leakage import leakage
-from clfer.datasets import fer2013, ferplus, votefiles
+from clfer.datasets import fer2013, ferplus
 from clfer.datasets.expressions import FERPLUS
-from clfer.datasets.ferplus_files import LAYOUT
+from clfer.datasets.ferplus import LAYOUT
 from clfer.datasets.splits import Split, split
-from clfer.datasets.votes import with_labels
+from clfer.datasets.votes import read_layout, read_votes, with_labels
 
 CLASSES = ("calm", "glad")
 # published, label, grey level of the face
@@ -82,13 +82,13 @@ def test_keeping_copies_changes_what_is_used_and_nothing_else():
 @pytest.fixture(scope="module")
 def real(real_fer2013, real_npz):
     """The default labels of FERPlus, joined here by a loop of the test's own, and the faces."""
-    table = votefiles.read_votes(real_fer2013 / "fer2013new.csv")
+    table = read_votes(real_fer2013 / "fer2013new.csv")
     rows = {}
     for row, name, usage in table.select("row", "name", "usage").iter_rows():
         rows.setdefault((usage, name), row)
     votes = [None] * len(table)
     for usage, file in LAYOUT.items():
-        layout = votefiles.read_layout(real_fer2013 / file.places[0])
+        layout = read_layout(real_fer2013 / file.places[0])
         for name, counted in layout.iter_rows():
             votes[rows[usage, name]] = counted
     table = table.with_columns(votes=pl.Series(votes, dtype=pl.Array(pl.UInt8, 10)))

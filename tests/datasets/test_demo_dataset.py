@@ -8,7 +8,6 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
 from clfer.datasets.demo import dataset as demo
 from clfer.datasets.expressions import FER2013, FERPLUS, FERPLUS_VOTES
@@ -151,16 +150,6 @@ def test_label_has_every_class_in_every_split(raw, mode):
     )
 
 
-def test_landmarks_lie_within_the_image(raw):
-    table = demo.landmarks(raw)
-    assert table.schema == {"row": pl.Int64, "landmarks": pl.Array(pl.Float32, 10)}
-    points = table["landmarks"].to_numpy().reshape(-1, 5, 2)
-    assert points.min() > 0
-    assert points.max() < 47
-    assert np.all(points[:, 0, 0] < points[:, 1, 0])
-    assert np.all(points[:, 3, 0] < points[:, 4, 0])
-
-
 def test_images_are_those_of_the_files_rows(raw):
     opened, written = demo.pictures(raw, Path()), read(raw / "fer2013.csv")
     assert len(opened(pl.DataFrame({"row": range(410)}))) == len(written) == 410
@@ -169,16 +158,3 @@ def test_images_are_those_of_the_files_rows(raw):
         assert image.shape == (48, 48)
         assert image.dtype == np.uint8
         assert " ".join(map(str, image.ravel())) == written[row]["pixels"]
-
-
-@pytest.mark.parametrize("wrong", [{"train": 0}, {"duplicates": 0.6}, {"seed": -1}, {"extra": 1}])
-def test_settings_refuse_what_makes_no_sense(wrong):
-    with pytest.raises(ValidationError, match=next(iter(wrong))):
-        demo.Source(**{**SOURCE.model_dump(), **wrong})
-
-
-def test_the_protocol_names_drawn_faces():
-    assert demo.protocol(demo.Labels(mode="majority"), pl.DataFrame()).startswith(
-        "drawn faces, majority"
-    )
-    assert not demo.EVIDENCE

@@ -9,7 +9,6 @@ from image_trees import encoded, fetched, has, labelled, noise, plant, zipped
 
 from clfer.datasets import raf_db
 from clfer.datasets.expressions import RAF_DB
-from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
 
@@ -102,13 +101,6 @@ def test_zips_as_they_are_handed_out(there, tmp_path):
     original, _ = both(there, tmp_path, images="original")
     assert original["landmarks"].null_count() == original["box"].null_count() == 0
     assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(original)[1], noise(101))
-
-
-def test_one_zip_of_everything(there, tmp_path):
-    zipped(there / "RAF-DB.zip", whole())
-    table, _ = both(there, tmp_path)
-    assert table["name"].null_count() == 0
-    assert table["name"][0].startswith("RAF-DB.zip/basic/")
 
 
 @pytest.mark.parametrize("name", ["list_partition_label.txt", "sub/LIST_Patition_Label.TXT"])
@@ -228,13 +220,6 @@ def test_an_annotation_that_is_none_is_named(there, tmp_path, note, content, exp
         raf_db.label(tmp_path / "raw", raf_db.Labels(images="original"))
 
 
-def test_an_annotation_as_large_as_a_film_is_refused(there, tmp_path):
-    name = "basic/Annotation/manual/train_00001_manu_attri.txt"
-    plant(there, {**whole(), name: b"1 " * 40_000})
-    with pytest.raises(InputError, match=r"_manu_attri\.txt: expected at most 65,536 bytes"):
-        fetched(raf_db, there, tmp_path / "raw")
-
-
 def test_two_lists_that_differ_and_two_that_do_not(there, tmp_path):
     files = {**whole(), "list_partition_label.txt": listed()}
     assert len(both(plant(there, files), tmp_path)[0]) == 5
@@ -292,29 +277,3 @@ def test_the_folder_in_the_params_is_below_the_checkout(tmp_path):
     table, _ = raf_db.label(tmp_path / "raw", raf_db.Labels(images="aligned"))
     assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[2], noise(2))
     assert (tmp_path / "raw/folder.txt").read_text() == "data/external/raf_db\n"
-
-
-def test_unreadable_images_are_set_aside_and_the_rest_is_split(there, tmp_path):
-    codes = {f"train_{n:05}": n % 7 + 1 for n in range(140)}
-    codes |= {f"test_{n:04}": n % 7 + 1 for n in range(21)}
-    files = whole(codes)
-    files[f"{ALIGNED}/train_00000_aligned.jpg"] = "no image"
-    files[f"{ALIGNED}/test_0000_aligned.jpg"] = b""
-    table, _ = both(plant(there, files), tmp_path)
-    found = raf_db.pictures(tmp_path / "raw", tmp_path)(table)
-    faces, index = [], []
-    for row in range(len(found)):
-        try:
-            faces.append(found[row][:10, :10])
-            index.append(len(faces) - 1)
-        except UnreadableError:
-            index.append(None)
-    assert len(faces) == 159
-    rows = table.with_columns(
-        face=pl.Series(index, dtype=pl.Int64),
-        published=pl.col("usage").replace_strict(raf_db.SPLITS),
-    )
-    chosen = Split(seed=0, val_fraction=0.2, duplicates="drop")
-    divided = split(rows, np.stack(faces), RAF_DB, chosen)
-    assert set(divided["split"].drop_nulls()) == {"train", "val", "test"}
-    assert divided.filter(pl.col("reason") == "no face")["row"].to_list() == [0, 140]

@@ -1,13 +1,11 @@
 """SFEW 2.0 from trees of its folders, whole and broken."""
 
 import numpy as np
-import polars as pl
 import pytest
 from image_trees import fetched, has, labelled, noise, plant, zipped
 
 from clfer.datasets import sfew
 from clfer.datasets.expressions import SFEW
-from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 
 CLASSES = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
@@ -127,29 +125,3 @@ def test_what_is_missing_is_said_with_where_to_get_it(there, tmp_path, files, fo
     assert str(told.value).startswith(f"{there}: expected SFEW 2.0 there as Train/Train_Aligned")
     assert found in str(told.value)
     assert "request it at https://users.cecs.anu.edu.au/~few_group/AFEW.html" in str(told.value)
-
-
-def test_the_published_numbers_need_no_words():
-    usage = ["Train"] * 958 + ["Val"] * 436
-    names = [f"{name}/Aligned_Faces/a.png" for name in usage]
-    table = pl.DataFrame({"usage": usage, "label": "fear", "name": names})
-    assert sfew.protocol(sfew.Labels(), table) == "SFEW 2.0, aligned faces, tested on Val"
-
-
-def test_val_is_the_test_split_and_a_part_of_train_is_held_out(there, tmp_path):
-    files = {}
-    for copy in range(20):
-        files |= {f"{k[:-4]}{copy}.png": 100 * copy + v for k, v in whole().items()}
-    table, _ = both(plant(there, files), tmp_path)
-    pictures = sfew.pictures(tmp_path / "raw", tmp_path)(table)
-    rows = table.with_columns(
-        face=pl.int_range(pl.len(), dtype=pl.Int64),
-        published=pl.col("usage").replace_strict(sfew.SPLITS),
-    )
-    chosen = Split(seed=0, val_fraction=0.1, duplicates="drop")
-    divided = split(rows, np.stack([pictures[i] for i in range(len(table))]), SFEW, chosen)
-    assert divided.group_by("split").len().sort("split").rows() == [
-        ("test", 140),
-        ("train", 126),
-        ("val", 14),
-    ]

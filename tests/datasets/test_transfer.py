@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clfer.datasets.expressions import FERPLUS, RAF_DB
@@ -76,6 +76,7 @@ def test_raters_shares_are_taken_over_the_shared_classes_too():
     np.testing.assert_allclose(found["target"].to_list()[0], [1 / 3, 2 / 3], rtol=1e-6)
 
 
+@settings(deadline=None)
 @given(st.permutations(FERPLUS), st.integers(0, 2**32 - 1))
 def test_another_order_of_the_same_classes_changes_no_score(order, seed):
     random = np.random.default_rng(seed)

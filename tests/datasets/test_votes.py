@@ -1,3 +1,5 @@
+"""FER+'s label files and rules."""
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from clfer.datasets import expressions, votes
+from clfer.errors import InputError
 
 # Ten raters, as in FER+; and any numbers.
 RATED = st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 8, 9]), min_size=10, max_size=10).map(
@@ -102,32 +105,6 @@ def test_with_labels_agrees_with_a_loop_over_rows(mode, counts):
             assert sum(target) == pytest.approx(1, abs=1e-6)
 
 
-@given(counts=VOTES)
-def test_majority_never_keeps_a_label_that_most_raters_reject(counts):
-    labelled = votes.with_labels(table(counts.tolist()), "majority", CLASSES)
-    for row, label in zip(counts.tolist(), labelled["label"], strict=True):
-        if label is not None:
-            mine = row[expressions.FERPLUS.index(label)]
-            assert mine == max(row)
-            assert all(other < mine for i, other in enumerate(row) if row[i] != mine)
-
-
-@pytest.mark.parametrize(
-    ("row", "label"),
-    [
-        ([6, 4, 0, 0, 0, 0, 0, 0, 0, 0], "neutral"),
-        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], None),  # exactly half is no majority
-        ([5, 4, 1, 0, 0, 0, 0, 0, 0, 0], "neutral"),  # 5 of 9: the single vote is removed first
-        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], None),  # nothing but outliers
-        ([0, 0, 0, 0, 0, 0, 0, 2, 1, 1], "contempt"),
-        ([2, 0, 0, 0, 0, 0, 0, 0, 6, 2], None),  # most raters could not tell
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 10], None),  # not a face
-    ],
-)
-def test_majority_of_one_row(row, label):
-    assert votes.with_labels(table([row]), "majority", CLASSES)["label"].to_list() == [label]
-
-
 @pytest.mark.parametrize(
     ("row", "kept"),
     [
@@ -143,12 +120,6 @@ def test_majority_of_one_row(row, label):
 def test_the_strongest_classes_of_one_row(row, kept):
     target = votes.with_labels(table([row]), "crossentropy", CLASSES)["target"].to_list()[0]
     assert target == (kept and pytest.approx([vote / sum(kept) for vote in kept]))
-
-
-def test_multi_target_keeps_what_three_in_ten_chose():
-    rows = [[5, 3, 2, 0, 0, 0, 0, 0, 0, 0], [4, 2, 2, 2, 0, 0, 0, 0, 0, 0]]
-    targets = votes.with_labels(table(rows), "multi_target", CLASSES)["target"].to_list()
-    assert targets == [pytest.approx([5 / 8, 3 / 8, 0, 0, 0, 0, 0, 0]), None]
 
 
 @pytest.mark.parametrize("mode", votes.RULES)
@@ -195,3 +166,110 @@ def test_rules_leave_their_input_alone():
     for rule in votes.RULES.values():
         rule(counts)
     assert np.array_equal(counts, before)
+
+
+HEADER = (
+    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
+)
+TABLE = f"""{HEADER}
+Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0
+Training,,0,0,0,0,0,0,0,0,0,10
+PublicTest,fer0000001.png,4,0,0,0,0,3,1,0,1,0
+PrivateTest,fer0000002.png,0,10,0,0,0,0,0,0,0,0
+"""
+LAYOUT = """fer0000000.png,"(0, 0, 48, 48)",4,0,0,1,3,2,0,0,0,0
+fer0000001.png,"(0, 0, 48, 48)",0,0,0,0,0,0,0,0,0,10
+"""
+
+
+def place(folder, content, name="fer2013new.csv"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_read_votes(tmp_path, ending):
+    table = votes.read_votes(place(tmp_path, TABLE.replace("\n", ending)))
+    assert table.schema == {
+        "row": pl.Int64,
+        "name": pl.String,
+        "usage": pl.String,
+        "votes": pl.Array(pl.UInt8, 10),
+    }
+    assert table["row"].to_list() == [0, 1, 2, 3]
+    assert table["name"].to_list() == ["fer0000000.png", None, "fer0000001.png", "fer0000002.png"]
+    assert table["usage"].to_list() == ["Training", "Training", "PublicTest", "PrivateTest"]
+    assert table["votes"][0].to_list() == [4, 0, 0, 1, 3, 2, 0, 0, 0, 0]
+    assert sum(table["votes"][2]) == 9  # as in one published row
+
+
+def test_read_layout(tmp_path):
+    table = votes.read_layout(place(tmp_path, LAYOUT, "label.csv"))
+    assert table.schema == {"name": pl.String, "votes": pl.Array(pl.UInt8, 10)}
+    assert table["name"].to_list() == ["fer0000000.png", "fer0000001.png"]
+    assert table["votes"].to_list() == [[4, 0, 0, 1, 3, 2, 0, 0, 0, 0], [0] * 9 + [10]]
+
+
+@given(counts=st.lists(st.lists(st.integers(0, 10), min_size=10, max_size=10), max_size=20))
+def test_votes_read_back_what_was_written(tmp_path_factory, counts):
+    rows = [f"Training,{i}.png,{','.join(map(str, row))}" for i, row in enumerate(counts)]
+    path = place(tmp_path_factory.mktemp("votes"), "\n".join([HEADER, *rows]))
+    assert votes.read_votes(path)["votes"].to_list() == counts
+
+
+BAD_TABLES = [
+    (TABLE.replace("2,0,0,0,0\n", "-2,0,0,0,0\n", 1), "row 0: .* column disgust, found '-2'"),
+    (TABLE.replace("0,10\nPub", "0,ten\nPub"), "row 1: .* 0 to 10 votes in column NF, found 'ten'"),
+    (TABLE.replace("0,10\nPub", "0,11\nPub"), "row 1: .* 0 to 10 votes in column NF, found '11'"),
+    (TABLE.replace("0,10\nPub", "0,\nPub"), "row 1: .* 0 to 10 votes in column NF, found ''"),
+    (TABLE.replace("0,10\nPub", "0,²\nPub"), "row 1: .* 0 to 10 votes in column NF, found '²'"),
+    (TABLE.replace("0,10\nPub", "0\nPub"), "row 1: .* 0 to 10 votes in column NF, found ''"),
+    (TABLE.replace("PublicTest", "Public"), "row 2: .* in column Usage, found 'Public'"),
+    (TABLE.replace("sadness,anger", "anger,sadness"), ": expected the header Usage,Image name,"),
+    (TABLE.split("\n", 1)[1], ": expected the header .* found 'Training,fer0000000.png"),
+    ("", ": expected the header .* found ''"),
+    (b"\xff\xfe\x00", "expected a csv in UTF-8 of 12 columns, found another"),
+]
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_TABLES)
+def test_bad_votes_are_told_in_one_line(tmp_path, content, message):
+    path = place(tmp_path, content)
+    with pytest.raises(InputError, match=message) as told:
+        votes.read_votes(path)
+    assert str(told.value).startswith(str(path))
+    assert str(told.value).endswith("again")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (LAYOUT.replace("fer0000001.png", ""), "row 1: expected an image name"),
+        (LAYOUT.replace("4,0", "-4,0"), "row 0: .* 0 to 10 votes in column neutral, found '-4'"),
+        (LAYOUT.replace('"', ""), "expected a csv in UTF-8 of 12 columns, found another"),
+    ],
+)
+def test_a_bad_layout_is_told_in_one_line(tmp_path, content, message):
+    with pytest.raises(InputError, match=f"label.csv:? ?{message}"):
+        votes.read_layout(place(tmp_path, content, "label.csv"))
+
+
+@pytest.mark.parametrize("read", [votes.read_votes, votes.read_layout])
+def test_a_missing_file_is_named(tmp_path, read):
+    with pytest.raises(InputError, match=r"nowhere\.csv: expected a file, found none"):
+        read(tmp_path / "nowhere.csv")
+
+
+def test_the_real_files(real_fer2013):
+    table = votes.read_votes(real_fer2013 / "fer2013new.csv")
+    assert len(table) == 35_887
+    assert table["name"].null_count() == 173
+    assert table["name"].n_unique() == 35_710 + 1  # and null
+    assert sorted(set(table["votes"].arr.sum())) == [9, 10]
+    sizes = [
+        len(votes.read_layout(real_fer2013 / "ferplus-label" / f"FER2013{split}.csv"))
+        for split in ("Train", "Valid", "Test")
+    ]
+    assert sizes == [28_558, 3_579, 3_573]

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from mutations import attack, broken
 
-from clfer.datasets import index, labels, listing
+from clfer.datasets import images, labels
 from clfer.progress import silent
 from pipeline import stored
 
@@ -87,19 +87,19 @@ def test_what_a_table_says_of_itself(tmp_path):
 
 def test_the_index_of_the_images(tmp_path):
     (tmp_path / "there").mkdir()
-    images = [listing.File(f"{number}.jpg", 9) for number in range(ROWS)]
-    index.write(tmp_path, tmp_path, tmp_path / "there", images, silent)
-    valid = (tmp_path / index.INDEX).read_bytes()
+    files = [images.File(f"{number}.jpg", 9) for number in range(ROWS)]
+    images.index(tmp_path, tmp_path, tmp_path / "there", files, silent)
+    valid = (tmp_path / images.INDEX).read_bytes()
 
     def read(content):
-        (tmp_path / index.INDEX).write_bytes(content)
-        assert {*map(type, index.paths(tmp_path))} <= {str}
+        (tmp_path / images.INDEX).write_bytes(content)
+        assert {*map(type, images.indexed(tmp_path))} <= {str}
 
     attack("index of images", broken(valid), read, 300)
 
     def look(content):
-        (tmp_path / index.INDEX).write_bytes(content)
-        index.sizes(tmp_path, pl.Series(["3.jpg", None, "30.jpg"]))
+        (tmp_path / images.INDEX).write_bytes(content)
+        images.pictures(tmp_path, tmp_path)(pl.DataFrame({"name": ["3.jpg", None, "30.jpg"]}))
 
     attack("sizes of images", broken(valid), look, 300)
 

@@ -6,9 +6,9 @@ from fer2013_forms import FORMS, npz, official
 from image_trees import array, plant
 from mutations import attack, broken
 
-from clfer.datasets import affectnet_labels, fer2013, index, lists, raf_db
+from clfer.datasets import affectnet, fer2013, images, raf_db, source
 from clfer.datasets.fer2013 import PIXELS
-from clfer.datasets.votefiles import HEADER, read_layout, read_votes
+from clfer.datasets.votes import HEADER, read_layout, read_votes
 from clfer.progress import silent
 
 VOTES = (
@@ -22,7 +22,7 @@ POINTS = b"60.5\t52.25\n30\t50\n46 64\n58\t80\n33.5\t79\n1\n0\n3\n"
 BOX = b"20 10 70.5 90\n"
 MARKS = ";".join(str(10.5 + i * 7 % 90) for i in range(136))
 AFFECTNET = (
-    ",".join(affectnet_labels.COLUMNS)
+    ",".join(affectnet.COLUMNS)
     + f"\n1/a.jpg,1,2,30,40,{MARKS},0,0.1,-0.2\n2/b.jpg,1,2,30,40,{MARKS},10,0.1,-0.2\n"
     + "3/c.jpg,NULL,NULL,NULL,NULL,null,3,0.1,-0.2\n"
 ).encode()
@@ -78,9 +78,9 @@ def test_votes(read, valid, tmp_path):
 
 def raw(folder, files):
     """A folder as `fetch` leaves it, with these lists of labels in it."""
-    plant(folder, {f"{lists.COPIES}/{name}": content for name, content in files.items()})
+    plant(folder, {f"{source.COPIES}/{name}": content for name, content in files.items()})
     folder.mkdir(exist_ok=True)
-    (folder / index.FOLDER).write_text("there\n")
+    (folder / images.FOLDER).write_text("there\n")
     return folder
 
 
@@ -97,7 +97,7 @@ def test_the_list_of_raf_db(tmp_path):
 def test_the_annotations_of_raf_db(ending, valid, tmp_path):
     def read(content):
         folder = plant(tmp_path, {f"train_00001{ending}.txt": content})
-        lists.gather(raw(tmp_path / "raw", {}), folder, [f"train_00001{ending}.txt"], silent)
+        source.gather(raw(tmp_path / "raw", {}), folder, [f"train_00001{ending}.txt"], silent)
         found = raf_db._annotations(tmp_path / "raw")
         for kind in ("landmarks", "box"):
             assert all(np.isfinite(row).all() for row in found[kind].drop_nulls().to_list())
@@ -107,8 +107,8 @@ def test_the_annotations_of_raf_db(ending, valid, tmp_path):
 
 def test_the_lists_of_affectnet(tmp_path):
     def read(content):
-        found = affectnet_labels.read_lists(
-            raw(tmp_path, {"training.csv": AFFECTNET, "validation.csv": content})
+        found = affectnet.read_lists(
+            raw(tmp_path, {"training.csv": AFFECTNET, "validation.csv": content}), affectnet.LISTS
         )
         assert found["code"].is_between(0, 10).all()
         for kind in ("landmarks", "box"):
@@ -123,8 +123,8 @@ def test_the_arrays_of_affectnet(ending, tmp_path):
         files = {"_exp": array(3), "_lnd": array(np.arange(136.0)), ending: content}
         paths = [f"train_set/annotations/1{end}.npy" for end in files]
         plant(tmp_path, dict(zip(paths, files.values(), strict=True)))
-        lists.gather(raw(tmp_path / "raw", {}), tmp_path, paths, silent)
-        found = affectnet_labels.read_arrays(tmp_path / "raw")
+        source.gather(raw(tmp_path / "raw", {}), tmp_path, paths, silent)
+        found = affectnet.read_arrays(tmp_path / "raw")
         assert found["code"].is_between(0, 10).all()
         assert all(np.isfinite(row).all() for row in found["landmarks"].drop_nulls().to_list())
 

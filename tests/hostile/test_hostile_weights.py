@@ -8,7 +8,7 @@ import pytest
 import torch
 from image_trees import plant
 
-from clfer.datasets import affectnet_labels, index, lists
+from clfer.datasets import affectnet, images, source
 from clfer.errors import InputError
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
@@ -90,12 +90,12 @@ def label(tmp_path):
         name = "train_set/annotations/1_exp.npy"
         folder = plant(tmp_path / "there", {name: content})
         (tmp_path / "raw").mkdir()
-        (tmp_path / "raw" / index.FOLDER).write_text("there\n")
-        lists.gather(tmp_path / "raw", folder, [name], silent)
+        (tmp_path / "raw" / images.FOLDER).write_text("there\n")
+        source.gather(tmp_path / "raw", folder, [name], silent)
         with pytest.raises(
             InputError, match=r"1_exp\.npy: expected a plain .npy of numbers"
         ) as told:
-            affectnet_labels.read_arrays(tmp_path / "raw")
+            affectnet.read_arrays(tmp_path / "raw")
         return str(told.value)
 
     return read

@@ -21,7 +21,7 @@ from clfer.datasets import fer2013, votes
 from clfer.datasets import labels as columns
 from clfer.datasets.demo import drawing, person
 from clfer.datasets.expressions import FER2013, FERPLUS, FERPLUS_VOTES, NOT_A_FACE
-from clfer.datasets.votefiles import read_votes
+from clfer.datasets.votes import read_votes
 from clfer.files import replacing
 from clfer.pictures import Opened
 from clfer.progress import Track
