@@ -18,9 +18,8 @@ from safetensors.torch import load_file
 from clfer.datasets.labels import about as labelled
 from clfer.files import sha256
 from clfer.model.bundle import load, save
-from clfer.report.model_card import known_datasets
+from clfer.report.model_card import EvaluatedModel, known_datasets
 from clfer.report.model_card import model_card as page
-from clfer.report.trained import Trained
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 MODEL = "runs/demo/ours/0/model.safetensors"
@@ -69,7 +68,7 @@ def trained(folder):
     """The same model as the library gets it."""
     network, card = load(folder / MODEL)
     path = folder / "data/splits/demo.parquet"
-    return Trained(
+    return EvaluatedModel(
         dataset="demo",
         variant="ours",
         seed=0,

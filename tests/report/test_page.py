@@ -6,11 +6,11 @@ import re
 from itertools import pairwise
 
 import pytest
+from clfer.report.material import Code, Figure, Material, Picture
 from markup import Element, read
 from materials import CLASSES, figure, full, paper_table, picture, summary, with_classes
 from PIL import Image
 
-from clfer.report.material import Code, Figure, Material, Picture
 from clfer.report.page import page
 from clfer.report.words import DRAWN
 from clfer.scoring.published import PAPER

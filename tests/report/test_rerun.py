@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clfer.report.rerun import as_run, options, recipe
 from dvc.utils.hydra import apply_overrides
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from materials import RECIPE, card, cards, summary
 from ruamel.yaml import YAML
-
-from clfer.report.rerun import as_run, options, recipe
 
 YAML12 = YAML(typ="safe", pure=True)
 KEYS = st.sampled_from(["train", "lr", "k", "run", "variants"])

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from materials import RECIPE, audit, card, cards, full, summary
-
-from clfer.report import trust
 from clfer.report.material import Material
 from clfer.report.study import Study, studies
 from clfer.report.trust import done
+from materials import RECIPE, audit, card, cards, full, summary
+
+from clfer.report import trust
 
 
 def study(**more: Any) -> Study:
