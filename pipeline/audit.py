@@ -9,7 +9,7 @@ import polars as pl
 import typer
 from jaxtyping import UInt8
 
-from clfer.audit.faces import TINY
+from clfer.audit.images import TINY
 from clfer.audit.leakage import lines
 from clfer.audit.report import examples, report
 from clfer.datasets.expressions import FERPLUS_VOTES
