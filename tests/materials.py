@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from clfer.model.variant import Variant
 from clfer.report.contents import Cell, Code, Contents, Figure, Picture
 from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
@@ -116,7 +117,7 @@ def card(variant: str, seed: int, epoch: int = 7, **recipe: Any) -> dict[str, An
     """The card of a model; `recipe` has the settings that are not as in RECIPE."""
     modules = {} if variant == "baseline" else {"msr": {"fd": 128}, "clfm": {"k": 4}}
     return {
-        "variant": {"msr": None, "clfm": None, "clbs": None, **modules},
+        "variant": Variant.model_validate(modules).model_dump(mode="json"),
         "provenance": {
             "variant": variant,
             "seed": seed,

@@ -6,11 +6,11 @@ import re
 from itertools import pairwise
 
 import pytest
-from clfer.report.material import Code, Figure, Material, Picture
 from markup import Element, read
 from materials import CLASSES, figure, full, paper_table, picture, summary, with_classes
 from PIL import Image
 
+from clfer.report.contents import Code, Contents, Figure, Picture
 from clfer.report.page import page
 from clfer.report.words import DRAWN
 from clfer.scoring.published import PAPER
@@ -252,7 +252,7 @@ def test_hostile_names_are_words() -> None:
     found["datasets"][HOSTILE]["note"] = HOSTILE
     about = {"title": HOSTILE, "dataset": HOSTILE}
     made = page(
-        Material(
+        Contents(
             summary=found,
             code=Code("abc", [HOSTILE], [HOSTILE]),
             plots={"accuracy": picture(), f"history-{HOSTILE}": picture()},
@@ -272,7 +272,7 @@ def test_hostile_names_are_words() -> None:
 
 
 def test_only_the_summary_is_needed() -> None:
-    root = read(page(Material(summary=summary(), code=BARE)))
+    root = read(page(Contents(summary=summary(), code=BARE)))
     missing = {
         section: " ".join(one.text for one in root.section(section).classed("missing"))
         for section in ("runs", "data", "classes", "curves", "tables", "figures")
