@@ -1,4 +1,4 @@
-"""What belongs together; params.yaml as the reported runs had it; options, applied by DVC itself."""
+"""What belongs together, params.yaml as the runs had it, and options, applied by DVC itself."""
 
 import shlex
 from copy import deepcopy
@@ -143,7 +143,9 @@ def test_what_was_set_under_train_or_named_stays_there() -> None:
 def test_modules_and_prepared_images_are_those_of_the_runs() -> None:
     models = cards()
     for (_, variant, _), model in models.items():
-        model["variant"] = Variant.model_validate(PARAMS["variants"][variant]).model_dump()
+        model["variant"] = Variant.model_validate(PARAMS["variants"][variant]).model_dump(
+            mode="json"
+        )
     changed = deepcopy(PARAMS)
     changed["variants"] = {"baseline": {"msr": {}}, "ours": {"clfm": {"k": 8}}}
     used = as_run(changed, summary(), models, {"datasets.faces.source": {"train": 200}})
