@@ -226,8 +226,8 @@ def confusion_table(
         ]
         for name, counts in zip(classes, scores["confusion"], strict=True)
     ]
-    head = ["", *(name[:4] for name in classes), "recall, %"]
-    return f"{title}: rows are the actual class, columns the predicted one", head, rows
+    head = ["", *(name[:4] for name in classes), "%"]
+    return f"{title}: rows: the actual class, columns: the predicted one, %: recall", head, rows
 
 
 def score_lines(scores: Mapping[str, Any], on: str | None) -> list[str]:
