@@ -33,7 +33,6 @@ def significance() -> None:
     chosen = settings(Significance, "significance")
     cells = list(product(grid.datasets, grid.variants, grid.seeds))
     found = {cell: _scores(paths.results(*cell)) for cell in cells}
-    sources = _sources(found)
     histories = {cell: _table(paths.run(*cell) / "history.csv", "train") for cell in cells}
     runs = [
         Run(
@@ -43,6 +42,7 @@ def significance() -> None:
         )
         for cell in cells
     ]
+    sources = _sources(found)
     summary = worded_summary(
         runs,
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
