@@ -9,7 +9,7 @@ import polars as pl
 import typer
 from jaxtyping import UInt8
 
-from clfer.audit.faces import TINY
+from clfer.audit.images import TINY
 from clfer.audit.leakage import lines
 from clfer.audit.report import examples, report
 from clfer.datasets.expressions import FERPLUS_VOTES
@@ -19,6 +19,7 @@ from clfer.errors import InputError
 from clfer.faces.packing import SCHEMA
 from clfer.figures import description, pairs
 from clfer.files import replacing
+from clfer.report.numbers import short
 from pipeline import paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset
@@ -26,7 +27,6 @@ from pipeline.params import dataset
 ALIKE = 0.1  # by which near duplicates may agree less in their labels than identical images do
 COPIED = 0.99  # share of equal votes above which copies were not rated anew
 REASONS = 10  # of rejections that are listed
-LETTERS = 18  # of a class's name: tables shall fit a terminal of 80 columns
 
 
 def audit(
@@ -89,7 +89,7 @@ def _tables(found: dict[str, Any]) -> None:
         "images used / published with a label and a face",
         ["class", *parts],
         [
-            [_short(name), *(f"{n['used']:,} / {n['published']:,}" for n in counts)]
+            [short(name), *(f"{n['used']:,} / {n['published']:,}" for n in counts)]
             for name, counts in {**classes, "all": list(parts.values())}.items()
         ]
         + [["largest : smallest", *(_number(ratios[part]["used"], 1) for part in parts)]],
@@ -109,7 +109,7 @@ def _tables(found: dict[str, Any]) -> None:
         "published test images that also stand in train or val",
         ["class", "test images", "identical", "near alone"],
         [
-            [_short(name), f"{same['of']:,}", f"{same['images']:,}", f"{near[name]:,}"]
+            [short(name), f"{same['of']:,}", f"{same['images']:,}", f"{near[name]:,}"]
             for name, same in copied.items()
         ],
     )
@@ -120,7 +120,7 @@ def _tables(found: dict[str, Any]) -> None:
             ["label", *(column[:3] for column in FERPLUS_VOTES), "bits"],
             [
                 [
-                    _short(name),
+                    short(name),
                     *(_number(share and 100 * share, 0) for share in one["shares"].values()),
                     _number(one["entropy"], 2),
                 ]
@@ -178,12 +178,6 @@ def _repeated(identical: dict[str, Any], near: dict[str, Any]) -> Iterator[str]:
     if same is not None and alike is not None and alike < same - ALIKE:
         yield "near duplicates agree less than identical images: many may be other people;"
         yield "look at the sheet of pairs, and raise --threshold"
-
-
-def _short(name: str) -> str:
-    """Without its middle where it is long: names of classes often differ at their ends."""
-    half = LETTERS // 2
-    return name if len(name) <= LETTERS else f"{name[:half]}…{name[1 - half :]}"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -19,10 +19,13 @@ from clfer.figures import confusion
 from clfer.files import replacing, sha256
 from clfer.model.bundle import Card, load
 from clfer.progress import silent
-from clfer.report.evaluation import confusion_table, score_lines
-from clfer.report.marks import OPTIMISTIC
-from clfer.report.model_card import model_card
-from clfer.report.trained import Trained
+from clfer.report.model_card import (
+    EvaluatedModel,
+    confusion_table,
+    model_card,
+    score_lines,
+)
+from clfer.report.numbers import OPTIMISTIC
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import TEST
 from clfer.training.examples import Faces
@@ -93,6 +96,10 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             "duplicates": block("split", "duplicates"),
             "selected_on": recipe.select,
         },
+        "sources": {
+            model.as_posix(): sha256(model),
+            paths.split(data).as_posix(): sha256(paths.split(data)),
+        },
     }
     if on:
         found["transfer"] = {
@@ -108,12 +115,12 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
         title += f" ({OPTIMISTIC})"
     _write(predictions, found, title, out)
     if not on:
-        trained = Trained(
+        evaluated = EvaluatedModel(
             dataset=name,
             variant=variant,
             seed=seed,
             file=model.as_posix(),
-            file_sha256=sha256(model),
+            file_sha256=found["sources"][model.as_posix()],
             card=card,
             parameters=sum(one.numel() for one in network.parameters()),
             stored=stored.shape[1:],
@@ -122,7 +129,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
             scores=found,
         )
         with replacing(out / "model_card.md") as temporary:
-            temporary.write_text(model_card(trained), encoding="utf-8")
+            temporary.write_text(model_card(evaluated), encoding="utf-8")
     table(*confusion_table(title, found))
     say(score_lines(found, on), f"evaluate {title}: {out}")
 
@@ -157,6 +164,7 @@ def _write(predictions: pl.DataFrame, found: dict[str, Any], title: str, out: Pa
     classes, counts = tuple(found["classes"]), np.array(found["confusion"])
     with replacing(out / "predictions.parquet") as temporary:
         predictions.write_parquet(temporary)
+    found["sources"][(out / "predictions.parquet").as_posix()] = sha256(out / "predictions.parquet")
     with replacing(out / "confusion.csv") as temporary:
         rows = {"actual": classes} | {c: counts[:, i] for i, c in enumerate(classes)}
         pl.DataFrame(rows).write_csv(temporary)

@@ -309,7 +309,11 @@ def _document(
         "differs": differs(study.cells[-1].recipe.model_dump(), study.protocol),
         "command": shlex.join(["clfer", *sys.argv[1:]]),
     }
-    return text.document(name, plan, study.data.name, entries, {**facts, **more})
+    document = text.document(name, plan, study.data.name, entries, {**facts, **more})
+    recipes = [one.recipe.model_dump() for one in study.cells]
+    shared = {k: v for k, v in recipes[0].items() if all(one[k] == v for one in recipes)}
+    split = {study.split.as_posix(): study.data.sources["split_sha256"]}
+    return {**document, "recipe": shared, "sources": split}
 
 
 def _write(document: dict[str, Any], target: Path) -> None:

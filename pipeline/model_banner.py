@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from clfer.model.bundle import Card
-from clfer.report.marks import OPTIMISTIC
+from clfer.report.numbers import OPTIMISTIC
 from pipeline.console import err, plain
 
 DEMO, DRAWN = "demo", "drawn faces: it knows no people"

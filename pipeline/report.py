@@ -1,102 +1,118 @@
-"""Tool report: all that was found, in one page for people who ran nothing."""
+"""Tool report: everything that came out, in one page for people who ran nothing."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 from safetensors import SafetensorError, safe_open
 
 from clfer.errors import InputError
-from clfer.files import replacing
+from clfer.files import replacing, sha256
 from clfer.model.bundle import METADATA
-from clfer.report.material import (
-    Cell,
-    Code,
-    Figure,
-    Material,
-    Picture,
-    checked_figure,
-    checked_picture,
-    checked_summary,
-    checked_table,
-)
+from clfer.report import contents as parts
+from clfer.report.contents import Code, Contents, Figure, Picture, check, picture
 from clfer.report.numbers import plural
 from clfer.report.page import page
-from clfer.report.rerun import as_run, options, recipe
-from pipeline import checkout, outputs, paths
+from clfer.report.provenance import as_run, mismatches, options
+from pipeline import checkout, outputs, paths, stored
 from pipeline.console import say
 from pipeline.params import everything
 
 VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
+LOCK = Path("dvc.lock")
+PREPARING = ("download", "relabel", "align", "split")  # stages before training
 
 
 def report(
     out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = outputs.REPORT,
 ) -> None:
-    """Write one HTML page of what was run, what was found and whether it can be trusted.
+    """Write one HTML page of what was run, what came out and whether it can be trusted.
 
     From metrics/summary.json, and where they are, the audits of the splits, the models, plots/,
-    tables/ and figures/. The page needs no other file and no network.
+    tables/ and figures/; what is of other runs is left out or marked. The page needs no other file
+    and no network.
     """
-    material = _material()
-    text = page(material)
+    contents = _contents()
+    text = page(contents)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    parts = {
-        "dataset": material.summary["datasets"],
-        "model": material.cards,
-        "plot": material.plots,
-        "table": material.tables,
-        "figure": material.figures,
+    shown = {
+        "dataset": contents.summary["datasets"],
+        "model": contents.cards,
+        "plot": contents.plots,
+        "table": contents.tables,
+        "figure": contents.figures,
     }
     lines = [
-        ", ".join(plural(len(found), name) for name, found in parts.items()),
+        ", ".join(plural(len(found), name) for name, found in shown.items()),
+        *contents.mismatches,
         f"{len(text.encode()) / 1e6:.1f} MB; opens in any browser, without a network",
     ]
     say(lines, f"report: {out}")
 
 
-def _material() -> Material:
+def _contents() -> Contents:
     """Every file that the page shows; only the summary has to be there."""
-    found = _json(paths.existing(paths.SUMMARY, "significance"))
-    summary = checked_summary(found, paths.SUMMARY)
-    params = everything()
-    datasets = summary["datasets"]
-    audits = {name: paths.split(name).with_suffix(".json") for name in datasets}
-    cards = dict(_cards(datasets))
-    asked = {
-        (dataset, variant): recipe(params, dataset, variant)
-        for dataset, found in datasets.items()
-        for variant in found["variants"]
-    }
-    before = checkout.committed() or params
-    return Material(
+    document = stored.document(paths.SUMMARY, "significance")
+    summary = check(parts.Summary, document, paths.SUMMARY, "run `dvc repro`")
+    named, datasets, params = summary["sources"], summary["datasets"], everything()
+    there = {path: sha256(Path(path)) for path in named if Path(path).is_file()}
+    unchanged = {path for path, sha in there.items() if sha == named[path]}
+    cards = {}
+    for name, dataset in datasets.items():
+        for variant, one in dataset["variants"].items():
+            for seed in one["seeds"]:
+                path = paths.run(name, variant, seed) / outputs.MODEL
+                if path.as_posix() in unchanged:
+                    cards[name, variant, seed] = _card(path, f"{name} {variant} {seed}")
+    prepared = {name: _prepared(name) for name in datasets}
+    used = as_run(params, summary, cards, dict(chain(*(one.items() for one in prepared.values()))))
+    splits = {name: paths.split(name) for name in datasets}
+    return Contents(
         summary=summary,
         code=Code(
             commit=checkout.commit(),
             changed=checkout.changed(),
-            options=options(before, as_run(params, summary, cards)),
+            options=options(checkout.committed() or params, used),
+            unrecorded=[name for name, known in prepared.items() if not known],
         ),
-        audits={name: _json(path) for name, path in audits.items() if path.is_file()},
+        mismatches=mismatches(summary, sorted({*there} - unchanged), cards, params, used),
+        unchanged=len(unchanged),
+        audits={
+            name: stored.document(audit, f"split {name}")
+            for name, split in splits.items()
+            if split.as_posix() in unchanged and (audit := split.with_suffix(".json")).is_file()
+        },
         cards=cards,
-        recipes={key: found for key, found in asked.items() if found},
-        plots={path.stem: _picture(path) for path in sorted(paths.PLOTS.glob("*.png"))},
+        plots={
+            path.stem: _picture(path)
+            for path in map(Path, sorted(unchanged))
+            if path.is_relative_to(paths.PLOTS)
+        },
         tables=list(chain.from_iterable(_tables(name) for name in datasets)),
         figures=list(chain.from_iterable(_figures(name) for name in datasets)),
     )
 
 
-def _cards(datasets: Mapping[str, Any]) -> Iterator[tuple[Cell, Mapping[str, Any]]]:
-    """The card of every model of the grid that is there."""
-    for dataset, found in datasets.items():
-        for variant, one in found["variants"].items():
-            for seed in one["seeds"]:
-                path = paths.run(dataset, variant, seed) / "model.safetensors"
-                if path.is_file():
-                    yield (dataset, variant, seed), _card(path, f"{dataset} {variant} {seed}")
+def _prepared(dataset: str) -> dict[str, Any]:
+    """The settings with which DVC prepared a dataset's images, by key; empty where dvc.lock does
+    not name the split that is there.
+    """
+    from ruamel.yaml import YAML
+
+    split = paths.split(dataset)
+    if not (LOCK.is_file() and split.is_file()):
+        return {}
+    stages = YAML(typ="safe", pure=True).load(LOCK).get("stages", {})
+    locked = [stages.get(f"{stage}@{dataset}", {}) for stage in PREPARING]
+    hashes = {out["path"]: out["md5"] for stage in locked for out in stage.get("outs", ())}
+    if hashes.get(split.as_posix()) != hashlib.md5(split.read_bytes()).hexdigest():
+        return {}
+    return dict(chain(*(one["params"]["params.yaml"].items() for one in locked if one)))
 
 
 def _card(path: Path, cell: str) -> Mapping[str, Any]:
@@ -111,13 +127,17 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
 
 
 def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
+    """Those of `clfer experiment`; its comparison of variants is a page of its own."""
     for path in sorted((outputs.TABLES / dataset).glob("*.json")):
-        yield checked_table(_json(path), path)
+        found = stored.document(path, "experiment")
+        if "comparisons" not in found:
+            yield check(parts.Table, found, path, "let `clfer experiment` write it again")
 
 
 def _figures(dataset: str) -> Iterator[Figure]:
     for path in sorted((outputs.FIGURES / dataset).glob("*.json")):
-        about = checked_figure(_json(path), path)
+        caption = stored.document(path, "figure")
+        about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
         vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
         small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
         shown = vector if small or not raster.is_file() else raster
@@ -127,17 +147,4 @@ def _figures(dataset: str) -> Iterator[Figure]:
 
 
 def _picture(path: Path) -> Picture:
-    kind: Literal["png", "svg+xml"] = "svg+xml" if path.suffix == ".svg" else "png"
-    return Picture(checked_picture(path.read_bytes(), path), kind)
-
-
-def _json(path: Path) -> Any:
-    """What a file holds; InputError where that is no JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: expected JSON, found something else ({reason}); run `dvc repro` to have it "
-            "written again"
-        ) from error
+    return picture(path.read_bytes(), path)

@@ -11,9 +11,9 @@ import polars as pl
 from clfer.errors import InputError
 from clfer.figures.curves import draw_history
 from clfer.figures.scores import draw_accuracy, draw_reliability
-from clfer.files import replacing
+from clfer.files import replacing, sha256
 from clfer.report.markdown import markdown
-from clfer.report.marks import marked
+from clfer.report.numbers import marked
 from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
 from clfer.scoring.predictions import confidence
@@ -42,6 +42,7 @@ def significance() -> None:
         )
         for cell in cells
     ]
+    sources = _sources(found)
     summary = worded_summary(
         runs,
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
@@ -50,6 +51,10 @@ def significance() -> None:
     )
     text = markdown(summary)
     _plot(summary, runs, list(histories.values()))
+    drawn = ("accuracy", *(f"{k}-{d}" for d in grid.datasets for k in ("history", "reliability")))
+    own = [paths.PLOTS / f"{name}.png" for name in drawn]
+    own += [paths.run(*cell) / "history.csv" for cell in cells]
+    summary["sources"] = {**sources, **{path.as_posix(): sha256(path) for path in own}}
     with replacing(paths.TABLE) as temporary:
         temporary.write_text(text)
     with replacing(paths.METRICS) as temporary:
@@ -71,6 +76,24 @@ def _protocol(name: str, found: Mapping[Cell, dict[str, Any]]) -> Any:
                 f"{paths.results(*cells[0])} as {protocol}; train and evaluate both again"
             )
     return protocol
+
+
+def _sources(found: Mapping[Cell, dict[str, Any]]) -> dict[str, str]:
+    """SHA-256 of the files that all scores were taken from, by path; InputError where one of them
+    is no longer the same.
+    """
+    known: dict[str, str] = {}
+    for cell, scores in found.items():
+        for path, sha in scores.get("sources", {"model": None}).items():
+            if path not in known:
+                known[path] = sha256(Path(path)) if Path(path).is_file() else sha or ""
+            if known[path] != sha:
+                again = f"clfer evaluate {' '.join(map(str, cell))}"
+                raise InputError(
+                    f"{paths.results(*cell)}/scores.json: expected scores of the {path} that is "
+                    f"there, found those of another; run `{again}`"
+                )
+    return known
 
 
 def _headline(summary: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from clfer.report.material import Cell, Code, Figure, Material, Picture
+from clfer.model.variant import Variant
+from clfer.report.contents import Cell, Code, Contents, Figure, Picture
 from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance
@@ -55,12 +56,9 @@ def summary(
         for seed in range(seeds)
     ]
     protocol = {"labels": "by hand", "duplicates": duplicates, "selected_on": selected_on}
-    return worded_summary(
-        runs,
-        {dataset: evidence},
-        {dataset: protocol},
-        Significance(alpha=0.05, baseline="baseline"),
-    )
+    settings = Significance(alpha=0.05, baseline="baseline")
+    found = worded_summary(runs, {dataset: evidence}, {dataset: protocol}, settings)
+    return {**found, "sources": {f"data/splits/{dataset}.parquet": "ab" * 32}}
 
 
 def with_classes(found: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +117,7 @@ def card(variant: str, seed: int, epoch: int = 7, **recipe: Any) -> dict[str, An
     """The card of a model; `recipe` has the settings that are not as in RECIPE."""
     modules = {} if variant == "baseline" else {"msr": {"fd": 128}, "clfm": {"k": 4}}
     return {
-        "variant": {"msr": None, "clfm": None, "clbs": None, **modules},
+        "variant": Variant.model_validate(modules).model_dump(mode="json"),
         "provenance": {
             "variant": variant,
             "seed": seed,
@@ -159,6 +157,8 @@ def paper_table(**more: Any) -> dict[str, Any]:
         "notes": ["One seed."],
         "differs": ["From scratch."],
         "command": "clfer experiment table4 --dataset faces",
+        "recipe": RECIPE,
+        "sources": {"data/splits/faces.parquet": "ab" * 32},
     }
     return {**about, **more}
 
@@ -172,18 +172,19 @@ def figure(**more: Any) -> Figure:
         "variants": ["baseline", "ours"],
         "seeds": [0],
         "evidence": True,
+        "sources": {},
     }
     return Figure({**about, **more}, picture())
 
 
-def full(**more: Any) -> Material:
+def full(**more: Any) -> Contents:
     """Everything that a report can show."""
     given = {
         "summary": with_classes(summary()),
         "code": Code("abc1234", [], []),
         "audits": {"faces": audit()},
         "cards": cards(),
-        "recipes": {("faces", "baseline"): RECIPE, ("faces", "ours"): RECIPE},
+        "unchanged": 1,
         "plots": {
             "accuracy": picture(),
             "history-faces": picture(),
@@ -192,4 +193,4 @@ def full(**more: Any) -> Material:
         "tables": [paper_table()],
         "figures": [figure()],
     }
-    return Material(**{**given, **more})
+    return Contents(**{**given, **more})

@@ -10,7 +10,7 @@ import polars as pl
 
 from clfer.experiments.plan import DATASETS
 from clfer.report.markdown import LEGEND, section, table
-from clfer.report.marks import marked
+from clfer.report.numbers import marked
 from clfer.scoring.selection import Peeked, optimistic
 
 NAMES = {"loss_cls": "classification", "loss_fm": "CLFM", "loss_bs": "CLBS", "loss_sim": "SimSiam"}

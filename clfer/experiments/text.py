@@ -8,9 +8,8 @@ from typing import Any
 from clfer.experiments.plan import DATASETS, Plan
 from clfer.experiments.result import shown
 from clfer.report.markdown import table as grid
-from clfer.report.marks import marked
 from clfer.report.numbers import estimate as percent
-from clfer.report.numbers import probability, span
+from clfer.report.numbers import marked, probability, span
 
 NONE = "–"
 DESCRIPTIVE = (

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from clfer.figures.style import BLACK, COLOURS, FAINT, GREY, WIDTH, heading, page, strokes
-from clfer.report.marks import marked
+from clfer.report.numbers import marked
 from clfer.scoring.calibration import BINS, expected_calibration_error, reliability
 from clfer.scoring.counts import wilson
 

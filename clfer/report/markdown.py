@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clfer.report import numbers, published
-from clfer.report.marks import marked
+from clfer.report.numbers import marked
 from clfer.report.words import DRAWN
 from clfer.scoring.beside import WELCH
 from clfer.scoring.selection import TEST

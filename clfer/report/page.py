@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clfer.report import numbers, study, trust
-from clfer.report.material import Material
+from clfer.report import numbers
+from clfer.report.contents import Contents
+from clfer.report.dataset_part import DatasetPart
+from clfer.report.provenance import other_runs
 from clfer.report.published import of_paper
-from clfer.report.rendering import environment
+from clfer.report.rendering import environment, sentences
 from clfer.report.words import DRAWN
+from clfer.scoring.comparison import SEEDS_FOR_A_TEST
+from clfer.scoring.selection import TEST
 
 # beside the headline: key in the summary, heading, and whether it is a share
 FURTHER = (
@@ -17,26 +21,64 @@ FURTHER = (
     ("nll", "NLL, nats", False),
     ("kl", "KL to the votes, nats", False),
 )
+# modules beside the backbone, as the glossary calls them
+MODULES = {
+    "clfm": "CLFM",
+    "clbs": "CLBS",
+    "warmup": "warm-up",
+    "msr": "MSR",
+    "simsiam": "SimSiam",
+    "scn": "SCN",
+}
 
 
-def page(material: Material) -> str:
-    """The page; the same material gives the same text. Names and words in it are escaped."""
-    studies = study.studies(material)
+def page(contents: Contents) -> str:
+    """The page; the same contents give the same text. Names and words in it are escaped."""
+    datasets = [DatasetPart(name, contents) for name in contents.summary["datasets"]]
+    functions = (warnings, safeguards, limitations, what_was_done, tags, modules)
+    more = (outcome, further, heat, verdict, of_paper, other_runs)
     return (
         environment(escape=True)
         .get_template("page.html.j2")
         .render(
-            material=material,
-            studies=studies,
-            title=", ".join(one.name for one in studies),
-            trust=trust,
-            outcome=outcome,
-            further=further,
-            heat=heat,
-            verdict=verdict,
-            of_paper=of_paper,
+            contents=contents,
+            datasets=datasets,
+            title=", ".join(one.name for one in datasets),
+            **{one.__name__: one for one in (*functions, *more)},
         )
     )
+
+
+def warnings(dataset: DatasetPart) -> list[str]:
+    """Sentences for boxes that cannot be missed."""
+    return sentences("warnings.txt.j2", dataset=dataset)
+
+
+def safeguards(dataset: DatasetPart) -> list[str]:
+    """What was done so that the numbers hold; a sentence stands only where the files show it."""
+    return sentences("safeguards.txt.j2", dataset=dataset)
+
+
+def limitations(dataset: DatasetPart) -> list[str]:
+    """What a reader might take from the numbers, and must not."""
+    return sentences("limitations.txt.j2", dataset=dataset, seeds_for_a_test=SEEDS_FOR_A_TEST)
+
+
+def what_was_done(dataset: DatasetPart) -> str:
+    """Variants, training and test, in a few sentences."""
+    return " ".join(sentences("what_was_done.txt.j2", dataset=dataset, modules=modules))
+
+
+def modules(card: Mapping[str, Any]) -> str:
+    """What a model consists of, in the words of the glossary."""
+    here = [word for name, word in MODULES.items() if card["variant"].get(name)]
+    return f"backbone with {', '.join(here)}" if here else "plain backbone"
+
+
+def tags(about: Mapping[str, Any], selected_on: Sequence[str] | str | None) -> list[str]:
+    """What belongs beside a heading over numbers, in a few words."""
+    drawn = [] if about["evidence"] else ["drawn faces: not evidence"]
+    return drawn + (["optimistic: chosen on test"] if TEST in (selected_on or ()) else [])
 
 
 def verdict(entry: Mapping[str, Any]) -> str:
@@ -53,9 +95,9 @@ def outcome(entry: Mapping[str, Any], alpha: float) -> str:
     return "better" if entry["difference"] > 0 else "worse"
 
 
-def further(one: study.Study) -> list[tuple[str, str, bool]]:
+def further(dataset: DatasetPart) -> list[tuple[str, str, bool]]:
     """The scores beside the headline that the summary has."""
-    return [score for score in FURTHER if one.has(score[0])]
+    return [score for score in FURTHER if dataset.has(score[0])]
 
 
 def heat(counts: Sequence[Sequence[int]]) -> list[list[tuple[int, float]]]:

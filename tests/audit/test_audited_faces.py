@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from clfer.audit.faces import appearance
+from clfer.audit.images import appearance
 
 CLASSES = ("neutral", "happiness", "contempt")
 LABELS = ["neutral", "neutral", "happiness", "neutral", "happiness", "happiness"]

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from clfer.audit.raters import agreement, repeated
+from clfer.audit.images import agreement, repeated
 from clfer.datasets import labels
 from clfer.datasets.expressions import FERPLUS_VOTES
 

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from test_near import crowd
 
-from clfer.audit.leakage import leakage
-from clfer.audit.report import examples, identical_between, near_between, report
+from clfer.audit.leakage import identical_between, leakage, near_between
+from clfer.audit.report import examples, report
 from clfer.datasets import labels
 from clfer.datasets.splits import SPLITS, Split, split
 from clfer.errors import InputError

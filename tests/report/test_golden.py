@@ -29,11 +29,11 @@ from clfer.experiments.result import result
 from clfer.faces.preprocessing import Cut, View
 from clfer.model.bundle import card as model_card
 from clfer.model.variant import Variant
+from clfer.report.contents import Code, Contents, Figure, Picture
 from clfer.report.markdown import markdown
-from clfer.report.material import Code, Figure, Material, Picture
+from clfer.report.model_card import EvaluatedModel
 from clfer.report.model_card import model_card as card_page
 from clfer.report.page import page
-from clfer.report.trained import Trained
 from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
 from clfer.scoring.scores import scores
@@ -109,7 +109,7 @@ def test_table_of_an_experiment() -> None:
     )
 
 
-def trained(evidence: bool, **recipe: Any) -> Trained:
+def trained(evidence: bool, **recipe: Any) -> EvaluatedModel:
     """A model whose images and scores are made up."""
     found = predictions(0.25, 0)
     votes = np.array([[0.5, 0.3, 0.2], [0.1, 0.7, 0.2], [0.0, 0.1, 0.9]], np.float32)
@@ -144,7 +144,7 @@ def trained(evidence: bool, **recipe: Any) -> Trained:
     protocol = {"labels": "majority of raters", "duplicates": "drop"}
     cut = Cut(size=48, channels=1, threshold=0.4, margin=0.1, turned=True, landmarks=None)
     variant = Variant.model_validate({"msr": {"fd": 128}, "simsiam": SIMSIAM})
-    return Trained(
+    return EvaluatedModel(
         dataset="raf_db" if evidence else "demo",
         variant="ours",
         seed=0,
@@ -183,7 +183,7 @@ def test_report() -> None:
     whole, more = full(plots={}, figures=[]), studies()
     given = {**whole.summary["datasets"], "sfew": more["datasets"]["sfew"]}
     given["raf_db"] = more["datasets"]["raf_db"]
-    now = {("faces", "baseline"): {**RECIPE, "epochs": 12}, ("faces", "ours"): RECIPE}
+    other = "runs/faces/ours/2/model.safetensors"
     models = cards() | {("faces", "ours", 1): card("ours", 1, epoch=9, zoom=0.1)}
     same(
         "report.html",
@@ -193,10 +193,10 @@ def test_report() -> None:
                 code=Code("abc1234", ["clfer/model/network.py"], ["-S train.epochs=9"]),
                 audits={"faces": audit()},
                 cards=models,
-                recipes=now,
+                mismatches=[f"`{other}` is not the file that these numbers were computed from."],
                 plots={"accuracy": PNG, "history-faces": PNG, "reliability-faces": PNG},
                 tables=[paper_table(question="What do `modules` add?")],
-                figures=[Figure(figure().about, PNG)],
+                figures=[Figure(figure(sources={other: "ef"}).about, PNG)],
             )
         ),
     )
@@ -204,4 +204,4 @@ def test_report() -> None:
 
 def test_report_of_a_summary_alone() -> None:
     found = summary("demo", evidence=False, seeds=1)
-    same("report_alone.html", page(Material(summary=found, code=Code(None, [], []))))
+    same("report_alone.html", page(Contents(summary=found, code=Code(None, [], []))))

@@ -18,9 +18,8 @@ from safetensors.torch import load_file
 from clfer.datasets.labels import about as labelled
 from clfer.files import sha256
 from clfer.model.bundle import load, save
-from clfer.report.model_card import known_datasets
+from clfer.report.model_card import EvaluatedModel, known_datasets
 from clfer.report.model_card import model_card as page
-from clfer.report.trained import Trained
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 MODEL = "runs/demo/ours/0/model.safetensors"
@@ -69,7 +68,7 @@ def trained(folder):
     """The same model as the library gets it."""
     network, card = load(folder / MODEL)
     path = folder / "data/splits/demo.parquet"
-    return Trained(
+    return EvaluatedModel(
         dataset="demo",
         variant="ours",
         seed=0,
@@ -215,45 +214,6 @@ def test_warnings_that_are_due(trained):
         assert facts(text)["labels"] == labels
 
 
-@pytest.mark.parametrize(
-    ("given", "told"),
-    [
-        (
-            {},
-            "from a score of 0.4 on, turned upright by eyes, nose and mouth, with a margin of 0.1",
-        ),
-        ({"turned": True}, "from a score of 0.4 on, in four directions, turned upright"),
-        ({"landmarks": [[0.3, 0.3]] * 5}, "brought to where the dataset's faces have them"),
-    ],
-)
-def test_how_a_face_is_cut_from_a_photo(given, told, trained):
-    card = trained.card.model_copy(update={"cut": trained.card.cut.model_copy(update=given)})
-    assert told in facts(page(replace(trained, card=card)))["how a face is cut from a photo"]
-
-
-def test_votes_withheld_labels_and_weights_are_told_where_there_are_any(trained):
-    plain = facts(page(trained))
-    absent = ("agreement", "labels withheld", "one class made scarce", "left out")
-    assert not {*absent, "ImageNet weights it started from"} & set(plain)
-    target = [[0.5, 0.3, 0.2], [0.1, 0.7, 0.2], [0.0, 0.1, 0.9]]
-    code = trained.split["label"].to_physical().to_list()
-    voted = pl.Series("target", [target[one] for one in code], pl.Array(pl.Float32, 3))
-    reasons = ["copy of a test image"] * 3 + ["no label"] * 20 + [None] * (len(code) - 23)
-    split = trained.split.with_columns(voted, reason=pl.Series(reasons, dtype=pl.String))
-    recipe = {**trained.recipe, "labelled_fraction": 0.2, "unlabelled": "drop"}
-    recipe |= {"scarce_class": "surprise", "scarce_kept": 0.1, "weights": "imagenet"}
-    card = trained.card.model_copy(update={"provenance": {**trained.provenance, "recipe": recipe}})
-    told = facts(page(replace(trained, split=split, card=card)))
-    test = split.filter(pl.col("split") == "test")["label"].to_physical().to_list()
-    share = np.mean([target[one][one] for one in test])
-    assert f" {percent(share, 1)} % are for its label" in told["agreement"]
-    assert told["left out"] == "20 no label, 3 copy of a test image"
-    assert told["labels withheld"].startswith("20.0 % of the training images kept theirs")
-    assert told["one class made scarce"].startswith("10.0 % of the training images of surprise")
-    assert told["start"] == "torchvision's ImageNet weights"
-    assert "non-commercial research" in told["ImageNet weights it started from"]
-
-
 def test_names_that_markdown_would_take_for_its_own(trained):
     kind = pl.Enum([name.replace("\n", " ") for name in HOSTILE])
     assert len(kind.categories) == 3
@@ -295,12 +255,6 @@ def test_a_class_that_is_never_chosen_has_no_precision(trained):
     text = page(replace(trained, scores={**trained.scores, "confusion": counts}))
     (classes,) = [one for one in tables(text) if one[0][0] == "class"]
     assert [row[3] == "never chosen" for row in classes[1:]] == [False, False, True]
-
-
-def test_the_same_model_gives_the_same_card(folder):
-    before = written(folder)
-    done(folder, "evaluate", *CELL)
-    assert written(folder) == before
 
 
 def test_scores_on_another_dataset_are_no_card(folder):

@@ -10,10 +10,9 @@ from markup import Element, read
 from materials import CLASSES, figure, full, paper_table, picture, summary, with_classes
 from PIL import Image
 
-from clfer.report.material import Code, Figure, Material, Picture
+from clfer.report.contents import Code, Contents, Figure, Picture
 from clfer.report.page import page
 from clfer.report.words import DRAWN
-from clfer.scoring.published import PAPER
 
 BARE = Code(None, [], [])
 HOSTILE = "<script>alert('&\"1\"')</script>"
@@ -105,13 +104,6 @@ def test_what_a_comparison_came_to(p: float | None, difference: float, word: str
     assert badge.text == word
 
 
-def test_a_grid_without_baseline_or_with_other_seeds_says_so() -> None:
-    found = summary(variants=("msr", "ours"))
-    answer = read(page(full(summary=found, cards={}))).section("answer")
-    assert "no run of baseline" in answer.text
-    assert not answer.classed("badge")
-
-
 def test_one_seed_has_an_asterisk_and_no_claim() -> None:
     found = summary(seeds=1)
     root = read(page(full(summary=found, cards={})))
@@ -163,69 +155,6 @@ def test_a_confusion_matrix_in_words() -> None:
     assert shades[:2] == ["--share:62.5%", "--share:18.8%"]
 
 
-def test_scores_beside_the_headline_and_by_class() -> None:
-    root = read(page(full()))
-    share, plain = "62.50 ± 2.50", "0.625 ± 0.025"
-    beside = ["ours", plain, share, share, plain, plain]  # kappa, top two, ECE, NLL, KL
-    assert beside in [row for table in tables(root.section("numbers")) for row in table]
-    recall = tables(root.section("classes"))[0]
-    assert recall[1] == ["neutral", "20", *[f"{share} [51.25, 73.75]"] * 2]
-
-
-def test_published_numbers_and_the_papers_rule() -> None:
-    found = summary()
-    dataset = found["datasets"]["faces"]
-    other = {
-        "variant": "ours",
-        "name": "SCN",
-        "year": 2020,
-        "network": "ResNet-18",
-        "pretrained": None,
-        "accuracy": 0.8801,
-        "protocol": "unknown",
-        "difference": -0.0612,
-        "ci95": [-0.1, 0.02],
-        "p": None,
-        "test": "descriptive",
-        "covers": "seeds and images",
-        "differs": ["8 classes, ours 3", "other images"],
-        "verdict": "Not shown, for there are many.",
-    }
-    own = {"name": PAPER, "p": 0.0004, "differs": [], "verdict": "Ours is lower."}
-    dataset["published"] = [{**other, **own}, other]
-    rule = {"competitor": "RUL", "accuracy": 0.8875, "mean": 0.8933, "std": 0.0011}
-    dataset["paper_rule"] = [
-        {"whose": "the paper's", **rule, "threshold": 0.89, "holds": True},
-        {"whose": "ours", **rule, "threshold": 0.8, "holds": False},
-    ]
-    numbers = read(page(full(summary=found))).section("numbers")
-    assert "Ours is lower." in numbers.text
-    assert "Not shown" not in numbers.text
-    cells = tables(numbers)
-    distance, alike = "-6.12 -10.00 to +2.00", "8 classes, ours 3; other images"
-    assert cells[-2][1][3:] == [distance, "p < 0.001", "unknown", "–"]
-    scn = ["ours", "SCN 2020, ResNet-18", "88.01", distance, "–", "unknown", alike]
-    assert cells[-2][2] == scn
-    assert ["the paper's", "RUL", "88.75", "89.33 ± 0.11", "89.00", "yes"] in cells[-1]
-    assert cells[-1][-1][-1] == "no"
-
-
-def test_what_choosing_on_the_test_images_adds() -> None:
-    found = summary(selected_on="test")
-    spread = {"mean": 0.75, "std": 0.01, "ci95": None, "per_seed": [0.75] * 3}
-    found["datasets"]["faces"]["variants"]["ours"]["optimistic"] = {
-        "seeds": [0, 1, 2],
-        "val_epochs": [4, 5, 6],
-        "test_epochs": [7, 8, 9],
-        "accuracy": spread,
-        "honest": {**spread, "mean": 0.725},
-        "gap": 0.025,
-    }
-    cells = tables(read(page(full(summary=found))).section("numbers"))
-    row = ["ours", "75.00 ± 1.00", "72.50 ± 1.00", "+2.50", "7, 8, 9", "4, 5, 6"]
-    assert row in [one for table in cells for one in table]
-
-
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -252,7 +181,7 @@ def test_hostile_names_are_words() -> None:
     found["datasets"][HOSTILE]["note"] = HOSTILE
     about = {"title": HOSTILE, "dataset": HOSTILE}
     made = page(
-        Material(
+        Contents(
             summary=found,
             code=Code("abc", [HOSTILE], [HOSTILE]),
             plots={"accuracy": picture(), f"history-{HOSTILE}": picture()},
@@ -272,7 +201,7 @@ def test_hostile_names_are_words() -> None:
 
 
 def test_only_the_summary_is_needed() -> None:
-    root = read(page(Material(summary=summary(), code=BARE)))
+    root = read(page(Contents(summary=summary(), code=BARE)))
     missing = {
         section: " ".join(one.text for one in root.section(section).classed("missing"))
         for section in ("runs", "data", "classes", "curves", "tables", "figures")
@@ -284,28 +213,3 @@ def test_only_the_summary_is_needed() -> None:
     assert "clfer figure" in missing["figures"]
     assert not list(root.every("img"))
     assert not read(page(full())).classed("missing")
-
-
-def test_tables_and_figures_as_they_were_written() -> None:
-    root = read(page(full(tables=[paper_table(evidence=False)], figures=[figure(evidence=False)])))
-    table = root.section("tables")
-    assert tables(table)[0][1:] == [["baseline", "87.63", "82.40"], ["ours", "89.50", "80.91"]]
-    for words in ("Table IV: the modules", "One seed.", "From scratch.", "clfer experiment table4"):
-        assert words in table.text
-    assert len(table.classed("mark")) == len(root.section("figures").classed("mark")) == 1
-    assert "Variants: baseline, ours. Seeds: 0." in root.section("figures").text
-
-
-def test_how_to_run_it_again() -> None:
-    options = ["-S 'run.datasets=[faces]'", "-S train.epochs=8"]
-    code = Code("abc1234", ["clfer/datasets/splits.py"], options)
-    again = read(page(full(code=code))).section("again")
-    (commands,) = again.every("pre")
-    lines = [line.strip() for line in "".join(next(commands.every("code")).children).splitlines()]
-    assert lines[0] == "git checkout abc1234"
-    assert lines[-4:] == ["dvc exp run \\", f"{options[0]} \\", options[1], "clfer report"]
-    assert "clfer/datasets/splits.py" in again.classed("warning")[0].text
-    plain = read(page(full(code=BARE))).section("again")
-    assert "make repro" in plain.text
-    assert "git" not in next(plain.every("pre")).text
-    assert not plain.classed("warning")

@@ -7,7 +7,7 @@ from materials import predictions
 from test_golden import PEEKED, SEVEN, same
 
 from clfer.report import published
-from clfer.report.marks import marked
+from clfer.report.numbers import marked
 from clfer.report.words import note, verdict, worded_summary
 from clfer.scoring import beside
 from clfer.scoring.grid import Run

@@ -35,7 +35,7 @@ def cell(folder: Path, variant: str, seed: int, wrong: int, selected_on: str) ->
         }
     ).write_parquet(results / "predictions.parquet")
     protocol = {"labels": "by hand", "duplicates": "drop", "selected_on": selected_on}
-    scores = {"evidence": True, "protocol": protocol}
+    scores = {"evidence": True, "protocol": protocol, "sources": {}}
     (results / "scores.json").write_text(json.dumps(scores))
     history = {"epoch": [1, 2], "val_accuracy": [0.6, 0.5]}
     history |= {f"gradient_{block}": [0.1, 0.2] for block in range(1, 5)}

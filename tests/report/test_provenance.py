@@ -1,4 +1,4 @@
-"""params.yaml as the reported runs had it, and options of `dvc exp run`, applied by DVC itself."""
+"""What belongs together, params.yaml as the runs had it, and options, applied by DVC itself."""
 
 import shlex
 from copy import deepcopy
@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from materials import RECIPE, card, cards, summary
 from ruamel.yaml import YAML
 
-from clfer.report.rerun import as_run, options, recipe
+from clfer.model.variant import Variant
+from clfer.report.provenance import as_run, mismatches, options
+from clfer.training.recipe import layered
 
 YAML12 = YAML(typ="safe", pure=True)
 KEYS = st.sampled_from(["train", "lr", "k", "run", "variants"])
@@ -77,32 +79,30 @@ PARAMS: dict[str, Any] = {
     "datasets": {"faces": {"recipe": {"epochs": 9}}, "other": {"recipe": {}}},
     "train": dict.fromkeys(RECIPE),
     "recipes": {"paper": {**RECIPE, "epochs": 100}, "short": {"epochs": 2}},
-    "variants": {"baseline": {}, "ours": {"msr": {"fd": 128}}},
+    "variants": {"baseline": {}, "ours": {"msr": {"fd": 128}, "clfm": {}}},
     "significance": {"alpha": 0.05, "baseline": "baseline"},
 }
 
 
-def test_a_recipe_is_what_stands_nearest() -> None:
-    assert recipe(PARAMS, "faces", "ours") == RECIPE
-    assert recipe(PARAMS, "other", "ours") == {**RECIPE, "epochs": 100}
-    own = deepcopy(PARAMS)
-    own["variants"]["ours"] = {"recipe": {"epochs": 3}}
-    own["variants"]["baseline"] = None  # an empty row of YAML
-    assert recipe(own, "faces", "ours") == {**RECIPE, "epochs": 3}
-    assert recipe(own, "faces", "baseline") == RECIPE
-    assert recipe(PARAMS, "gone", "ours") is recipe(PARAMS, "faces", "gone") is None
+def recipe(params: dict[str, Any], dataset: str, variant: str) -> dict[str, Any]:
+    """How a variant is trained by these params."""
+    recipes, name = params["recipes"], params["run"].get("recipe")
+    named = {"named": recipes[name]} if name else {}
+    own = params["variants"][variant].get("recipe", {})
+    layers = {"paper": recipes["paper"], "own": params["datasets"][dataset]["recipe"], **named}
+    return layered(layers, own, params["train"])[0]
 
 
 def test_the_same_settings_stay_as_they_are() -> None:
     given = deepcopy(PARAMS)
-    assert as_run(given, summary(), cards()) == PARAMS
+    assert as_run(given, summary(), cards(), {}) == PARAMS
     assert given == PARAMS
 
 
 def test_the_grid_and_the_level_are_the_summarys() -> None:
     found = summary(seeds=2, variants=("baseline", "cl"))
     found["alpha"] = 0.01
-    used = as_run(PARAMS, found, {})
+    used = as_run(PARAMS, found, {}, {})
     assert used["run"] == {"datasets": ["faces"], "variants": ["baseline", "cl"], "seeds": [0, 1]}
     assert used["significance"]["alpha"] == 0.01
 
@@ -111,7 +111,7 @@ def test_settings_that_have_changed_are_those_of_the_models() -> None:
     changed = deepcopy(PARAMS)
     changed["datasets"]["faces"]["recipe"]["epochs"] = 4
     changed["recipes"]["paper"] |= {"crop": 128, "new": 1}
-    used = as_run(changed, summary(), cards())
+    used = as_run(changed, summary(), cards(), {})
     for variant in ("baseline", "ours"):
         assert recipe(used, "faces", variant) == {**RECIPE, "new": 1}
     assert recipe(used, "other", "ours") == recipe(changed, "other", "ours")
@@ -121,7 +121,7 @@ def test_a_variants_own_setting_stays_its_own() -> None:
     changed = deepcopy(PARAMS)
     changed["variants"]["ours"]["recipe"] = {"epochs": 4}
     given = cards() | {("faces", "ours", seed): card("ours", seed, epochs=5) for seed in range(3)}
-    used = as_run(changed, summary(), given)
+    used = as_run(changed, summary(), given, {})
     assert recipe(used, "faces", "ours") == {**RECIPE, "epochs": 5}
     assert recipe(used, "faces", "baseline") == RECIPE
 
@@ -129,12 +129,43 @@ def test_a_variants_own_setting_stays_its_own() -> None:
 def test_what_was_set_under_train_or_named_stays_there() -> None:
     changed = deepcopy(PARAMS)
     changed["train"]["epochs"] = 7
-    used = as_run(changed, summary(), cards())
+    used = as_run(changed, summary(), cards(), {})
     assert used["train"]["epochs"] == 9
     assert recipe(used, "faces", "ours") == RECIPE
     named = deepcopy(PARAMS)
     named["run"]["recipe"] = "short"
     assert recipe(named, "faces", "ours") == {**RECIPE, "epochs": 2}
-    used = as_run(named, summary(), cards())
+    used = as_run(named, summary(), cards(), {})
     assert used["recipes"]["short"] == {"epochs": 9}
     assert used["run"]["recipe"] == "short"
+
+
+def test_modules_and_prepared_images_are_those_of_the_runs() -> None:
+    models = cards()
+    for (_, variant, _), model in models.items():
+        model["variant"] = Variant.model_validate(PARAMS["variants"][variant]).model_dump(
+            mode="json"
+        )
+    changed = deepcopy(PARAMS)
+    changed["variants"] = {"baseline": {"msr": {}}, "ours": {"clfm": {"k": 8}}}
+    used = as_run(changed, summary(), models, {"datasets.faces.source": {"train": 200}})
+    assert used["variants"]["baseline"] == {}
+    assert used["variants"]["ours"]["clfm"] == {"k": 4}
+    assert Variant.model_validate(used["variants"]["ours"]) == Variant.model_validate(
+        PARAMS["variants"]["ours"]
+    )
+    assert used["datasets"]["faces"]["source"] == {"train": 200}
+
+
+def test_what_does_not_belong_to_the_runs_is_named() -> None:
+    found = summary()
+    assert mismatches(found, [], cards(), PARAMS, PARAMS) == []
+    now = deepcopy(PARAMS)
+    now["train"]["lr"] = 0.1
+    now["variants"]["more"] = {}
+    models = cards()
+    models["faces", "ours", 2]["provenance"]["split_sha256"] = "x"
+    file, split, params = mismatches(found, ["plots/accuracy.png"], models, now, PARAMS)
+    assert "`plots/accuracy.png` is not the file that these numbers" in file
+    assert split.startswith("ours with seed 2 was trained on another split of faces")
+    assert "train.lr was not there and is 0.1; variants.more was not there and is {}" in params
