@@ -3,18 +3,17 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from clfer.scratch import held
-from pipeline import paths
-from pipeline.console import say, track
-from pipeline.params import dataset, settings
+from pipeline import options
 
 
-def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+def download(name: options.Dataset) -> None:
     """Fetch and verify a dataset's published files (the demo's are drawn)."""
+    from clfer.scratch import held
+    from pipeline import paths
+    from pipeline.console import say, track
+    from pipeline.params import dataset, settings
+
     module = dataset(name)
     source = settings(module.Source, "datasets", name, "source")
     raw = paths.raw(name)

@@ -13,7 +13,7 @@ from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.style import NOT_EVIDENCE, both
 from clfer.files import replacing
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.console import say
 from pipeline.figures.request import Drawing, Request
 from pipeline.params import block as block_of
@@ -85,7 +85,7 @@ def figure(
     caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
-    target = outputs.figure(dataset, name)
+    target = paths.figure(dataset, name)
     written = both(lambda path: drawing.draw(marked, path), target)
     about = {
         "name": name,

@@ -26,7 +26,7 @@ from clfer.report.material import (
 from clfer.report.numbers import plural
 from clfer.report.page import page
 from clfer.report.rerun import as_run, options, recipe
-from pipeline import checkout, outputs, paths
+from pipeline import checkout, paths
 from pipeline.console import say
 from pipeline.params import everything
 
@@ -34,7 +34,7 @@ VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = outputs.REPORT,
+    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = paths.REPORT,
 ) -> None:
     """Write one HTML page of what was run, what was found and whether it can be trusted.
 
@@ -111,12 +111,12 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
 
 
 def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
-    for path in sorted((outputs.TABLES / dataset).glob("*.json")):
+    for path in sorted((paths.TABLES / dataset).glob("*.json")):
         yield checked_table(_json(path), path)
 
 
 def _figures(dataset: str) -> Iterator[Figure]:
-    for path in sorted((outputs.FIGURES / dataset).glob("*.json")):
+    for path in sorted((paths.FIGURES / dataset).glob("*.json")):
         about = checked_figure(_json(path), path)
         vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
         small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
