@@ -20,7 +20,7 @@ def align(name: options.Dataset, processes: options.Processes = 1) -> None:
 
     check_there("datasets", name)
     if processes > 1 and not started():
-        from pipeline.processes import launch
+        from pipeline.app import launch
 
         launch(processes, ["align", name])
         return

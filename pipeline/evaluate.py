@@ -42,7 +42,7 @@ def evaluate(
     for place in (("datasets", name), ("variants", variant), *([("datasets", on)] if on else [])):
         check_there(*place)
     if processes > 1 and not started():
-        from pipeline.processes import launch
+        from pipeline.app import launch
 
         launch(processes, ["evaluate", name, variant, str(seed), *(["--on", on] if on else [])])
         return

@@ -30,7 +30,7 @@ def train(
     check_there("datasets", name)
     check_there("variants", variant)
     if processes > 1 and not started():
-        from pipeline.processes import launch
+        from pipeline.app import launch
 
         launch(processes, ["train", name, variant, str(seed), *(["--fresh"] if fresh else [])])
         return
