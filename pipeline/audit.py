@@ -19,7 +19,7 @@ from clfer.errors import InputError
 from clfer.faces.packing import SCHEMA
 from clfer.figures import description, pairs
 from clfer.files import replacing
-from pipeline import paths, stored
+from pipeline import options, paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset
 
@@ -30,7 +30,7 @@ LETTERS = 18  # of a class's name: tables shall fit a terminal of 80 columns
 
 
 def audit(
-    name: Annotated[str, typer.Argument(metavar="DATASET")],
+    name: options.Dataset,
     threshold: Annotated[float, typer.Option(help="Least correlation of near duplicates.")] = 0.9,
     crops: Annotated[bool, typer.Option(help="Look for other crops, too: 12 times longer.")] = True,
 ) -> None:

@@ -13,7 +13,7 @@ from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.style import NOT_EVIDENCE, both
 from clfer.files import replacing
-from pipeline import paths
+from pipeline import options, paths
 from pipeline.console import say
 from pipeline.figures.request import Drawing, Request
 from pipeline.params import block as block_of
@@ -37,10 +37,21 @@ def figure(
             metavar="NAME", help="One of the list above.", autocompletion=lambda: [*FIGURES]
         ),
     ],
-    dataset: Annotated[str, typer.Option(metavar="DATASET", help="Whose runs are drawn.")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET",
+            help=f"Whose runs are drawn: {options.LISTED}.",
+            autocompletion=options.DATASETS,
+        ),
+    ],
     variant: Annotated[
         list[str] | None,
-        typer.Option(metavar="VARIANT", help="Once for each; default: the paper's."),
+        typer.Option(
+            metavar="VARIANT",
+            help="Once for each; default: the paper's.",
+            autocompletion=options.VARIANTS,
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Default: all, or one that all have.")

@@ -16,7 +16,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
-from clfer import datasets
 from clfer.errors import InputError, did_you_mean
 from clfer.settings import Settings, check_name, explained, shown
 
@@ -140,8 +139,8 @@ def settings(
 def dataset(name: str) -> ModuleType:
     """The module that reads a dataset: clfer/datasets/NAME.py, or `dataset.py` in a folder NAME."""
     check_there("datasets", name)
-    folder = Path(datasets.__file__).parent
-    for module, file in ((f"{name}.dataset", folder / name / "dataset.py"), (name, f"{name}.py")):
+    folder = Path(__file__).parents[1] / "clfer/datasets"
+    for module, file in ((f"{name}.dataset", f"{name}/dataset.py"), (name, f"{name}.py")):
         if name.isidentifier() and (folder / file).is_file():
             read = importlib.import_module(f"clfer.datasets.{module}")
             if hasattr(read, "EVIDENCE"):

@@ -192,7 +192,7 @@ def test_what_train_and_a_variant_both_set_is_refused(edited):
 @pytest.mark.parametrize(
     ("row", "old", "new", "message"),
     [
-        ("simsiam", "    simsiam:", "    simsian:", r"simsian is not a param.*mean 'simsiam'\?"),
+        ("simsiam", "{simsiam: {}}", "{simsian: {}}", r"simsian is not a param.*mean 'simsiam'\?"),
         ("simsiam", "simsiam: {}", "simsiam: {fd: 0}", r"fd: .*equal to 1; found 0"),
         ("scn", "scn: {}", "scn: {high: 1.0}", r"scn\.scn\.high: .*less than 1; found 1.0"),
         ("scn", "scn: {}", "scn: {highh: 3}", r"scn\.highh is not .*mean 'high'\?"),
