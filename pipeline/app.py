@@ -1,4 +1,4 @@
-"""The commands of `clfer`: each stage of dvc.yaml is also `clfer <stage>`; tools are beside them."""
+"""The commands of `clfer`: the stages of dvc.yaml, and tools beside them."""
 
 import importlib
 import os
@@ -156,10 +156,12 @@ def launch(processes: int, arguments: Sequence[str]) -> None:
         sys.exit(STATUS + error.sigval)
 
 
-def main() -> None:
-    """Run a command; what the user can mend is one line on standard error and exit status 1."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a command, that of sys.argv if there are no words; what the user can fix is one line on
+    standard error and exit status 1.
+    """
     try:
-        app(prog_name="clfer")
+        app(words, prog_name="clfer")
     except Exception as error:
         if (message := trouble(error)) is None:
             raise

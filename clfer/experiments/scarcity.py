@@ -26,7 +26,7 @@ def table3(
     rows = []
     for share in kept:
         for category in categories:
-            named = f"{share}_{re.sub(r'[^\w-]', '_', category)}"  # a folder's name
+            named = f"{share}_" + re.sub(r"[^\w-]", "_", category)  # of a folder
             for place, (name, method) in enumerate(METHODS.items()):
                 recipe = {"scarce_class": category, "scarce_kept": share / 100}
                 rows.append(

@@ -202,7 +202,7 @@ def test_the_datasets_that_help_lists_are_those_of_params():
         (1, ("align", "RAF-DB"), "did you mean 'raf_db'?"),
         (1, ("evaluate", "demo", "our", "0"), "did you mean 'ours'?"),
         (1, ("experiment", "tabel4", "--dataset", "demo"), "did you mean 'table4'?"),
-        (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "0-9999999999"), "at most 1,000"),
+        (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "0-999999999"), "at most 1,0"),
         (1, ("experiment", "table4", "--dataset", "demo", "-S", "trian.lr=1"), "mean 'train.lr'?"),
         (2, ("trian",), "Did you mean 'train'?"),
         (2, ("train", "demo"), "Missing argument 'VARIANT'"),
