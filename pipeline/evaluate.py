@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,8 +13,6 @@ from clfer.team import started
 from pipeline import options
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from clfer.model.card import Card
     from clfer.training.recipe import Recipe
 
@@ -55,11 +53,14 @@ def evaluate(
 
 def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     """The same in this process, which may be one of several: the leader writes and speaks."""
+    import numpy as np
+    import polars as pl
     import torch
 
     from clfer import distributed
     from clfer.datasets import labels
     from clfer.datasets.transfer import restricted, shared
+    from clfer.figures import confusion
     from clfer.files import replacing, sha256
     from clfer.model.bundle import load
     from clfer.progress import silent
@@ -119,7 +120,16 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     title = f"{name} {variant}, seed {seed}" + (f", on {on}" if on else "")
     if recipe.select == TEST and not on:
         title += f" ({OPTIMISTIC})"
-    _write(predictions, found, title, out)
+    with replacing(out / "predictions.parquet") as temporary:
+        predictions.write_parquet(temporary)
+    classes, counts = tuple(found["classes"]), np.array(found["confusion"])
+    with replacing(out / "confusion.csv") as temporary:
+        columns = {"actual": classes} | {c: counts[:, i] for i, c in enumerate(classes)}
+        pl.DataFrame(columns).write_csv(temporary)
+    with replacing(out / "confusion.png") as temporary:
+        confusion.draw(counts, classes, title, temporary)
+    with replacing(out / "scores.json") as temporary:
+        temporary.write_text(json.dumps(found, indent=2) + "\n")
     if not on:
         trained = Trained(
             dataset=name,
@@ -159,23 +169,3 @@ def _recipe(card: Card, model: Path) -> Recipe:
             f"{found} as {key} (trained by clfer {provenance.get('clfer', 'of unknown version')}); "
             f"train it again"
         ) from error
-
-
-def _write(predictions: pl.DataFrame, found: dict[str, Any], title: str, out: Path) -> None:
-    """The four files of an evaluation, each whole or not at all."""
-    import numpy as np
-    import polars as pl
-
-    from clfer.figures import confusion
-    from clfer.files import replacing
-
-    classes, counts = tuple(found["classes"]), np.array(found["confusion"])
-    with replacing(out / "predictions.parquet") as temporary:
-        predictions.write_parquet(temporary)
-    with replacing(out / "confusion.csv") as temporary:
-        rows = {"actual": classes} | {c: counts[:, i] for i, c in enumerate(classes)}
-        pl.DataFrame(rows).write_csv(temporary)
-    with replacing(out / "confusion.png") as temporary:
-        confusion.draw(counts, classes, title, temporary)
-    with replacing(out / "scores.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")

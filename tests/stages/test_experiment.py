@@ -137,7 +137,10 @@ def test_what_it_refuses(checkout):
     run(seeds="0", variants="baseline")
     checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
-    assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
+    for more in ({}, {"dry_run": True}):
+        assert "recipe.epochs: expected 3, found 2" in refusal(
+            seeds="0", variants="baseline", **more
+        )
 
 
 def test_overrides_are_read_and_the_file_stays(checkout):
