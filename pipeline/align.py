@@ -7,8 +7,13 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from clfer.errors import InputError
+from clfer.files import replacing, sha256
+from clfer.progress import silent
+from clfer.scratch import fingerprint, held
 from clfer.team import ALONE, Team, here, started
-from pipeline import options
+from pipeline import options, paths
+from pipeline.console import say, track
+from pipeline.params import check_there, dataset, settings
 
 LABELS = ("row", "name", "landmarks", "box")
 PATIENCE = timedelta(days=7)  # one process's share may be done long before another's
@@ -16,8 +21,6 @@ PATIENCE = timedelta(days=7)  # one process's share may be done long before anot
 
 def align(name: options.Dataset, processes: options.Processes = 1) -> None:
     """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
-    from pipeline.params import check_there
-
     check_there("datasets", name)
     if processes > 1 and not started():
         from pipeline.app import launch
@@ -61,12 +64,7 @@ def _align(name: str, team: Team) -> None:
     from clfer.faces.detection import Detector
     from clfer.faces.weights import locate
     from clfer.figures import contact_sheet
-    from clfer.files import replacing, sha256
-    from clfer.progress import silent
-    from clfer.scratch import fingerprint, held
-    from pipeline import paths, stored
-    from pipeline.console import say, track
-    from pipeline.params import dataset, settings
+    from pipeline import stored
 
     shown = track if team.leads else silent
     with team.leader_first():

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.console import say, table, track
+
 VARIANTS = ("baseline", "msr", "clbs", "clfm", "ours")
 BARE = "torchvision alone"
 SIZES = (64, 112, 224)  # of the input pipeline
@@ -33,7 +35,6 @@ def benchmark(
     from clfer.training.machine import device
     from clfer.training.precision import numbers
     from pipeline import cell
-    from pipeline.console import track
 
     there = device()
     over = {"weights": "none", "batch_size": batch, "precision": precision, "compile": compiled}
@@ -88,8 +89,6 @@ def benchmark(
 
 def show(found: dict[str, Any]) -> None:
     """The same in three tables."""
-    from pipeline.console import say, table
-
     setting, seconds, rate = found["setting"], found["step_ms"], found["images_per_second"]
     say(
         [

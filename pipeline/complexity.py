@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from clfer.errors import InputError
+from pipeline.console import say, table
+from pipeline.params import block
 
 
 def complexity(
@@ -21,7 +23,6 @@ def complexity(
     from clfer.complexity import BATCH, COUNTED, NOT_COUNTED
     from clfer.complexity import complexity as costs
     from pipeline import cell
-    from pipeline.params import block
 
     given = {"backbone": backbone, "stem": stem}
     over = {key: value for key, value in given.items() if value is not None}
@@ -49,7 +50,6 @@ def complexity(
 
 def _show(found: Mapping[str, Any], setting: str) -> None:
     from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
-    from pipeline.console import say, table
 
     table(
         f"{setting}: params in M, MACs in G",

@@ -4,16 +4,14 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline import options
+from clfer.scratch import held
+from pipeline import options, paths
+from pipeline.console import say, track
+from pipeline.params import dataset, settings
 
 
 def download(name: options.Dataset) -> None:
     """Fetch and verify a dataset's published files (the demo's are drawn)."""
-    from clfer.scratch import held
-    from pipeline import paths
-    from pipeline.console import say, track
-    from pipeline.params import dataset, settings
-
     module = dataset(name)
     source = settings(module.Source, "datasets", name, "source")
     raw = paths.raw(name)

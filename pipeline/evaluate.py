@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clfer.errors import InputError
+from clfer.files import replacing, sha256
+from clfer.progress import silent
 from clfer.team import started
-from pipeline import options
+from pipeline import options, paths
+from pipeline.console import say, table, track
+from pipeline.params import block, check_there
 
 if TYPE_CHECKING:
     from clfer.model.card import Card
@@ -35,8 +39,6 @@ def evaluate(
 
     With --on, classes are brought together by name, and the scores stand under transfer/.
     """
-    from pipeline.params import check_there
-
     for place in (("datasets", name), ("variants", variant), *([("datasets", on)] if on else [])):
         check_there(*place)
     if processes > 1 and not started():
@@ -61,9 +63,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.datasets import labels
     from clfer.datasets.transfer import restricted, shared
     from clfer.figures import confusion
-    from clfer.files import replacing, sha256
     from clfer.model.bundle import load
-    from clfer.progress import silent
     from clfer.report.evaluation import confusion_table, score_lines
     from clfer.report.marks import OPTIMISTIC
     from clfer.report.model_card import model_card
@@ -74,10 +74,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.training.machine import device, memory, threads
     from clfer.training.precision import precision
     from clfer.training.prediction import predict
-    from pipeline import paths
     from pipeline.cell import cached, examples, predicted, tested
-    from pipeline.console import say, table, track
-    from pipeline.params import block
 
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from pipeline import options, paths
+from pipeline import options, params, paths
+from pipeline.console import table
+from pipeline.params import block, settings
 
 if TYPE_CHECKING:
     from clfer.experiments.plan import Plan
@@ -79,8 +81,6 @@ def experiment(
 
     `comparison` compares variants by every score and test, with curves and confusion matrices.
     """
-    from pipeline import params
-
     options.check_among("experiment", name, NAMES)
     listed = options.numbers("--seeds", seeds) if seeds else None
     with params.overridden(set_param or []):
@@ -134,7 +134,6 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
     from clfer.experiments import leakage, scarcity, tables
     from clfer.scoring.summary import Significance
     from pipeline import stored
-    from pipeline.params import block, settings
     from pipeline.significance import check_baseline
 
     rows = block("variants")
@@ -159,8 +158,6 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
 
 
 def _print_plan(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
-    from pipeline.console import table
-
     rows = {row.variant: row.label for row in plan.rows if row.variant}
     title = f"{plan.title}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
     title += f"({', '.join(map(str, seeds))})"

@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from clfer.errors import InputError
+from clfer.files import replacing, sha256
+from clfer.team import cores
+from pipeline import paths
+from pipeline.console import say, table, track
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,12 +68,9 @@ def export(
     from clfer.export.int8 import quantised
     from clfer.export.onnx_model import OPSET, converted, write
     from clfer.export.parity import LIMIT
-    from clfer.files import replacing
     from clfer.inference.engines import Exported, Trained
     from clfer.inference.models import newest
     from clfer.model.bundle import load
-    from pipeline import paths
-    from pipeline.console import say, track
 
     path = model or newest(paths.BASE)
     target = to or paths.exported(path)
@@ -106,7 +107,6 @@ def export(
 def _checked(path: Path, engines: dict[str, Engine], material: Material) -> Parity:
     """How far the two are apart; InputError where it is too far."""
     from clfer.export.parity import LIMIT, compared, probabilities
-    from pipeline.console import track
 
     expected, found = (
         probabilities(engine, material.faces, track, name) for name, engine in engines.items()
@@ -129,8 +129,6 @@ def _dataset(path: Path, card: Card, count: int) -> Material:
     from clfer.datasets import labels
     from clfer.export.int8 import CALIBRATION
     from clfer.export.parity import spread
-    from clfer.files import sha256
-    from pipeline import paths
     from pipeline.cell import cached, examples
 
     name = card.provenance.get("dataset")
@@ -175,7 +173,6 @@ def _folder(folder: Path, card: Card, count: int, int8: bool) -> Material:
     """Face crops; for int8 every other one calibrates, and the rest are judged."""
     from clfer.export.int8 import CALIBRATION
     from clfer.export.parity import crops
-    from pipeline.console import track
 
     found, unreadable = crops(folder, card.cut, count, track)
     if int8 and len(found) < 2:
@@ -194,7 +191,6 @@ def _judged(material: Material, whole: Engine, small: Engine) -> str:
 
     from clfer.export.parity import probabilities
     from clfer.scoring.comparison import mcnemar
-    from pipeline.console import track
 
     of_whole, of_small = (
         probabilities(engine, material.judged, track, "comparing int8") for engine in (whole, small)
@@ -221,8 +217,6 @@ def _timed(engines: dict[str, Engine], faces: UInt8[np.ndarray, "N S S C"]) -> N
     import torch
 
     from clfer.benchmark import medians
-    from clfer.team import cores
-    from pipeline.console import table, track
 
     times = {}
     for size, rounds in ROUNDS.items():

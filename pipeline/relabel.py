@@ -3,16 +3,15 @@
 import json
 from collections import Counter
 
-from pipeline import options
+from clfer.files import replacing
+from pipeline import options, paths
+from pipeline.console import say
+from pipeline.params import dataset, settings
 
 
 def relabel(name: options.Dataset) -> None:
     """Turn a dataset's published labels or votes into data/labels/DATASET.parquet."""
     from clfer.datasets.labels import GROUP
-    from clfer.files import replacing
-    from pipeline import paths
-    from pipeline.console import say
-    from pipeline.params import dataset, settings
 
     module = dataset(name)
     labels = settings(module.Labels, "datasets", name, "labels")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clfer.errors import InputError
-from pipeline import options
+from clfer.files import replacing
+from pipeline import options, params, paths
+from pipeline.console import page, say
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,14 +23,11 @@ Cell = tuple[str, str, int]
 
 def significance() -> None:
     """Compare the grid's variants and write metrics/summary.json, a table and plots."""
-    from clfer.files import replacing
     from clfer.report.markdown import markdown
     from clfer.report.words import worded_summary
     from clfer.scoring.grid import Run
     from clfer.scoring.selection import peeked
     from clfer.scoring.summary import Significance
-    from pipeline import params, paths
-    from pipeline.console import page, say
 
     grid = params.settings(params.Run, "run")
     chosen = params.settings(Significance, "significance")
@@ -70,8 +69,6 @@ def check_baseline(baseline: str, variants: Sequence[str]) -> None:
 
 def _protocol(name: str, found: Mapping[Cell, dict[str, Any]]) -> Any:
     """How the runs of a dataset were tested; InputError where not all in the same way."""
-    from pipeline import paths
-
     cells = [cell for cell in found if cell[0] == name]
     protocol = found[cells[0]]["protocol"]
     for cell in cells:
@@ -104,10 +101,8 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
 
     from clfer.figures.curves import draw_history
     from clfer.figures.scores import draw_accuracy, draw_reliability
-    from clfer.files import replacing
     from clfer.report.marks import marked
     from clfer.scoring.predictions import confidence
-    from pipeline import paths
 
     with replacing(paths.PLOTS / "accuracy.png") as temporary:
         draw_accuracy(summary, temporary)

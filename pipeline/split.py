@@ -4,7 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline import options
+from clfer.errors import InputError
+from clfer.files import replacing
+from pipeline import options, paths
+from pipeline.console import say
+from pipeline.params import dataset, settings
 
 LABELS = ("row", "usage", "label", "target")
 
@@ -12,9 +16,6 @@ LABELS = ("row", "usage", "label", "target")
 def split(name: options.Dataset) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
     from clfer.audit.leakage import lines
-    from clfer.files import replacing
-    from pipeline import paths
-    from pipeline.console import say
 
     target = paths.split(name)
     leaks = divide(name, target)
@@ -31,10 +32,7 @@ def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, 
     from clfer.datasets import labels as columns
     from clfer.datasets.splits import Split
     from clfer.datasets.splits import split as split_table
-    from clfer.errors import InputError
-    from clfer.files import replacing
-    from pipeline import paths, stored
-    from pipeline.params import dataset, settings
+    from pipeline import stored
 
     module = dataset(name)
     chosen = settings(Split, "split", over={"duplicates": duplicates} if duplicates else {})

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from clfer.progress import silent
 from clfer.team import started
-from pipeline import options
+from pipeline import options, paths
+from pipeline.console import err, say, track
+from pipeline.params import check_there, check_unchanged
 
 if TYPE_CHECKING:
     from clfer.training.cell import Cell
@@ -25,8 +28,6 @@ def train(
     processes: options.Processes = 1,
 ) -> None:
     """Train one variant with one seed and keep its model and history under runs/."""
-    from pipeline.params import check_there
-
     check_there("datasets", name)
     check_there("variants", variant)
     if processes > 1 and not started():
@@ -45,13 +46,9 @@ def train(
 def _train(one: Cell, dataset: str, fresh: bool) -> None:
     """The same in this process, which may be one of several: the leader writes and speaks."""
     from clfer import distributed
-    from clfer.progress import silent
     from clfer.training.cell import train_cell
     from clfer.training.checkpoints import claim
-    from pipeline import paths
     from pipeline.cell import data
-    from pipeline.console import err, say, track
-    from pipeline.params import check_unchanged
 
     def report(row: Mapping[str, int | float]) -> None:
         err.print(
