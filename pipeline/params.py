@@ -83,8 +83,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     for name, own in loaded.get("datasets", {}).items():
         _check_block(own.get("recipe", {}), "datasets", name, "recipe")
     _check_run(loaded)
-    checked: Mapping[str, Any] = loaded
-    return checked
+    return dict(loaded)
 
 
 def _check_run(loaded: Mapping[str, Any]) -> None:
