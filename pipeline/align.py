@@ -1,42 +1,29 @@
 """Stage align: every image's face, upright and of one size, in one array."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from typing import Annotated
 
-import numpy as np
-import polars as pl
-import typer
-
-from clfer.datasets.labels import GROUP
 from clfer.errors import InputError
-from clfer.faces import packing
-from clfer.faces.cropping import Alignment
-from clfer.faces.detection import Detector
-from clfer.faces.weights import locate
-from clfer.figures import contact_sheet
 from clfer.files import replacing, sha256
 from clfer.progress import silent
 from clfer.scratch import fingerprint, held
 from clfer.team import ALONE, Team, here, started
-from pipeline import paths, stored
+from pipeline import options, paths
 from pipeline.console import say, track
-from pipeline.params import dataset, settings
+from pipeline.params import check_there, dataset, settings
 
 LABELS = ("row", "name", "landmarks", "box")
 PATIENCE = timedelta(days=7)  # one process's share may be done long before another's
 
 
-def align(
-    name: Annotated[str, typer.Argument(metavar="DATASET")],
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes of this machine that share the images.")
-    ] = 1,
-) -> None:
+def align(name: options.Dataset, processes: options.Processes = 1) -> None:
     """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
+    check_there("datasets", name)
     if processes > 1 and not started():
-        from pipeline.processes import launch
+        from pipeline.app import launch
 
         launch(processes, ["align", name])
         return
@@ -68,6 +55,17 @@ def _align(name: str, team: Team) -> None:
     """The same in this process, which may be one of several: the leader holds the work, brings it
     together and speaks.
     """
+    import numpy as np
+    import polars as pl
+
+    from clfer.datasets.labels import GROUP
+    from clfer.faces import packing
+    from clfer.faces.cropping import Alignment
+    from clfer.faces.detection import Detector
+    from clfer.faces.weights import locate
+    from clfer.figures import contact_sheet
+    from pipeline import stored
+
     shown = track if team.leads else silent
     with team.leader_first():
         module = dataset(name)

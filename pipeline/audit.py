@@ -20,7 +20,7 @@ from clfer.faces.packing import SCHEMA
 from clfer.figures import description, pairs
 from clfer.files import replacing
 from clfer.report.numbers import short
-from pipeline import paths, stored
+from pipeline import options, paths, stored
 from pipeline.console import say, table
 from pipeline.params import dataset
 
@@ -30,7 +30,7 @@ REASONS = 10  # of rejections that are listed
 
 
 def audit(
-    name: Annotated[str, typer.Argument(metavar="DATASET")],
+    name: options.Dataset,
     threshold: Annotated[float, typer.Option(help="Least correlation of near duplicates.")] = 0.9,
     crops: Annotated[bool, typer.Option(help="Look for other crops, too: 12 times longer.")] = True,
 ) -> None:

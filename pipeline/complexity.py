@@ -7,10 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
-from clfer.complexity import complexity as costs
 from clfer.errors import InputError
-from pipeline import cell
 from pipeline.console import say, table
 from pipeline.params import block
 
@@ -23,6 +20,10 @@ def complexity(
     classes: Annotated[int, typer.Option(help="Expressions to tell apart.")] = 8,
 ) -> None:
     """Count parameters and multiply-accumulates of each variant, in training and deployed."""
+    from clfer.complexity import BATCH, COUNTED, NOT_COUNTED
+    from clfer.complexity import complexity as costs
+    from pipeline import cell
+
     given = {"backbone": backbone, "stem": stem}
     over = {key: value for key, value in given.items() if value is not None}
     recipe = cell.paper(over)
@@ -48,6 +49,8 @@ def complexity(
 
 
 def _show(found: Mapping[str, Any], setting: str) -> None:
+    from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
+
     table(
         f"{setting}: params in M, MACs in G",
         ["variant", "train params", "train MACs", "deploy params", "deploy MACs"],

@@ -3,17 +3,14 @@
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from clfer.scratch import held
-from pipeline import paths
+from pipeline import options, paths
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
 
 
-def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+def download(name: options.Dataset) -> None:
     """Fetch and verify a dataset's published files (the demo's are drawn)."""
     module = dataset(name)
     source = settings(module.Source, "datasets", name, "source")

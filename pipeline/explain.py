@@ -25,7 +25,7 @@ from clfer.inference.predictor import central_square, cut_out, left_to_right, op
 from clfer.model.bundle import Card, load
 from clfer.model.network import Network
 from clfer.pictures import UnreadableError
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.console import plain, say, track
 from pipeline.model_banner import model_line, print_banner
 from pipeline.options import Detect, Weights
@@ -66,7 +66,7 @@ def explain(
     One figure: the face in its picture and as the network sees it, the probabilities, a map of
     attention for each block with its weight in MSR, and the semantic groups of block 2.
     """
-    target = to or outputs.FIGURES / "explain" / f"{image.stem}.png"
+    target = to or paths.FIGURES / "explain" / f"{image.stem}.png"
     _check(image, target, numbers, face, detect)
     try:
         picture = read(image)

@@ -1,30 +1,28 @@
 """Tool export: a trained model as ONNX, which runs where PyTorch is not, checked on real faces."""
 
+from __future__ import annotations
+
+from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import numpy as np
-import torch
 import typer
-from jaxtyping import Int, UInt8
 
-from clfer import benchmark
-from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.export.onnx_model import CALIBRATION, OPSET, check_packages, converted, quantised, write
-from clfer.export.parity import LIMIT, Parity, compared, crops, probabilities, spread
 from clfer.files import replacing, sha256
-from clfer.inference.engines import Engine, Exported, Trained
-from clfer.inference.models import newest
-from clfer.model.bundle import Card, load
-from clfer.scoring.comparison import mcnemar
 from clfer.team import cores
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.console import say, table, track
-from pipeline.data import cached, examples
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import Int, UInt8
+
+    from clfer.export.parity import Parity
+    from clfer.inference.engines import Engine
+    from clfer.model.bundle import Card
 
 ROUNDS = {1: 31, 32: 9}  # repetitions for a median, by the faces in a batch
-CPU = torch.device("cpu")
 MB = 1_000_000
 
 
@@ -64,9 +62,17 @@ def export(
     ] = False,
 ) -> None:
     """Write a model as ONNX for onnxruntime, once it says what PyTorch says; time both."""
-    check_packages()
+    from clfer.export.onnx_model import check_packages
+
+    check_packages()  # before any is missed
+    from clfer.export.onnx_model import OPSET, converted, quantised, write
+    from clfer.export.parity import LIMIT
+    from clfer.inference.engines import Exported, Trained
+    from clfer.inference.models import newest
+    from clfer.model.bundle import load
+
     path = model or newest(paths.BASE)
-    target = to or outputs.exported(path)
+    target = to or paths.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")
     network, card = load(path)
@@ -99,6 +105,8 @@ def export(
 
 def _checked(path: Path, engines: dict[str, Engine], material: Material) -> Parity:
     """How far the two are apart; InputError where it is too far."""
+    from clfer.export.parity import LIMIT, compared, probabilities
+
     expected, found = (
         probabilities(engine, material.faces, track, name) for name, engine in engines.items()
     )
@@ -117,6 +125,11 @@ def _dataset(path: Path, card: Card, count: int) -> Material:
     """Validation images of the dataset that the model was trained on, and training images to
     calibrate by: never test images.
     """
+    from clfer.datasets import labels
+    from clfer.export.onnx_model import CALIBRATION
+    from clfer.export.parity import spread
+    from pipeline.cell import cached, examples
+
     name = card.provenance.get("dataset")
     if not isinstance(name, str) or not name.isidentifier():
         raise InputError(
@@ -157,6 +170,9 @@ def _dataset(path: Path, card: Card, count: int) -> Material:
 
 def _folder(folder: Path, card: Card, count: int, int8: bool) -> Material:
     """Face crops; for int8 every other one calibrates, and the rest are judged."""
+    from clfer.export.onnx_model import CALIBRATION
+    from clfer.export.parity import crops
+
     found, unreadable = crops(folder, card.cut, count, track)
     if int8 and len(found) < 2:
         raise InputError(
@@ -170,6 +186,11 @@ def _folder(folder: Path, card: Card, count: int, int8: bool) -> Material:
 
 def _judged(material: Material, whole: Engine, small: Engine) -> str:
     """What eight bits cost, in words."""
+    import numpy as np
+
+    from clfer.export.parity import probabilities
+    from clfer.scoring.comparison import mcnemar
+
     of_whole, of_small = (
         probabilities(engine, material.judged, track, "comparing int8") for engine in (whole, small)
     )
@@ -191,24 +212,22 @@ def _judged(material: Material, whole: Engine, small: Engine) -> str:
 
 def _timed(engines: dict[str, Engine], faces: UInt8[np.ndarray, "N S S C"]) -> None:
     """A table of how long each takes from faces to probabilities."""
-    medians = {}
+    import numpy as np
+    import torch
+
+    from clfer.benchmark import medians
+
+    times = {}
     for size, rounds in ROUNDS.items():
         batch = np.resize(faces, (size, *faces.shape[1:]))
-        steps = {name: _step(engine, batch) for name, engine in engines.items()}
-        medians[size] = benchmark.medians(steps, rounds, CPU, track)
+        steps = {name: partial(engine, batch) for name, engine in engines.items()}
+        times[size] = medians(steps, rounds, torch.device("cpu"), track)
     table(
         f"ms a batch on this CPU, threads: {torch.get_num_threads()} of PyTorch, {cores()} of "
         f"onnxruntime; medians of {' and '.join(map(str, ROUNDS.values()))} in turn",
         ["", *(f"batch {size}" for size in ROUNDS)],
-        [[name, *(f"{1000 * medians[size][name]:.1f}" for size in ROUNDS)] for name in engines],
+        [[name, *(f"{1000 * times[size][name]:.1f}" for size in ROUNDS)] for name in engines],
     )
-
-
-def _step(engine: Engine, batch: UInt8[np.ndarray, "N S S C"]) -> benchmark.Step:
-    def step() -> None:
-        engine(batch)
-
-    return step
 
 
 def _share(part: int, of: int) -> str:

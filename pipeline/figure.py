@@ -3,18 +3,17 @@
 import difflib
 import importlib
 import json
-from itertools import product
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.style import NOT_EVIDENCE, both
-from clfer.files import replacing, sha256
-from pipeline import outputs, paths
+from clfer.files import replacing
+from pipeline import options, paths
 from pipeline.console import say
 from pipeline.figures.request import Drawing, Request
 from pipeline.params import block as block_of
@@ -38,10 +37,21 @@ def figure(
             metavar="NAME", help="One of the list above.", autocompletion=lambda: [*FIGURES]
         ),
     ],
-    dataset: Annotated[str, typer.Option(metavar="DATASET", help="Whose runs are drawn.")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET",
+            help=f"Whose runs are drawn: {options.LISTED}.",
+            autocompletion=options.DATASETS,
+        ),
+    ],
     variant: Annotated[
         list[str] | None,
-        typer.Option(metavar="VARIANT", help="Once for each; default: the paper's."),
+        typer.Option(
+            metavar="VARIANT",
+            help="Once for each; default: the paper's.",
+            autocompletion=options.VARIANTS,
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Default: all, or one that all have.")
@@ -86,7 +96,7 @@ def figure(
     caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
-    target = outputs.figure(dataset, name)
+    target = paths.figure(dataset, name)
     written = both(lambda path: drawing.draw(marked, path), target)
     about = {
         "name": name,
@@ -96,25 +106,12 @@ def figure(
         "variants": drawing.variants,
         "seeds": drawing.seeds,
         "evidence": evidence,
-        **_sources(name, request, drawing),
     }
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
     shown = f"{', '.join(drawing.variants)}{_numbers('; seed', drawing.seeds)}"
     lines = [*filter(None, [shown]), *drawing.notes, *wrap(caption, 78)]
     say(lines, f"figure {name}: {written[0]}, .svg, .json")
-
-
-def _sources(name: str, request: Request, drawing: Drawing) -> dict[str, Any]:
-    """What the figure is made from: the models, or what its table says of itself."""
-    if name == "k":
-        table = json.loads(outputs.table(request.dataset, "figure8").read_text(encoding="utf-8"))
-        return {key: table.get(key) for key in ("sources", "recipe")}
-    cells = list(product(drawing.variants, drawing.seeds))
-    files = [request.run(*cell) / outputs.MODEL for cell in cells]
-    if name == "confusion":
-        files += [paths.results(request.dataset, *cell) / "predictions.parquet" for cell in cells]
-    return {"sources": {path.as_posix(): sha256(path) for path in files if path.is_file()}}
 
 
 def _numbers(word: str, seeds: list[int]) -> str:

@@ -18,7 +18,7 @@ from clfer.report.contents import Code, Contents, Figure, Picture, check, pictur
 from clfer.report.numbers import plural
 from clfer.report.page import page
 from clfer.report.provenance import as_run, mismatches, options
-from pipeline import checkout, outputs, paths, stored
+from pipeline import checkout, paths, stored
 from pipeline.console import say
 from pipeline.params import everything
 
@@ -28,7 +28,7 @@ PREPARING = ("download", "relabel", "align", "split")  # stages before training
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = outputs.REPORT,
+    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = paths.REPORT,
 ) -> None:
     """Write one HTML page of what was run, what came out and whether it can be trusted.
 
@@ -66,7 +66,7 @@ def _contents() -> Contents:
     for name, dataset in datasets.items():
         for variant, one in dataset["variants"].items():
             for seed in one["seeds"]:
-                path = paths.run(name, variant, seed) / outputs.MODEL
+                path = paths.run(name, variant, seed) / paths.MODEL
                 if path.as_posix() in unchanged:
                     cards[name, variant, seed] = _card(path, f"{name} {variant} {seed}")
     prepared = {name: _prepared(name) for name in datasets}
@@ -128,14 +128,14 @@ def _card(path: Path, cell: str) -> Mapping[str, Any]:
 
 def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
     """Those of `clfer experiment`; its comparison of variants is a page of its own."""
-    for path in sorted((outputs.TABLES / dataset).glob("*.json")):
+    for path in sorted((paths.TABLES / dataset).glob("*.json")):
         found = stored.document(path, "experiment")
         if "comparisons" not in found:
             yield check(parts.Table, found, path, "let `clfer experiment` write it again")
 
 
 def _figures(dataset: str) -> Iterator[Figure]:
-    for path in sorted((outputs.FIGURES / dataset).glob("*.json")):
+    for path in sorted((paths.FIGURES / dataset).glob("*.json")):
         caption = stored.document(path, "figure")
         about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
         vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))

@@ -1,36 +1,37 @@
 """Stage significance: does a variant beat the baseline, over the seeds of the grid?"""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
-
-import polars as pl
+from typing import TYPE_CHECKING, Any
 
 from clfer.errors import InputError
-from clfer.figures.curves import draw_history
-from clfer.figures.scores import draw_accuracy, draw_reliability
 from clfer.files import replacing, sha256
-from clfer.report.markdown import markdown
-from clfer.report.numbers import marked
-from clfer.report.words import worded_summary
-from clfer.scoring.grid import Run
-from clfer.scoring.predictions import confidence
-from clfer.scoring.selection import TEST, peeked
-from clfer.scoring.summary import Significance
-from pipeline import paths, stored
+from pipeline import options, params, paths
 from pipeline.console import page, say
-from pipeline.params import Run as Grid
-from pipeline.params import settings
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from clfer.scoring.grid import Run
 
 Cell = tuple[str, str, int]
 
 
 def significance() -> None:
     """Compare the grid's variants and write metrics/summary.json, a table and plots."""
-    grid = settings(Grid, "run")
-    chosen = settings(Significance, "significance")
+    from clfer.report.markdown import markdown
+    from clfer.report.words import worded_summary
+    from clfer.scoring.grid import Run
+    from clfer.scoring.selection import peeked
+    from clfer.scoring.summary import Significance
+
+    grid = params.settings(params.Run, "run")
+    chosen = params.settings(Significance, "significance")
+    check_baseline(chosen.baseline, grid.variants)
     cells = list(product(grid.datasets, grid.variants, grid.seeds))
     found = {cell: _scores(paths.results(*cell)) for cell in cells}
     histories = {cell: _table(paths.run(*cell) / "history.csv", "train") for cell in cells}
@@ -63,6 +64,12 @@ def significance() -> None:
         temporary.write_text(json.dumps(summary, indent=2) + "\n")
     page(text)
     say([f"the table: {paths.TABLE}", f"plots: {paths.PLOTS}"], f"significance: {paths.SUMMARY}")
+
+
+def check_baseline(baseline: str, variants: Sequence[str]) -> None:
+    """InputError where no variant would be compared with anything."""
+    if len(variants) > 1:
+        options.check_among("significance.baseline, among the variants", baseline, variants)
 
 
 def _protocol(name: str, found: Mapping[Cell, dict[str, Any]]) -> Any:
@@ -98,6 +105,8 @@ def _sources(found: Mapping[Cell, dict[str, Any]]) -> dict[str, str]:
 
 def _headline(summary: dict[str, Any]) -> dict[str, Any]:
     """The few numbers that `dvc metrics` and `dvc exp show` have room for."""
+    from clfer.scoring.selection import TEST
+
     return {
         name: {
             "optimistic_accuracy" if dataset["selected_on"] == TEST else "accuracy": {
@@ -111,6 +120,13 @@ def _headline(summary: dict[str, Any]) -> dict[str, Any]:
 
 def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.DataFrame]) -> None:
     """Pictures for people, and the tables that `dvc plots` draws its own from."""
+    import polars as pl
+
+    from clfer.figures.curves import draw_history
+    from clfer.figures.scores import draw_accuracy, draw_reliability
+    from clfer.report.numbers import marked
+    from clfer.scoring.predictions import confidence
+
     with replacing(paths.PLOTS / "accuracy.png") as temporary:
         draw_accuracy(summary, temporary)
     for run, rows in zip(runs, histories, strict=True):
@@ -137,9 +153,13 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
 
 def _scores(folder: Path) -> dict[str, Any]:
     """The scores of one cell of the grid."""
+    from pipeline import stored
+
     return stored.document(folder / "scores.json", f"evaluate {' '.join(folder.parts[1:])}")
 
 
 def _table(path: Path, stage: str) -> pl.DataFrame:
     """A table of one cell of the grid."""
+    from pipeline import stored
+
     return stored.table(path, f"{stage} {' '.join(path.parts[1:-1])}")

@@ -1,11 +1,14 @@
 """A checkout with a few faces in it, and the real commands run there as processes of their own."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -14,6 +17,7 @@ from closure import ROOT
 from ruamel.yaml import YAML
 
 from clfer.datasets.expressions import FERPLUS
+from pipeline import app, params
 
 CLASSES = FERPLUS[:3]
 SMALL = {
@@ -24,6 +28,14 @@ SMALL = {
     "crop": 64,
     "batch_size": 12,
 }
+# in params.yaml, a demo that is drawn and trained in seconds
+SMALL_DEMO = [
+    ("      train: 1000", "      train: 160"),
+    ("      val: 250", "      val: 120"),
+    ("      test: 500", "      test: 120"),
+    ("      epochs: 12", "      epochs: 1"),
+    ("  - 1\n  - 2\n", ""),
+]
 PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
 IMAGES = len(PARTS)
 KEPT = {".scratch", ".unfinished", ".cache", ".config", ".dvc", ".dvcignore", ".gitignore"}
@@ -96,6 +108,45 @@ def clfer(folder, *words, prefix=(), **more):
         text=True,
         env=environment(folder, **more),
     )
+
+
+def here(folder, *words):
+    """A command run to its end in this process, in a folder with params.yaml, without a network."""
+    params.everything.cache_clear()
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    alone = {"https_proxy": "http://127.0.0.1:9", "HOME": str(folder), "CLFER_DEVICE": "cpu"}
+    with (
+        mock.patch.dict(os.environ, alone),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            app.main([*map(str, words)])
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            params.everything.cache_clear()
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def refused(folder, *words):
+    """The one line with which a command refuses."""
+    done = here(folder, *words)
+    assert done.returncode == 1, done.stdout + done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def edit(folder, *changes):
+    """params.yaml with other text: pairs of old and new."""
+    path = folder / "params.yaml"
+    text = path.read_text() if path.exists() else (ROOT / "params.yaml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text)
 
 
 class Running:

@@ -1,5 +1,6 @@
 """Table III: training that lacks most of one class, or all of it."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,15 +26,16 @@ def table3(
     rows = []
     for share in kept:
         for category in categories:
+            named = f"{share}_" + re.sub(r"[^\w-]", "_", category)  # of a folder
             for place, (name, method) in enumerate(METHODS.items()):
                 recipe = {"scarce_class": category, "scarce_kept": share / 100}
                 rows.append(
                     Row(
                         (f"{share} %", category, method),
-                        f"{name}_{share}_{category}",
+                        f"{name}_{named}",
                         changed(variants[name], recipe=recipe),
                         in_paper(share, category, place),
-                        None if place == 0 else f"baseline_{share}_{category}",
+                        None if place == 0 else f"baseline_{named}",
                         category,
                     )
                 )

@@ -20,6 +20,7 @@ from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
 from clfer.files import replacing
 from clfer.model.variant import Variant
+from clfer.settings import check_name
 from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.machine import memory
@@ -88,6 +89,7 @@ def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
 
 
 def _cell(plan: dict[str, Any]) -> Cell:
+    check_name(plan["variant"], "cells.variant")
     variant, recipe = Variant.model_validate(plan["modules"]), Recipe.model_validate(plan["recipe"])
     return Cell(plan["variant"], plan["seed"], variant, recipe)
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from clfer.errors import InputError
 from clfer.figures import curves
-from pipeline import outputs, stored
+from pipeline import paths, stored
 from pipeline.figures.request import Cells, Drawing, Request, every, trained
 
 USUAL = ("baseline", "ours")
@@ -61,7 +61,7 @@ def _histories(request: Request, cells: Cells) -> Histories:
     return {
         name: [
             stored.table(
-                request.run(name, seed) / outputs.HISTORY,
+                request.run(name, seed) / paths.HISTORY,
                 f"train {request.dataset} {name} {seed}",
             )
             for seed in seeds

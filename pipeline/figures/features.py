@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures import embedding
-from pipeline import outputs, paths, stored
+from pipeline import paths, stored
 from pipeline.console import track
 from pipeline.figures.request import Drawing, Request, shared, trained
 
@@ -52,7 +52,7 @@ def tsne(request: Request) -> Drawing:
 
 
 def _recorded(request: Request, variant: str, seed: int) -> Recorded:
-    path = request.run(variant, seed) / outputs.FEATURES
+    path = request.run(variant, seed) / paths.FEATURES
     again = f"`clfer train {request.dataset} {variant} {seed} --fresh`"
     if not path.exists():
         raise InputError(f"{path} is missing, the run is of before these were kept; {again} does")
@@ -84,7 +84,7 @@ def _labels(
     same = all(np.array_equal(one.face, faces) for one in found.values())
     if not same or joined["label"].null_count():
         raise InputError(
-            f"runs/{dataset}/*/{outputs.FEATURES}: expected the same validation faces of "
+            f"runs/{dataset}/*/{paths.FEATURES}: expected the same validation faces of "
             f"{paths.split(dataset)} in all of them, found others; train {', '.join(found)} again"
         )
     return joined["label"].to_numpy(), labels.classes(split)

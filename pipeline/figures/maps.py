@@ -14,8 +14,8 @@ from clfer.faces.views import central
 from clfer.figures import maps
 from clfer.model.bundle import load
 from clfer.model.network import Network
-from pipeline import outputs, paths
-from pipeline.data import cached
+from pipeline import paths
+from pipeline.cell import cached
 from pipeline.figures.request import Drawing, Request, shared, trained
 
 Pair = tuple[Network, View]
@@ -72,7 +72,7 @@ def semantic_groups(request: Request) -> Drawing:
 
 
 def _network(request: Request, variant: str, seed: int) -> Pair:
-    network, card = load(request.run(variant, seed) / outputs.MODEL)
+    network, card = load(request.run(variant, seed) / paths.MODEL)
     return network, card.view
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clfer.errors import InputError
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.params import block
 
 Cells = dict[str, list[int]]  # seeds by variant
@@ -50,7 +50,7 @@ def trained(request: Request, usual: Sequence[str]) -> tuple[Cells, list[str]]:
         for name in missing:
             block("variants", name)
             number = request.seed or 0
-            path = request.run(name, number) / outputs.MODEL
+            path = request.run(name, number) / paths.MODEL
             paths.existing(path, f"train {request.dataset} {name} {number}")
     notes = [
         f"without {name}, which is not trained: `clfer train {request.dataset} {name} "
@@ -79,6 +79,6 @@ def every(cells: Cells) -> list[int]:
 def _seeds(request: Request, variant: str) -> list[int]:
     """The seeds with which a variant was trained; the one asked for, if it was."""
     folder = request.runs / variant
-    done = folder.glob(f"*/{outputs.MODEL}")
+    done = folder.glob(f"*/{paths.MODEL}")
     seeds = sorted(int(path.parent.name) for path in done if path.parent.name.isdigit())
     return [seed for seed in seeds if request.seed in (None, seed)]

@@ -8,7 +8,7 @@ import numpy as np
 from clfer.errors import InputError
 from clfer.figures import confusion as matrices
 from clfer.figures import scores as drawn
-from pipeline import outputs, paths, stored
+from pipeline import paths, stored
 from pipeline.figures.request import Drawing, Request, every, trained
 
 USUAL = ("baseline", "ours")
@@ -46,7 +46,7 @@ def confusion(request: Request) -> Drawing:
 def k(request: Request) -> Drawing:
     """Accuracy against the number of clusters."""
     command = f"`clfer experiment {TABLE} --dataset {request.dataset}`"
-    path = outputs.table(request.dataset, TABLE)
+    path = paths.table(request.dataset, TABLE)
     if not path.exists():
         raise InputError(f"{path} is missing; {command} writes it")
     table = json.loads(path.read_text())

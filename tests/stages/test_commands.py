@@ -2,13 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import polars as pl
 import pytest
-from closure import ROOT
+from checkouts import SMALL_DEMO, edit, here, refused
 from PIL import Image
 
 HEADER = (
@@ -18,71 +16,20 @@ HEADER = (
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A copy of the code and params in a folder of its own."""
-    for name in ("clfer", "pipeline"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "params.yaml", tmp_path)
+    """A folder with params.yaml."""
+    edit(tmp_path)
     return tmp_path
-
-
-def clfer(folder, *arguments):
-    """Run a command there, without a network."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={"PATH": "/usr/bin:/bin", "https_proxy": "http://127.0.0.1:9", "HOME": str(folder)},
-    )
-
-
-def edit(folder, old, new):
-    params = folder / "params.yaml"
-    assert old in params.read_text()
-    params.write_text(params.read_text().replace(old, new, 1))
-
-
-def refused(folder, *arguments):
-    """The one line with which a command refuses."""
-    done = clfer(folder, *arguments)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("error: ")
-    return lines[0]
-
-
-def test_help_names_every_stage_without_loading_any(checkout):
-    done = clfer(checkout, "--help")
-    assert done.returncode == 0
-    for stage in ("download", "relabel", "align", "split", "train", "evaluate", "significance"):
-        assert stage in done.stdout
-    code = (
-        "import sys, pipeline.app; print(sorted({'torch', 'polars', 'numpy'} & set(sys.modules)))"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], cwd=checkout, capture_output=True, text=True
-    )
-    assert loaded.stdout.strip() == "[]"
-
-
-def test_each_stage_has_its_own_help(checkout):
-    done = clfer(checkout, "train", "--help")
-    assert done.returncode == 0
-    assert "VARIANT" in done.stdout
-    assert "--fresh" in done.stdout
 
 
 def test_a_misspelt_dataset_variant_or_parameter(checkout):
     assert "did you mean 'demo'?" in refused(checkout, "download", "demoo")
     assert "did you mean 'ours'?" in refused(checkout, "train", "demo", "our", "0")
-    edit(checkout, "      duplicates: 0.08", "      duplicatess: 0.08\n      duplicates: 0.08")
+    edit(checkout, ("      duplicates: 0.08", "      duplicatess: 0.08\n      duplicates: 0.08"))
     assert "duplicatess is not a parameter; did you mean" in refused(checkout, "download", "demo")
 
 
 def test_a_parameter_out_of_range(checkout):
-    edit(checkout, "      duplicates: 0.08", "      duplicates: 1.5")
+    edit(checkout, ("      duplicates: 0.08", "      duplicates: 1.5"))
     line = refused(checkout, "download", "demo")
     assert "datasets.demo.source.duplicates" in line
     assert "found 1.5" in line
@@ -151,7 +98,7 @@ GERMAN = {
 
 def an_audit(checkout):
     """Its numbers are those of the split, its tables fit, and a bad option is refused."""
-    done = clfer(checkout, "audit", "demo")
+    done = here(checkout, "audit", "demo")
     assert done.returncode == 0, done.stderr
     found = json.loads((checkout / "data/audit/demo.json").read_text())
     assert found["leakage"] == json.loads((checkout / "data/splits/demo.json").read_text())
@@ -187,15 +134,15 @@ def the_same_images_under_other_names(checkout):
     own = own.replace("size: 112", "size: 48", 1).replace("channels: 3", "channels: 1", 1)
     (checkout / "params.yaml").write_text(f"{head}  folder:\n{own}")
     for stage in ("download", "relabel", "align", "split"):
-        done = clfer(checkout, stage, "folder")
+        done = here(checkout, stage, "folder")
         assert done.returncode == 0, done.stderr
-    here = pl.read_parquet(checkout / "data/splits/folder.parquet")
-    assert here.schema["label"] == pl.Enum(list(GERMAN.values()))
+    split = pl.read_parquet(checkout / "data/splits/folder.parquet")
+    assert split.schema["label"] == pl.Enum(list(GERMAN.values()))
 
     def scored(path):
         return json.loads((checkout / path / "demo/baseline/0/scores.json").read_text())
 
-    done = clfer(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
+    done = here(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
     assert done.returncode == 0, done.stderr
     own, other = scored("results"), scored("transfer/folder")
     assert other["confusion"] == own["confusion"]
@@ -206,28 +153,24 @@ def the_same_images_under_other_names(checkout):
     for part in ("train", "test"):
         shutil.rmtree(folder / part / "Verachtung")
     for stage in ("download", "relabel", "align", "split"):
-        assert clfer(checkout, stage, "folder").returncode == 0
-    done = clfer(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
+        assert here(checkout, stage, "folder").returncode == 0
+    done = here(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
     assert "not to be chosen, since folder does not have it: contempt" in done.stdout
     assert scored("transfer/folder")["images"] == own["images"] - sum(own["confusion"][7])
 
 
 def test_the_chain_by_single_commands(checkout):
     """A small demo from nothing to a verdict, and a split in which a class has no image."""
-    edit(checkout, "      train: 1000", "      train: 160")
-    edit(checkout, "      val: 250", "      val: 120")
-    edit(checkout, "      test: 500", "      test: 120")
-    edit(checkout, "      epochs: 12", "      epochs: 1")
-    edit(checkout, "  - 1\n  - 2\n", "")
+    edit(checkout, *SMALL_DEMO)
     cells = [("demo", "baseline", "0"), ("demo", "ours", "0")]
     for stage in ("download", "relabel", "align", "split"):
-        done = clfer(checkout, stage, "demo")
+        done = here(checkout, stage, "demo")
         assert done.returncode == 0, done.stderr
     for stage in ("train", "evaluate"):
         for cell in cells:
-            done = clfer(checkout, stage, *cell)
+            done = here(checkout, stage, *cell)
             assert done.returncode == 0, done.stderr
-    done = clfer(checkout, "significance")
+    done = here(checkout, "significance")
     assert done.returncode == 0, done.stderr
     assert "not evidence" in done.stdout
     summary = pl.read_json(checkout / "metrics/summary.json")
@@ -238,11 +181,10 @@ def test_the_chain_by_single_commands(checkout):
         for file in ("predictions.parquet", "scores.json", "confusion.csv", "confusion.png"):
             assert (checkout / "results" / "/".join(cell) / file).stat().st_size
     an_audit(checkout)
-    left = [p for p in checkout.rglob(".*") if p.is_file()]
-    assert left == []
+    assert [p for p in checkout.rglob(".*") if p.is_file()] == []
     the_same_images_under_other_names(checkout)
 
-    edit(checkout, "      val: 120", "      val: 3")
+    edit(checkout, ("      val: 120", "      val: 3"))
     for stage in ("download", "relabel", "align"):
-        assert clfer(checkout, stage, "demo").returncode == 0
+        assert here(checkout, stage, "demo").returncode == 0
     assert "are left in val" in refused(checkout, "split", "demo")

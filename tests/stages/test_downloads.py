@@ -8,10 +8,10 @@ import zipfile
 import numpy as np
 import polars as pl
 import pytest
+from checkouts import edit, here, refused
 from PIL import Image
 from serving import file, serving, status
 from test_commands import checkout as checkout
-from test_commands import clfer, edit, refused
 
 NAMES = ("train_00001", "train_00002", "test_0001")
 LIST = "train_00001.jpg 5\ntrain_00002.jpg 4\ntest_0001.jpg 6\n"
@@ -52,7 +52,7 @@ def site():
 def aim(checkout, url, sha256=""):
     """Name the archive in the params of raf_db."""
     at = "      folder: data/external/raf_db\n      url:"
-    edit(checkout, f"{at}\n      sha256:", f"{at} {url}\n      sha256: {sha256}")
+    edit(checkout, (f"{at}\n      sha256:", f"{at} {url}\n      sha256: {sha256}"))
 
 
 def left(checkout):
@@ -75,18 +75,18 @@ def test_an_archive_is_downloaded_extracted_and_read(checkout, site, name):
     assert left(checkout) == []
 
     site.put(f"/{name}", file(content, upto=len(content) // 2), file(content))
-    done = clfer(checkout, "download", "raf_db")
+    done = here(checkout, "download", "raf_db")
     assert done.returncode == 0, done.stderr
     told = done.stdout.splitlines()
     assert told[1] == f"  {name}: from {url}, SHA-256 as given"
     assert any(line.startswith("  images: 3, ") for line in told)
 
     site.put(f"/{name}", status(404))
-    done = clfer(checkout, "download", "raf_db")  # what was brought stays
+    done = here(checkout, "download", "raf_db")  # what was brought stays
     assert done.returncode == 0, done.stderr
     raw = checkout / "data/raw/raf_db"
     assert len(list((raw / "unpacked" / name).rglob("*.jpg"))) == 3
-    done = clfer(checkout, "relabel", "raf_db")
+    done = here(checkout, "relabel", "raf_db")
     assert done.returncode == 0, done.stderr
     table = pl.read_parquet(checkout / "data/labels/raf_db.parquet")
     assert set(table.select("usage", "label").iter_rows()) == {

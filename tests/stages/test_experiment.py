@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from checkouts import clfer, environment
+from checkouts import CELL, clfer, environment, here
 from PIL import Image
 from recipes import PARAMS
 from sklearn.metrics import accuracy_score, recall_score
@@ -53,22 +53,22 @@ def refusal(*names, **options):
 def test_whoever_trains_a_cell_the_same_bytes_come_out(tmp_path):
     """The stages of DVC, an experiment, and a pack on a machine without them."""
     folder = checkouts.checkout(tmp_path / "a")
-    for words in (("train", "demo", "ours", 0), ("evaluate", "demo", "ours", 0)):
-        done = clfer(folder, *words)
+    for command, words in ((clfer, ("train", "demo", "ours", 0)), (here, ("evaluate", *CELL))):
+        done = command(folder, *words)
         assert done.returncode == 0, done.stderr
     words = ("experiment", "comparison", "--dataset", "demo", "--variants", "ours", "--seeds", "0")
     for more in ((), ("--pack", "pack")):
-        done = clfer(folder, *words, *more)
+        done = here(folder, *words, *more)
         assert done.returncode == 0, done.stderr
     command = [sys.executable, "-m", "clfer.training", "pack", "away"]
     done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True)
     assert done.returncode == 0, done.stderr
-    stage, here, away = (folder / one / "ours/0" for one in ("runs/demo", "cells/demo", "away"))
+    stage, own, away = (folder / one / "ours/0" for one in ("runs/demo", "cells/demo", "away"))
     for name in (MODEL, HISTORY, FEATURES):
-        assert (stage / name).read_bytes() == (here / name).read_bytes()
+        assert (stage / name).read_bytes() == (own / name).read_bytes()
         assert (stage / name).read_bytes() == (away / name).read_bytes()
     evaluated = pl.read_parquet(folder / "results/demo/ours/0/predictions.parquet")
-    for one in (here, away):
+    for one in (own, away):
         found = np.load(one / cells.PREDICTIONS)["test"]
         assert np.array_equal(found, evaluated["probability"].to_numpy())
 
@@ -132,12 +132,15 @@ def test_only_what_is_missing_is_trained(checkout, capsys):
 def test_what_it_refuses(checkout):
     assert "expected cells of this experiment, found none" in refusal(training=False)
     assert "did you mean 'small'?" in refusal(recipe="smal")
-    assert "found 'mrs'" in refusal(variants="mrs")
-    assert "experiment: expected one of comparison, table2" in refusal("tabel4")
+    assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(variants="mrs")
+    assert "significance.baseline, among the variants" in refusal(variants="msr,ours")
     run(seeds="0", variants="baseline")
     checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
-    assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
+    for more in ({}, {"dry_run": True}):
+        assert "recipe.epochs: expected 3, found 2" in refusal(
+            seeds="0", variants="baseline", **more
+        )
 
 
 def test_overrides_are_read_and_the_file_stays(checkout):
@@ -149,8 +152,14 @@ def test_overrides_are_read_and_the_file_stays(checkout):
     assert found["variants"]["baseline"]["seeds"] == [3]
     assert (checkout / "params.yaml").read_bytes() == before
     assert params.block("run", "seeds") == [0, 1, 2]
-    for wrong in ("train.no_such=1", "train"):
-        assert "-S: expected settings of params.yaml such as" in refusal(set_param=[wrong])
+    assert "-S: expected settings of params.yaml such as" in refusal(set_param=["train"])
+    for wrong, near in (
+        ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
+        ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),
+        ("run.variants=[baseline,our]", "no 'our' in variants; did you mean 'ours'?"),
+        ("run.datasets=[dmeo]", "no 'dmeo' in datasets; did you mean 'demo'?"),
+    ):
+        assert near in refusal(set_param=[wrong])
     for prepared in ("datasets.demo.source.train=3", "split.seed=1"):
         assert "by which data are prepared" in refusal(set_param=[prepared])
     assert params.block("run", "seeds") == [0, 1, 2]

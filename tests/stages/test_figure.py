@@ -19,7 +19,7 @@ from clfer.model import bundle
 from clfer.model.bundle import card
 from clfer.model.network import Network
 from clfer.model.variant import MSR, Variant
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.figure import FIGURES, figure
 from pipeline.params import everything
 
@@ -47,7 +47,7 @@ def checkout(tmp_path, monkeypatch):
         for m, ks, best in (("clfm", (2, 4), 4), ("clbs", (7, 8), 7))
         for k in ks
     ]
-    outputs.table("demo", "figure8").write_text(json.dumps({"points": cells}))
+    paths.table("demo", "figure8").write_text(json.dumps({"points": cells}))
     yield tmp_path
     everything.cache_clear()
 
@@ -74,12 +74,12 @@ def trained(variant, seed):
     settings = Variant(msr=MSR(fd=8)) if variant == "ours" else Variant()
     network = Network("resnet10_quarter", "small", 3, settings)
     made = card(CLASSES, "resnet10_quarter", "small", settings, CUT, View(resize=64, crop=64), {})
-    bundle.save(network.state_dict(), made, run / outputs.MODEL)
+    bundle.save(network.state_dict(), made, run / paths.MODEL)
     columns = ["loss", "loss_cls", "val_loss", *(f"gradient_{j}" for j in range(1, 5)), *GROUPS]
     epochs = {"epoch": EPOCHS} | {name: [1.0, 0.5, 0.3 + seed] for name in columns}
-    pl.DataFrame(epochs).write_csv(run / outputs.HISTORY)
+    pl.DataFrame(epochs).write_csv(run / paths.HISTORY)
     kept = {f"epoch_{epoch:03}": torch.randn(IMAGES // 2, 8).half() for epoch in EPOCHS}
-    save_file(kept | {"face": torch.arange(IMAGES // 2)}, run / outputs.FEATURES)
+    save_file(kept | {"face": torch.arange(IMAGES // 2)}, run / paths.FEATURES)
     scores = {"classes": CLASSES, "confusion": [[3 + seed, 1, 0], [0, 4, 0], [1, 1, 2]]}
     (results / "scores.json").write_text(json.dumps(scores))
 
@@ -114,11 +114,11 @@ def test_each_by_its_name(checkout, name, capsys):
 def test_real_data_is_evidence_and_one_variant_with_one_seed_will_do(checkout):
     split("true")
     figure("confusion", "demo", variant=["ours"], seed=1)
-    said = json.loads(outputs.figure("demo", "confusion").with_suffix(".json").read_text())
+    said = json.loads(paths.figure("demo", "confusion").with_suffix(".json").read_text())
     assert said["evidence"] is True
     assert "not evidence" not in said["caption"]
     assert (said["variants"], said["seeds"]) == (["ours"], [1])
-    drawn = outputs.figure("demo", "confusion").with_suffix(".svg").read_text()
+    drawn = paths.figure("demo", "confusion").with_suffix(".svg").read_text()
     assert "76.9 % right, 1 seed" in drawn
 
 
@@ -142,20 +142,20 @@ def test_what_cannot_be_drawn(checkout):
     assert "`clfer split ferplus`" in refusal("loss", "ferplus")
     assert "--block" in refusal("loss", "demo", block=1)
     assert "1 to 3; found 4" in refusal("learning_intensity", "demo", block=4)
-    outputs.table("demo", "figure8").unlink()
+    paths.table("demo", "figure8").unlink()
     assert "`clfer experiment figure8 --dataset demo`" in refusal("k", "demo")
     assert not (checkout / "figures").exists()
 
 
 def test_runs_of_before_these_things_were_recorded(checkout, capsys):
     run = paths.run("demo", "ours", 1)
-    history = pl.read_csv(run / outputs.HISTORY)
-    history.drop(GROUPS).write_csv(run / outputs.HISTORY)
+    history = pl.read_csv(run / paths.HISTORY)
+    history.drop(GROUPS).write_csv(run / paths.HISTORY)
     figure("learning_intensity", "demo")
     assert "train again, such as `clfer train demo ours 1 --fresh`" in capsys.readouterr().out
-    picture = outputs.figure("demo", "learning_intensity").with_suffix(".svg")
+    picture = paths.figure("demo", "learning_intensity").with_suffix(".svg")
     assert "group 1" not in picture.read_text()
-    (run / outputs.FEATURES).unlink()
+    (run / paths.FEATURES).unlink()
     line = refusal("tsne", "demo", variant=["ours"], seed=1)
     assert "`clfer train demo ours 1 --fresh`" in line
 
@@ -163,8 +163,8 @@ def test_runs_of_before_these_things_were_recorded(checkout, capsys):
 def test_features_of_another_split(checkout):
     run = paths.run("demo", "baseline", 0)
     kept = {"epoch_001": torch.randn(2, 8).half(), "face": torch.tensor([0, IMAGES - 1])}
-    save_file(kept, run / outputs.FEATURES)
+    save_file(kept, run / paths.FEATURES)
     assert "train baseline, ours again" in refusal("tsne", "demo")
     assert "train baseline again" in refusal("tsne", "demo", variant=["baseline"])
-    (run / outputs.FEATURES).write_bytes(b"broken")
+    (run / paths.FEATURES).write_bytes(b"broken")
     assert "expected features by epoch" in refusal("tsne", "demo")

@@ -9,17 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkouts import SMALL_DEMO, edit
 from closure import ROOT
 
 pytestmark = pytest.mark.slow
-
-SMALL = [
-    ("      train: 1000", "      train: 160"),
-    ("      val: 250", "      val: 120"),
-    ("      test: 500", "      test: 120"),
-    ("      epochs: 12", "      epochs: 1"),
-    ("  - 1\n  - 2\n", ""),
-]
 
 
 def run(folder, *command):
@@ -44,11 +37,7 @@ def project(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in (".dvcignore", ".gitignore", "dvc.yaml"):
         shutil.copy(ROOT / name, folder)
-    text = (ROOT / "params.yaml").read_text()
-    for old, new in SMALL:
-        assert old in text
-        text = text.replace(old, new, 1)
-    (folder / "params.yaml").write_text(text)
+    edit(folder, *SMALL_DEMO)
     run(folder, "git", "init", "-q")
     run(folder, "git", "config", "user.email", "test@example.org")
     run(folder, "git", "config", "user.name", "test")

@@ -105,3 +105,14 @@ def test_runs_that_were_tested_in_different_ways_are_not_compared(
     with pytest.raises(InputError, match=r"results/toy/ours/1: tested as .*test.*again"):
         summarised(tmp_path)
     assert not (tmp_path / "metrics").exists()
+
+
+def test_a_baseline_that_is_not_in_the_grid_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    grid(tmp_path, "val")
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("baseline: baseline", "baseline: basline"))
+    with pytest.raises(InputError, match=r"no 'basline'; did you mean 'baseline'\?"):
+        summarised(tmp_path)

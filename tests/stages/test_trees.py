@@ -2,8 +2,8 @@
 
 import polars as pl
 import pytest
+from checkouts import edit, here, refused
 from test_commands import checkout as checkout
-from test_commands import clfer, refused
 
 IMAGE = b"no image, but a file of that name"
 LISTS = {
@@ -64,7 +64,7 @@ def test_a_row_that_is_none(checkout, name, found):
     place(folder, "validation.csv", "1/c.jpg,1,2,3,4,NULL,0,0,0\n")
     for image in IMAGES[name]:
         place(folder, image)
-    assert clfer(checkout, "download", name).returncode == 0
+    assert here(checkout, "download", name).returncode == 0
     assert f"data/external/{name}/{path} {found}" in refused(checkout, "relabel", name)
     assert not (checkout / f"data/labels/{name}.parquet").exists()
 
@@ -72,13 +72,13 @@ def test_a_row_that_is_none(checkout, name, found):
 def test_a_class_in_one_split_alone(checkout):
     for image in IMAGES["folder"]:
         place(checkout / "data/external/folder", image)
-    done = clfer(checkout, "download", "folder")
+    done = here(checkout, "download", "folder")
     assert done.returncode == 0, done.stderr
     assert "images: 3" in done.stdout
     assert "found 'dog' only in train" in refused(checkout, "relabel", "folder")
     place(checkout / "data/external/folder", "test/dog/d.png")
-    assert clfer(checkout, "download", "folder").returncode == 0
-    done = clfer(checkout, "relabel", "folder")
+    assert here(checkout, "download", "folder").returncode == 0
+    done = here(checkout, "relabel", "folder")
     assert done.returncode == 0, done.stderr
     assert "own images of 2 classes" in done.stdout
 
@@ -99,10 +99,10 @@ def test_a_zip_that_leads_out_leaves_nothing_behind(checkout):
 def test_images_stay_where_they_are_and_a_part_of_a_dataset_is_called_so(checkout):
     for image in IMAGES["sfew"]:
         place(checkout / "data/external/sfew", image)
-    assert clfer(checkout, "download", "sfew").returncode == 0
+    assert here(checkout, "download", "sfew").returncode == 0
     names = {path.name for path in left(checkout)}
     assert names == {"files.parquet", "folder.txt"}
-    done = clfer(checkout, "relabel", "sfew")
+    done = here(checkout, "relabel", "sfew")
     assert "1 of 958 train and 1 of 436 test images" in done.stdout
     about = pl.read_parquet_metadata(checkout / "data/labels/sfew.parquet")
     assert about["protocol"] == (
@@ -111,8 +111,7 @@ def test_images_stay_where_they_are_and_a_part_of_a_dataset_is_called_so(checkou
 
 
 def test_a_misspelt_choice(checkout):
-    text = (checkout / "params.yaml").read_text()
-    (checkout / "params.yaml").write_text(text.replace("images: aligned", "images: alligned"))
+    edit(checkout, ("images: aligned", "images: alligned"))
     place(checkout / "data/raw/raf_db", "files.parquet")
     line = refused(checkout, "relabel", "raf_db")
     assert "datasets.raf_db.labels.images: input should be 'aligned' or 'original'" in line

@@ -1,0 +1,217 @@
+"""The cells of an experiment: trained here or elsewhere, tabulated and drawn."""
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from clfer.datasets import labels
+from clfer.errors import InputError
+from clfer.experiments import clusters, headline, intensity, leakage, rule, text
+from clfer.experiments.differs import differs
+from clfer.experiments.plan import Plan
+from clfer.experiments.result import result
+from clfer.figures.confusion import draw_several
+from clfer.figures.curves import draw_history
+from clfer.files import replacing
+from clfer.report.words import worded_summary
+from clfer.scoring.grid import Run
+from clfer.scoring.selection import peeked
+from clfer.scoring.summary import Significance
+from clfer.training import cells as grid
+from clfer.training import pack as packs
+from clfer.training.cell import Cell, Data
+from pipeline import paths, stored
+from pipeline.cell import data, predicted, tested
+from pipeline.console import err, page, say, track
+from pipeline.figure import figure
+from pipeline.params import block, settings
+from pipeline.split import divide
+
+
+class Study(NamedTuple):
+    """Cells of one split of a dataset, and the folder in which they are or shall be.
+
+    protocol: what a score on them has to be called; evidence: whether it says anything of a method
+    """
+
+    data: Data
+    cells: Sequence[Cell]
+    folder: Path
+    split: Path
+    protocol: dict[str, Any]
+    evidence: bool
+
+
+def studies(name: str, dataset: str, cells: Sequence[Cell], there: Path) -> list[Study]:
+    """One, or for `leakage` that with copies kept and that with copies dropped."""
+    own = block("split", "duplicates")
+    found = []
+    for duplicates in ("keep", "drop") if name == "leakage" else (own,):
+        split, folder = paths.split(dataset), there
+        if duplicates != own:
+            split = split.with_name(f"{dataset}-{duplicates}.parquet")
+            folder = there / f"duplicates-{duplicates}"
+            divide(dataset, split, duplicates)
+        about = labels.about(split)
+        protocol = {
+            "labels": about["protocol"],
+            "duplicates": duplicates,
+            "selected_on": cells[0].recipe.select,
+        }
+        evidence = bool(json.loads(about["evidence"]))
+        found.append(Study(data(dataset, split), cells, folder, split, protocol, evidence))
+    return found
+
+
+def print_missing(studies: Sequence[Study]) -> None:
+    absent = [
+        f"{study.folder / one.name / str(one.seed)}"
+        for study in studies
+        for one in grid.missing(study.cells, study.data, study.folder)
+    ]
+    total = sum(len(study.cells) for study in studies)
+    say(absent, f"{len(absent)} of {total} cells would be trained")
+
+
+def pack(studies: Sequence[Study], folder: Path) -> None:
+    """The files that `python -m clfer.training` reads, for each study a folder."""
+    for study in studies:
+        place = folder / study.protocol["duplicates"] if len(studies) > 1 else folder
+        packs.write(study.data, study.cells, paths.faces(study.data.name), place)
+        lines = [
+            f"train them by `python -m clfer.training {place} CELLS`",
+            "then say the same command with `--cells CELLS --no-train` instead of --pack",
+        ]
+        say(lines, f"{len(study.cells)} cells to train: {place}")
+
+
+def runs_of(study: Study, training: bool) -> list[Run]:
+    """The predictions of the cells that are there, after training those that are not."""
+    if training:
+        write = partial(err.print, highlight=False)
+        grid.train_cells(study.cells, study.data, study.folder, track=track, say=write)
+    absent = grid.missing(study.cells, study.data, study.folder, training)
+    if len(absent) == len(study.cells):
+        raise InputError(
+            f"{study.folder}: expected cells of this experiment, found none; leave out --no-train"
+        )
+    test = tested(stored.table(study.split, f"split {study.data.name}"))
+    return [_run(one, study, test) for one in study.cells if one not in absent]
+
+
+def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
+    """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
+
+    path, classes = grid.place(study.folder, one) / grid.PREDICTIONS, study.data.classes
+    with packs.undamaged(path), np.load(path) as arrays:
+        probability = arrays["test"]
+    if probability.shape != (len(test), len(classes)):
+        raise InputError(
+            f"{path}: expected {len(test)} test images of {len(classes)} classes, found "
+            f"{probability.shape}; delete the cell and train it again"
+        )
+    if probability.dtype == np.float16:  # cells of before code version 1
+        probability = probability.astype(np.float32)
+        probability /= probability.sum(axis=1, keepdims=True)
+    return Run(study.data.name, one.name, one.seed, predicted(test, probability, classes))
+
+
+def _history(study: Study, run: Run) -> pl.DataFrame:
+    folder = study.folder / run.variant / str(run.seed)
+    return stored.table(folder / paths.HISTORY, "experiment")
+
+
+def _command() -> str:
+    return shlex.join(["clfer", *sys.argv[1:]])
+
+
+def write_table(
+    name: str,
+    plan: Plan,
+    studies: Sequence[Study],
+    runs: Sequence[Sequence[Run]],
+    target: Path,
+) -> None:
+    """A table as .md, .csv and .json, with what some say beyond the accuracies, and its figure."""
+    alpha = block("significance", "alpha")
+    if name == "leakage":
+        entries = leakage.results(plan, runs[0], runs[1], alpha)
+    else:
+        entries = result(plan, runs[0], alpha)
+    study = studies[-1]
+    dataset = study.data.name
+    facts: dict[str, Any] = {
+        "evidence": study.evidence,
+        "selected_on": study.protocol["selected_on"],
+        "differs": differs(study.cells[-1].recipe.model_dump(), study.protocol),
+        "command": _command(),
+    }
+    if name == "table8":
+        facts["more"] = rule.said(dataset, entries[0]["accuracy"])
+    elif name == "figure5":
+        histories = [(run.variant, _history(study, run)) for run in runs[0]]
+        facts["beside"] = intensity.columns(plan, histories)
+    elif name == "figure8":
+        facts["points"] = clusters.points(entries)
+    recipes = [one.recipe.model_dump() for one in study.cells]
+    shared = {k: v for k, v in recipes[0].items() if all(one[k] == v for one in recipes)}
+    document = {
+        **text.document(name, plan, dataset, entries, facts),
+        "recipe": shared,
+        "sources": {study.split.as_posix(): study.data.sources["split_sha256"]},
+    }
+    shown = text.markdown(document)
+    as_json = json.dumps(document, indent=2) + "\n"
+    for suffix, content in ((".md", shown), (".csv", text.as_csv(document)), (".json", as_json)):
+        with replacing(target.with_name(target.name + suffix)) as temporary:
+            temporary.write_text(content)
+    page(shown)
+    say([f"also as {target}.csv and .json"], f"{target}.md")
+    if name == "figure5":
+        figure("learning_intensity", dataset, list(plan.variants), folder=study.folder)
+    elif name == "figure8":
+        figure("k", dataset)
+
+
+def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
+    """The page, the numbers behind it, and two pictures."""
+    name, there = study.data.name, {(run.variant, run.seed) for run in runs}
+    summary = worded_summary(
+        runs,
+        evidence={name: study.evidence},
+        protocol={name: study.protocol},
+        settings=settings(Significance, "significance"),
+    )
+    histories = [(run.variant, run.seed, _history(study, run)) for run in runs]
+    cells = [one for one in study.cells if (one.name, one.seed) in there]
+    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
+    document = headline.document(
+        summary["datasets"][name],
+        [(variant, seed, peeked(rows)) for variant, seed, rows in histories],
+        [(variant, rows) for variant, _, rows in histories],
+        facts,
+        [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
+        differs(facts[0]["recipe"], study.protocol),
+        _command(),
+    )
+    shown = headline.markdown(name, document, target.name)
+    curves: dict[str, list[pl.DataFrame]] = {}
+    for variant, _, rows in histories:
+        curves.setdefault(variant, []).append(rows)
+    with replacing(target.with_name(f"{target.name}-curves.png")) as temporary:
+        draw_history(curves, temporary)
+    with replacing(target.with_name(f"{target.name}-confusions.png")) as temporary:
+        draw_several(*headline.matrices(name, document), temporary)
+    with replacing(target.with_name(f"{target.name}.json")) as temporary:
+        temporary.write_text(json.dumps(document, indent=1) + "\n")
+    with replacing(target.with_name(f"{target.name}.md")) as temporary:
+        temporary.write_text(shown)
+    page(shown)
+    say([f"pictures and numbers beside it, cells in {study.folder}"], f"{target}.md")
