@@ -15,13 +15,13 @@ LABELS = ("row", "usage", "label", "target")
 
 def split(name: options.Dataset) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
-    from clfer.audit.leakage import lines
+    from clfer.report.rendering import sentences
 
     target = paths.split(name)
     leaks = divide(name, target)
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(leaks, indent=2) + "\n")
-    say(lines(leaks), f"split {name}: {target}")
+    say(sentences("leakage.txt.j2", leakage=leaks), f"split {name}: {target}")
 
 
 def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from clfer.model.bundle import Card
 from clfer.report import numbers
 from clfer.report.markdown import table
-from clfer.report.rendering import TEMPLATES, environment
+from clfer.report.rendering import TEMPLATES, environment, sentences
 from clfer.scoring.calibration import voted
 from clfer.scoring.selection import TEST
 from clfer.settings import Settings
@@ -232,27 +232,4 @@ def confusion_table(
 
 def score_lines(scores: Mapping[str, Any], on: str | None) -> list[str]:
     """The scores, and on the test images of another dataset `on` which classes were left out."""
-    shares = {key: numbers.percent(scores[key]) for key in ("accuracy", "uar", "macro_f1", "ece")}
-    count, between = numbers.plural(scores["images"], "image"), numbers.between
-    lines = [
-        f"accuracy {shares['accuracy']} {between(scores['accuracy_ci95'])} %, {count}",
-        f"UAR {shares['uar']} %, macro-F1 {shares['macro_f1']} %, ECE {shares['ece']} %",
-    ]
-    if scores["top2"] is not None:
-        lines.append(
-            f"raters' first or second choice {numbers.percent(scores['top2'])} %, "
-            f"KL divergence from their votes {scores['kl']:.3f} nats"
-        )
-    transfer = scores["transfer"] if on else {}
-    if transfer.get("left_out_of_data"):
-        lines.append(
-            f"{numbers.plural(transfer['images_left_out'], 'image')} of {on} left out, whose class "
-            f"the model does not have: {', '.join(transfer['left_out_of_data'])}"
-        )
-    if transfer.get("left_out_of_model"):
-        lines.append(
-            f"not to be chosen, since {on} does not have it: "
-            f"{', '.join(transfer['left_out_of_model'])} (the model's first choice in "
-            f"{numbers.percent(transfer['preferred_another'], 1)} % of the images)"
-        )
-    return lines
+    return sentences("scores.txt.j2", scores=scores, on=on)

@@ -18,7 +18,7 @@ PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 COMMANDS = [*STAGES, *TOOLS]
 SHELLS = ("bash", "zsh", "fish")
 # options that are declared in a file whose imports are heavy
-HEAVY = {"audit", "demo", "explain", "figure", "predict", "report"}
+HEAVY = {"demo", "explain", "figure", "predict"}
 
 
 @pytest.fixture(scope="module")
