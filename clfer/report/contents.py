@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -12,7 +12,6 @@ from clfer.errors import InputError
 
 Cell = tuple[str, str, int]  # dataset, variant, seed
 Block = dict[str, Any]
-B = TypeVar("B", bound=BaseModel)
 SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<"}
 
 
@@ -40,9 +39,7 @@ class DatasetScores(BaseModel):
 
 
 class Summary(BaseModel):
-    """metrics/summary.json. sources: SHA-256 of each file that it was computed from or drawn with,
-    by path.
-    """
+    """metrics/summary.json. sources: SHA-256 by path of what it was computed from or drawn with."""
 
     alpha: float
     baseline: str
@@ -79,7 +76,7 @@ class Caption(BaseModel):
     evidence: bool
 
 
-def check(model: type[B], document: Any, path: Path, again: str) -> Mapping[str, Any]:
+def check(model: type[BaseModel], document: Block, path: Path, again: str) -> Block:
     """The document as it is; InputError naming the first thing that `model` lacks in it.
 
     again: what to do then.
@@ -96,8 +93,7 @@ def check(model: type[B], document: Any, path: Path, again: str) -> Mapping[str,
             "value_error": f"{place}: expected {reason}",
         }.get(first["type"], f"{place}: {last}: {reason}, found {str(first['input'])[:60]}")
         raise InputError(f"{message}; {again}") from error
-    checked: Mapping[str, Any] = document
-    return checked
+    return document
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """A model that has been evaluated: its card as a page of Markdown, and its scores on a terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,23 +9,21 @@ import polars as pl
 from ruamel.yaml import YAML
 
 from clfer.model.bundle import Card
-from clfer.report import numbers
 from clfer.report.markdown import table
+from clfer.report.numbers import ABSENT, between, count, literal, percent, plural, short
 from clfer.report.rendering import TEMPLATES, environment, sentences
 from clfer.scoring.calibration import voted
 from clfer.scoring.selection import TEST
-from clfer.settings import Settings
 
 PARTS = ("train", "val", "test")
 MODULES = {
     "msr": "multi-scale representation (MSR)",
-    "clfm": "contrastive learning of feature maps (CLFM)",
-    "clbs": "contrastive learning of batch samples (CLBS)",
-    "warmup": "warm-up of CLFM and CLBS",
-    "simsiam": "SimSiam",
+    "clfm": "contrastive learning of feature maps (CLFM), in training alone",
+    "clbs": "contrastive learning of batch samples (CLBS), in training alone",
+    "warmup": "warm-up of CLFM and CLBS, in training alone",
+    "simsiam": "SimSiam, in training alone",
     "scn": "Self-Cure Network (SCN)",
 }
-ONLY_IN_TRAINING = {"clfm", "clbs", "warmup", "simsiam"}
 CONFUSIONS = 5  # the commonest that are named
 SCORES = {
     "accuracy": "accuracy",
@@ -36,23 +32,6 @@ SCORES = {
     "ece": "ECE, calibration error",
     "top2": "right among the raters' first two",
 }
-
-
-class About(Settings):
-    """What is known of a dataset beyond its files; templates/datasets.yaml says what each means."""
-
-    title: str
-    pictures: str
-    labels: str
-    expressions: str
-    terms: str
-
-
-@cache
-def known_datasets() -> MappingProxyType[str, About]:
-    """All datasets of templates/datasets.yaml by their names."""
-    loaded = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml")
-    return MappingProxyType({name: About.model_validate(one) for name, one in loaded.items()})
 
 
 @dataclass(frozen=True)
@@ -113,35 +92,17 @@ class EvaluatedModel:
 
 def model_card(model: EvaluatedModel) -> str:
     """The page; the same model, split and scores give the same text."""
-    functions = (modules, settings, images, overall, per_class, confusions, numbered)
-    text = (
-        environment(escape=False)
-        .get_template("model_card.md.j2")
-        .render(
-            it=model,
-            known=known_datasets().get(model.dataset),
-            **{one.__name__: one for one in functions},
-        )
-    )
+    known = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml").get(model.dataset)
+    functions = (modules, images, overall, per_class, confusions)
+    template = environment(escape=False).get_template("model_card.md.j2")
+    text = template.render(it=model, known=known, **{one.__name__: one for one in functions})
     return text.rstrip("\n") + "\n"
-
-
-def numbered(names: Iterable[str]) -> str:
-    """'0 neutral, 1 happiness'."""
-    return ", ".join(f"{place} {numbers.literal(name)}" for place, name in enumerate(names))
 
 
 def modules(model: EvaluatedModel) -> str:
     """What the variant adds to the network, with what is gone when it predicts."""
-    here = [name for name, one in model.card.variant.model_dump().items() if one]
-    return "; ".join(
-        MODULES[name] + (", in training alone" if name in ONLY_IN_TRAINING else "") for name in here
-    ) or ("nothing beside the backbone")
-
-
-def settings(block: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """'epochs 9, batch_size 16'."""
-    return ", ".join(f"{key.replace('_', ' ')} {block[key]}" for key in keys if key in block)
+    here = [MODULES[name] for name, one in model.card.variant.model_dump().items() if one]
+    return "; ".join(here) or "nothing beside the backbone"
 
 
 def images(model: EvaluatedModel) -> str:
@@ -149,10 +110,10 @@ def images(model: EvaluatedModel) -> str:
     labels = {part: model.split.filter(split=part)["label"].cast(pl.String) for part in PARTS}
     counts = {part: dict(one.value_counts().iter_rows()) for part, one in labels.items()}
     rows = [
-        [numbers.literal(name), *(numbers.count(part.get(name, 0)) for part in counts.values())]
+        [literal(name), *(count(part.get(name, 0)) for part in counts.values())]
         for name in model.card.classes
     ]
-    total = ["all", *(numbers.count(sum(part.values())) for part in counts.values())]
+    total = ["all", *(count(sum(part.values())) for part in counts.values())]
     return table(["images", *PARTS], [*rows, total], "lrrr")
 
 
@@ -161,10 +122,10 @@ def overall(model: EvaluatedModel) -> str:
     parts = [model.scores, *filter(None, [model.scores["duplicate_free"]])]
     names = ("all test images", "without copies")[: len(parts)]
     head = ["score, %", *(cell for name in names for cell in (name, "95 % interval"))]
-    rows = [["images", *(cell for part in parts for cell in (numbers.count(part["images"]), ""))]]
+    rows = [["images", *(cell for part in parts for cell in (count(part["images"]), ""))]]
     for key, words in SCORES.items():
         if model.scores[key] is not None:
-            pairs = [(numbers.percent(one[key]), interval(one.get(f"{key}_ci95"))) for one in parts]
+            pairs = [(percent(one[key]), interval(one.get(f"{key}_ci95"))) for one in parts]
             rows.append([words, *(cell for pair in pairs for cell in pair)])
     return table(head, rows, "l" + "r" * (len(head) - 1))
 
@@ -173,42 +134,37 @@ def per_class(model: EvaluatedModel) -> str:
     """Recall and precision of each class with their intervals; a class that is never chosen has no
     precision.
     """
-    rows = []
-    for name, chosen in zip(
-        model.scores["classes"], np.sum(model.scores["confusion"], axis=0), strict=True
-    ):
-        one = model.scores["per_class"][name]
+    scores, rows = model.scores, []
+    for name, chosen in zip(scores["classes"], np.sum(scores["confusion"], axis=0), strict=True):
+        one = scores["per_class"][name]
         recall, precision = (
-            f"{numbers.percent(one[key], 1)} {interval(one[f'{key}_ci95'])}"
+            f"{percent(one[key], 1)} {interval(one[f'{key}_ci95'])}"
             for key in ("recall", "precision")
         )
-        support = numbers.count(one["support"])
-        rows.append(
-            [numbers.literal(name), support, recall, precision if chosen else "never chosen"]
-        )
+        cells = (count(one["support"]), recall, precision if chosen else "never chosen")
+        rows.append([literal(name), *cells])
     return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")
+
+
+def interval(bounds: Sequence[float] | None) -> str:
+    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
+    return between(bounds, 1) or ABSENT
 
 
 def confusions(model: EvaluatedModel) -> list[str]:
     """The commonest mistakes, in words."""
     names = model.scores["classes"]
     mistakes = [
-        (count, sum(row), actual, predicted)
+        (n, sum(row), actual, predicted)
         for actual, row in zip(names, model.scores["confusion"], strict=True)
-        for predicted, count in zip(names, row, strict=True)
-        if actual != predicted and count
+        for predicted, n in zip(names, row, strict=True)
+        if actual != predicted and n
     ]
-    mistakes.sort(key=lambda one: -one[0])
     return [
-        f"{numbers.literal(actual)} taken for {numbers.literal(predicted)}: {count:,} of "
-        f"{numbers.plural(whole, 'image')} ({numbers.percent(count / whole, 1)} %)"
-        for count, whole, actual, predicted in mistakes[:CONFUSIONS]
+        f"{literal(actual)} taken for {literal(predicted)}: {count(n)} of "
+        f"{plural(whole, 'image')} ({percent(n / whole, 1)} %)"
+        for n, whole, actual, predicted in sorted(mistakes, key=lambda one: -one[0])[:CONFUSIONS]
     ]
-
-
-def interval(bounds: Sequence[float] | None) -> str:
-    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
-    return numbers.between(bounds, 1) or numbers.ABSENT
 
 
 def confusion_table(
@@ -217,13 +173,9 @@ def confusion_table(
     """Title, head and rows for a terminal; headings of four letters, so that eight classes fit 80
     columns.
     """
-    classes = scores["classes"]
+    classes, by_class = scores["classes"], scores["per_class"]
     rows = [
-        [
-            numbers.short(name),
-            *map(numbers.count, counts),
-            numbers.percent(scores["per_class"][name]["recall"], 0),
-        ]
+        [short(name), *map(count, counts), percent(by_class[name]["recall"], 0)]
         for name, counts in zip(classes, scores["confusion"], strict=True)
     ]
     head = ["", *(name[:4] for name in classes), "%"]
