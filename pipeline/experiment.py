@@ -19,16 +19,17 @@ import typer
 
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.experiments import clusters, headline, intensity, leakage, rule, scarcity, tables, text
-from clfer.experiments.differs import differs
-from clfer.experiments.plan import Plan
-from clfer.experiments.result import result
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
 from clfer.files import replacing
-from clfer.report.words import worded_summary
+from clfer.paper import tables
+from clfer.paper.result import leakage_result, result
+from clfer.paper.tables import COMPARED, LEAKED, Plan
+from clfer.report import experiment as text
+from clfer.report.differences import from_paper
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
-from clfer.scoring.selection import peeked
+from clfer.scoring.selection import selection_gap
 from clfer.scoring.summary import Significance
 from clfer.training import cells as grid
 from clfer.training import pack as packs
@@ -43,8 +44,6 @@ from pipeline.params import Run as Grid
 from pipeline.params import block, settings
 from pipeline.split import divide
 
-COMPARED = ("baseline", "msr", "cl", "ours")
-LEAKED = ("baseline", "ours")
 NAMES = (
     "comparison",
     "table2",
@@ -133,7 +132,7 @@ def experiment(
             if name == "comparison":
                 _write_comparison(studies[0], runs[0], target)
             else:
-                _write(_document(name, plan, studies, runs), target)
+                _write(_document(plan, studies, runs), target)
                 _draw(name, dataset, plan, there)
 
 
@@ -182,14 +181,14 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
         chosen = words("--variants", variants, list(rows)) if variants else COMPARED
         return tables.comparison(rows, chosen)
     if name == "leakage":
-        return leakage.plan(LEAKED)
+        return tables.leakage()
     if name in ("table3", "figure8"):
         classes = labels.classes(stored.table(paths.split(dataset), f"split {dataset}", ("label",)))
         if name == "figure8":
             plan = tables.figure8(rows, classes)
         else:
             named = words("--categories", categories, classes) if categories else classes
-            plan = scarcity.table3(rows, classes, named, numbers("--kept", kept))
+            plan = tables.table3(rows, named, numbers("--kept", kept))
     else:
         plan = getattr(tables, name)(rows)
     return plan.only(words("--variants", variants, list(plan.variants))) if variants else plan
@@ -212,10 +211,11 @@ def _studies(name: str, dataset: str, cells: Sequence[Cell], there: Path) -> lis
 def _tell(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
     """What is going to be trained, on standard output."""
     rows = {row.variant: row.label for row in plan.rows if row.variant}
+    about = text.texts(plan.name)
     show(
-        f"{plan.title}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
+        f"{about.title}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
         f"({', '.join(map(str, seeds))})",
-        ["variant", *plan.columns],
+        ["variant", *about.columns],
         [[variant, *label] for variant, label in rows.items()],
     )
 
@@ -285,31 +285,46 @@ def _history(study: Study, one: Cell | Run) -> pl.DataFrame:
 
 
 def _document(
-    name: str, plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]]
+    plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]]
 ) -> dict[str, Any]:
     """The table from its cells, with what some tables say beyond the accuracies."""
     alpha = block("significance", "alpha")
-    if name == "leakage":
-        entries = leakage.results(plan, runs[0], runs[1], alpha)
+    if plan.name == "leakage":
+        entries = leakage_result(plan, runs[0], runs[1], alpha)
     else:
         entries = result(plan, runs[0], alpha)
     more: dict[str, Any] = {}
     study = studies[-1]
-    match name:
+    match plan.name:
         case "table8":
-            more = {"more": rule.said(study.data.name, entries[0]["accuracy"])}
+            more = {"more": text.rule_sentences(study.data.name, entries[0]["accuracy"])}
         case "figure5":
             histories = [(run.variant, _history(study, run)) for run in runs[0]]
-            more = {"beside": intensity.columns(plan, histories)}
+            more = {"beside": text.intensity_columns(plan, histories)}
         case "figure8":
-            more = {"points": clusters.points(entries)}
+            more = {"points": text.cluster_points(entries)}
     facts = {
         "evidence": study.evidence,
         "selected_on": study.protocol["selected_on"],
-        "differs": differs(study.cells[-1].recipe.model_dump(), study.protocol),
+        "differs": [
+            *_differences(plan, study, runs[-1]),
+            f"labels here: {study.protocol['labels']}",
+        ],
         "command": shlex.join(["clfer", *sys.argv[1:]]),
     }
-    return text.document(name, plan, study.data.name, entries, {**facts, **more})
+    return text.document(plan, study.data.name, entries, {**facts, **more})
+
+
+def _differences(plan: Plan, study: Study, runs: Sequence[Run]) -> list[str]:
+    """What the runs do otherwise than the paper's, beside what the rows of the table are about."""
+    name, protocol = study.data.name, study.protocol
+    recipes = []
+    for one in study.cells:
+        own = plan.variants.get(one.name, {}).get("recipe", {})
+        settings = one.recipe.model_dump().items()
+        recipes.append({key: value for key, value in settings if key not in own})
+    images, kinds = len(runs[0].predictions), len(study.data.classes)
+    return from_paper(name, images, kinds, protocol, protocol["selected_on"], recipes)
 
 
 def _write(document: dict[str, Any], target: Path) -> None:
@@ -340,31 +355,32 @@ def _draw(name: str, dataset: str, plan: Plan, there: Path) -> None:
 def _write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     """The page, the numbers behind it, and two pictures."""
     name, cells = study.data.name, [one for one in study.cells if _is_among(one, runs)]
-    summary = worded_summary(
+    histories = [_history(study, one) for one in cells]
+    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
+    recipes: dict[str, list[dict[str, Any]]] = {}
+    for one, fact in zip(cells, facts, strict=True):
+        recipes.setdefault(one.name, []).append(fact["recipe"])
+    summary = summary_with_verdicts(
         runs,
         evidence={name: study.evidence},
         protocol={name: study.protocol},
         settings=settings(Significance, "significance"),
+        recipes={name: recipes},
     )
-    histories = [_history(study, one) for one in cells]
-    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
-    document = headline.document(
+    document = text.comparison_document(
         summary["datasets"][name],
-        [(one.name, one.seed, peeked(h)) for one, h in zip(cells, histories, strict=True)],
-        [(one.name, h) for one, h in zip(cells, histories, strict=True)],
-        facts,
+        [(fact, h, selection_gap(h)) for fact, h in zip(facts, histories, strict=True)],
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
-        differs(facts[0]["recipe"], study.protocol),
         shlex.join(["clfer", *sys.argv[1:]]),
     )
-    shown = headline.markdown(name, document, target.name)
+    shown = text.comparison_page(name, document, target.name)
     curves: dict[str, list[pl.DataFrame]] = {}
-    for run, one in zip(runs, histories, strict=True):
-        curves.setdefault(run.variant, []).append(one)
+    for run, history in zip(runs, histories, strict=True):
+        curves.setdefault(run.variant, []).append(history)
     with replacing(target.with_name(f"{target.name}-curves.png")) as temporary:
         draw_history(curves, temporary)
     with replacing(target.with_name(f"{target.name}-confusions.png")) as temporary:
-        draw_several(*headline.matrices(name, document), temporary)
+        draw_several(*text.confusions(name, document), temporary)
     with replacing(target.with_name(f"{target.name}.json")) as temporary:
         temporary.write_text(json.dumps(document, indent=1) + "\n")
     with replacing(target.with_name(f"{target.name}.md")) as temporary:

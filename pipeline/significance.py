@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from safetensors import SafetensorError, safe_open
 
 from clfer.errors import InputError
 from clfer.figures.curves import draw_history
 from clfer.figures.scores import draw_accuracy, draw_reliability
 from clfer.files import replacing
+from clfer.model.card import METADATA, read
 from clfer.report.markdown import markdown
 from clfer.report.marks import marked
-from clfer.report.words import worded_summary
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
-from clfer.scoring.predictions import confidence
-from clfer.scoring.selection import TEST, peeked
+from clfer.scoring.scores import confidence
+from clfer.scoring.selection import TEST, selection_gap
 from clfer.scoring.summary import Significance
 from pipeline import paths, stored
 from pipeline.console import page, say
@@ -38,15 +40,16 @@ def significance() -> None:
         Run(
             *cell,
             _table(paths.results(*cell) / "predictions.parquet", "evaluate"),
-            peeked(histories[cell]),
+            selection_gap(histories[cell]),
         )
         for cell in cells
     ]
-    summary = worded_summary(
+    summary = summary_with_verdicts(
         runs,
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
         protocol={name: _protocol(name, found) for name in grid.datasets},
         settings=chosen,
+        recipes=_recipes(cells),
     )
     text = markdown(summary)
     _plot(summary, runs, list(histories.values()))
@@ -71,6 +74,25 @@ def _protocol(name: str, found: Mapping[Cell, dict[str, Any]]) -> Any:
                 f"{paths.results(*cells[0])} as {protocol}; train and evaluate both again"
             )
     return protocol
+
+
+def _recipes(cells: Sequence[Cell]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """By dataset and variant, the settings of training that the models record."""
+    recipes: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for cell in cells:
+        path = paths.run(*cell) / "model.safetensors"
+        if not path.is_file():
+            continue
+        try:
+            with safe_open(path, framework="numpy") as file:
+                card = read((file.metadata() or {}).get(METADATA), path)
+        except SafetensorError as error:
+            raise InputError(
+                f"{path} is no readable safetensors file ({error}); train it again"
+            ) from error
+        several = recipes.setdefault(cell[0], {}).setdefault(cell[1], [])
+        several.append(card.provenance["recipe"])
+    return recipes
 
 
 def _headline(summary: dict[str, Any]) -> dict[str, Any]:

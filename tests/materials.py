@@ -8,7 +8,7 @@ import polars as pl
 from PIL import Image
 
 from clfer.report.material import Cell, Code, Figure, Material, Picture
-from clfer.report.words import worded_summary
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance
 
@@ -55,7 +55,7 @@ def summary(
         for seed in range(seeds)
     ]
     protocol = {"labels": "by hand", "duplicates": duplicates, "selected_on": selected_on}
-    return worded_summary(
+    return summary_with_verdicts(
         runs,
         {dataset: evidence},
         {dataset: protocol},

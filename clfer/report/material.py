@@ -56,7 +56,7 @@ class Code:
 class Material:
     """Everything that is shown; what is absent has an empty container.
 
-    summary: of `clfer.report.words.worded_summary`
+    summary: of `clfer.report.verdicts.summary_with_verdicts`
     audits:  by dataset, of `clfer.audit.leakage.leakage`
     cards:   by cell, the card of its model as `clfer.model.bundle` writes it
     recipes: by dataset and variant, the settings of training that stand in params.yaml now

@@ -11,6 +11,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from clfer.report import numbers
+from clfer.report.differences import from_paper
 from clfer.report.markdown import table
 from clfer.report.rendering import TEMPLATES, environment
 from clfer.report.trained import PARTS, Trained
@@ -59,10 +60,20 @@ def model_card(trained: Trained) -> str:
             overall=overall,
             per_class=per_class,
             confusions=confusions,
+            differs=differs,
             numbered=numbered,
         )
     )
     return text.rstrip("\n") + "\n"
+
+
+def differs(trained: Trained) -> list[str]:
+    """What the training and the test were otherwise than in the paper."""
+    scores, recipe = trained.scores, trained.recipe
+    images, classes = scores["images"], len(scores["classes"])
+    return from_paper(
+        trained.dataset, images, classes, scores["protocol"], recipe["select"], [recipe]
+    )
 
 
 def between(interval: Sequence[float] | None) -> str:

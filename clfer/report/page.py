@@ -7,7 +7,7 @@ from clfer.report import numbers, study, trust
 from clfer.report.material import Material
 from clfer.report.published import of_paper
 from clfer.report.rendering import environment
-from clfer.report.words import DRAWN
+from clfer.report.verdicts import DRAWN
 
 # beside the headline: key in the summary, heading, and whether it is a share
 FURTHER = (

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from clfer.model.card import Card
-from clfer.scoring.calibration import voted
+from clfer.scoring.calibration import has_votes
 from clfer.scoring.selection import TEST
 
 PARTS = ("train", "val", "test")
@@ -86,7 +86,7 @@ class Trained:
         """
         test = self.split.filter(pl.col("split") == TEST)
         target = test["target"].to_numpy()
-        if not voted(target):
+        if not has_votes(target):
             return None
         label = test["label"].to_physical().to_numpy()
         return float(target[np.arange(len(label)), label].mean())

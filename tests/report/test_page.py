@@ -10,10 +10,10 @@ from markup import Element, read
 from materials import CLASSES, figure, full, paper_table, picture, summary, with_classes
 from PIL import Image
 
+from clfer.paper.published import PAPER
 from clfer.report.material import Code, Figure, Material, Picture
 from clfer.report.page import page
-from clfer.report.words import DRAWN
-from clfer.scoring.published import PAPER
+from clfer.report.verdicts import DRAWN
 
 BARE = Code(None, [], [])
 HOSTILE = "<script>alert('&\"1\"')</script>"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from clfer.scoring import calibration, sampling
+from clfer.scoring import calibration, counts
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -71,14 +71,14 @@ def test_the_error_of_the_error_agrees_with_a_cluster_bootstrap() -> None:
     right = rng.uniform(size=900) < confidence - 0.15
     confidence[:300], right[:300] = np.repeat(confidence[:100], 3), np.repeat(right[:100], 3)
     group = np.concatenate([np.repeat(np.arange(100), 3), np.arange(100, 700)])
-    contributions = calibration.of_ece(confidence, right)
+    contributions = calibration.ece_influence(confidence, right)
     assert contributions.sum() == pytest.approx(0, abs=1e-12)
     members = [np.flatnonzero(group == one) for one in range(700)]
     takes = [np.concatenate([members[i] for i in rng.integers(0, 700, 700)]) for _ in range(600)]
     values = [
         calibration.expected_calibration_error(confidence[take], right[take]) for take in takes
     ]
-    found = sampling.standard_error(contributions, group)
+    found = np.sqrt(counts.variance(contributions, group))
     assert found == pytest.approx(np.std(values), rel=0.12)
 
 
@@ -113,5 +113,5 @@ def test_against_a_count_of_the_classes_ahead(ballots: list[list[int]], random) 
 
 
 def test_votes_are_known_where_any_target_is_spread() -> None:
-    assert calibration.voted(np.array([[1.0, 0.0], [0.9, 0.1]]))
-    assert not calibration.voted(np.eye(3))
+    assert calibration.has_votes(np.array([[1.0, 0.0], [0.9, 0.1]]))
+    assert not calibration.has_votes(np.eye(3))

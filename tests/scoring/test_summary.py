@@ -13,7 +13,7 @@ from scipy.stats import t
 from clfer.errors import InputError
 from clfer.scoring import counts
 from clfer.scoring.grid import Run, gather
-from clfer.scoring.selection import Peeked
+from clfer.scoring.selection import SelectionGap
 from clfer.scoring.summary import Significance, per_class, recall_interval, summarise
 
 SETTINGS = Significance(alpha=0.05, baseline="baseline")
@@ -24,7 +24,9 @@ UNIQUE = [True] * 10 + [False] * 2
 KEYS = {"mean", "std", "ci95", "covers", "per_seed"}
 
 
-def run(variant: str, seed: int, wrong: list[int], dataset: str = "toy", **more: Peeked) -> Run:
+def run(
+    variant: str, seed: int, wrong: list[int], dataset: str = "toy", **more: SelectionGap
+) -> Run:
     """A run that takes the images `wrong` for the class after their own."""
     predicted = [(one + (place in wrong)) % 3 for place, one in enumerate(LABEL)]
     return Run(dataset, variant, seed, table(LABEL, predicted, GROUP, UNIQUE), **more)
@@ -43,8 +45,8 @@ def toy() -> list[Run]:
 
 def flattered() -> list[Run]:
     """The same with epochs chosen on the test images, recorded for two seeds of ours."""
-    found = {0: Peeked(4, 10 / 12, 2, 11 / 12), 2: Peeked(3, 7 / 12, 5, 10 / 12)}
-    return [*toy()[:3], *(replace(one, peeked=found.get(one.seed)) for one in toy()[3:])]
+    found = {0: SelectionGap(4, 10 / 12, 2, 11 / 12), 2: SelectionGap(3, 7 / 12, 5, 10 / 12)}
+    return [*toy()[:3], *(replace(one, selection_gap=found.get(one.seed)) for one in toy()[3:])]
 
 
 def summary(runs: list[Run], evidence: bool = True) -> dict:
@@ -201,7 +203,7 @@ def test_holm_runs_over_the_accuracies_of_one_dataset() -> None:
 
 def test_order_of_runs_and_rows_changes_no_number() -> None:
     mixed = [
-        Run(one.dataset, one.variant, one.seed, one.predictions.reverse(), one.peeked)
+        Run(one.dataset, one.variant, one.seed, one.predictions.reverse(), one.selection_gap)
         for one in [*toy()[2::-1], *toy()[:2:-1]]
     ]
     assert summary(mixed) == summary(toy())
