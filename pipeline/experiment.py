@@ -26,7 +26,7 @@ from clfer.paper import tables
 from clfer.paper.result import leakage_result, result
 from clfer.paper.tables import COMPARED, LEAKED, Plan
 from clfer.report import experiment as text
-from clfer.report.differences import from_paper
+from clfer.report.differences import Ours, from_paper
 from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.selection import selection_gap
@@ -213,9 +213,9 @@ def _tell(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
     rows = {row.variant: row.label for row in plan.rows if row.variant}
     about = text.texts(plan.name)
     show(
-        f"{about.title}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
+        f"{about['title']}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
         f"({', '.join(map(str, seeds))})",
-        ["variant", *about.columns],
+        ["variant", *about["columns"]],
         [[variant, *label] for variant, label in rows.items()],
     )
 
@@ -324,7 +324,7 @@ def _differences(plan: Plan, study: Study, runs: Sequence[Run]) -> list[str]:
         settings = one.recipe.model_dump().items()
         recipes.append({key: value for key, value in settings if key not in own})
     images, kinds = len(runs[0].predictions), len(study.data.classes)
-    return from_paper(name, images, kinds, protocol, protocol["selected_on"], recipes)
+    return from_paper(Ours(name, images, kinds, protocol, protocol["selected_on"]), recipes)
 
 
 def _write(document: dict[str, Any], target: Path) -> None:

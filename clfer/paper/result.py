@@ -13,22 +13,9 @@ import numpy as np
 import polars as pl
 
 from clfer.errors import InputError
-from clfer.paper.published import (
-    OURS,
-    PAPER,
-    Published,
-    published_for,
-    rule_competitor,
-    seeds_of_paper,
-)
+from clfer.paper import published
 from clfer.paper.tables import SUBSETS, Plan, Row, leaked
-from clfer.scoring.comparison import (
-    SEEDS_FOR_A_TEST,
-    Seeds,
-    against_one_run,
-    against_seeds,
-    holm,
-)
+from clfer.scoring import comparison
 from clfer.scoring.family import over_seeds
 from clfer.scoring.grid import Images, Run, Variant, gather, measure
 from clfer.scoring.scores import rejected
@@ -64,7 +51,7 @@ def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]
     entries = [_entry(row, images, by_name, alpha) for row in plan.rows]
     if plan.family:
         tested = [one for one in entries if one["against"]]
-        for entry, p in zip(tested, holm([one["p"] for one in tested]), strict=True):
+        for entry, p in zip(tested, comparison.holm([one["p"] for one in tested]), strict=True):
             entry["p_holm"] = p
     return entries
 
@@ -129,19 +116,19 @@ def published_comparisons(
     return [
         _beside(dataset, images, name, np.array(one["accuracy"]["per_seed"]), other)
         for name, one in variants.items()
-        for other in published_for(dataset, name)
+        for other in published.published_for(dataset, name)
     ]
 
 
 def _beside(
-    dataset: str, images: int, variant: str, values: Seeds, other: Published
+    dataset: str, images: int, variant: str, values: comparison.Seeds, other: published.Published
 ) -> dict[str, Any]:
-    paper = seeds_of_paper(dataset) if other.name == PAPER else None
+    paper = published.seeds_of_paper(dataset) if other.name == published.PAPER else None
     known, accuracy = other._asdict(), other.accuracy
-    if paper and len(values) >= SEEDS_FOR_A_TEST:
-        accuracy, compared = paper.mean, against_seeds(values, *paper)
+    if paper and len(values) >= comparison.SEEDS_FOR_A_TEST:
+        accuracy, compared = paper.mean, comparison.against_seeds(values, *paper)
     else:
-        compared = against_one_run(values, images, accuracy, other.images)
+        compared = comparison.against_one_run(values, images, accuracy, other.images)
     return {
         "variant": variant,
         **{key: known[key] for key in ("name", "year", "network", "pretrained", "protocol")},
@@ -159,12 +146,12 @@ def paper_rule(dataset: str, accuracy: Mapping[str, Any] | None) -> list[dict[st
     the paper's text names on this dataset. Empty for a dataset that the paper does not treat. It is
     not a test of significance and has no p.
     """
-    competitor, paper = rule_competitor(dataset), seeds_of_paper(dataset)
+    competitor, paper = published.rule_competitor(dataset), published.seeds_of_paper(dataset)
     if competitor is None or paper is None:
         return []
     whose = [("paper", paper.mean, paper.std)]
     if accuracy and accuracy["std"] is not None:
-        whose.append((OURS, accuracy["mean"], accuracy["std"]))
+        whose.append((published.OURS, accuracy["mean"], accuracy["std"]))
     return [
         {
             "whose": name,

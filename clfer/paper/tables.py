@@ -13,6 +13,8 @@ from clfer.paper import published
 
 Settings = Mapping[str, Any]
 Variants = Mapping[str, Settings]
+Label = tuple[str, ...]
+Percents = Mapping[str, float]  # by dataset
 
 DATASETS = ("raf_db", "ferplus", "sfew", "affectnet")  # in the order of the paper's columns
 COMPARED = ("baseline", "msr", "cl", "ours")
@@ -36,10 +38,10 @@ class Row:
     scarce:   the class that training lacks, as which a prediction without confidence is taken
     """
 
-    label: tuple[str, ...]
+    label: Label
     variant: str | None
     settings: Settings
-    paper: Mapping[str, float] = field(default_factory=dict)
+    paper: Percents = field(default_factory=dict)
     against: str | None = None
     scarce: str | None = None
 
@@ -147,7 +149,7 @@ def table5(variants: Variants) -> Plan:
         settings = _changed(variants["ours"], clfm={"alpha": weights}, clbs={"beta": weights})
         name = "ours_w" + "_".join(f"{100 * one:.0f}" for one in weights)
         label = tuple(f"{one:g}" for one in weights)
-        rows.append(_of_ours(variants, label, name, settings, _percents(entry)))
+        rows.append(_of_ours(variants["ours"], label, name, settings, _percents(entry)))
     return Plan("table5", rows)
 
 
@@ -193,7 +195,7 @@ def table8(variants: Variants) -> Plan:
 def figure5(variants: Variants) -> Plan:
     """The learning intensity of the blocks."""
     names = {"baseline": "baseline", "CL+MSR": "ours"}
-    return Plan("figure5", [_row((label,), one, variants[one]) for label, one in names.items()])
+    return Plan("figure5", [_row((label,), one, variants[one], {}) for label, one in names.items()])
 
 
 def figure8(variants: Variants, classes: Sequence[str]) -> Plan:
@@ -201,10 +203,10 @@ def figure8(variants: Variants, classes: Sequence[str]) -> Plan:
     ours, rows = variants["ours"], []
     for k in K_FM:
         settings = _changed(ours, clfm={"k": k})
-        rows.append(_of_ours(variants, ("K_FM (CLFM)", str(k)), f"ours_kfm{k}", settings))
+        rows.append(_of_ours(ours, ("K_FM (CLFM)", str(k)), f"ours_kfm{k}", settings, {}))
     for k in sorted({*K_BS, len(classes)}):
         settings = _changed(ours, clbs={"k": None if k == len(classes) else k})
-        rows.append(_of_ours(variants, ("K_BS (CLBS)", str(k)), f"ours_kbs{k}", settings))
+        rows.append(_of_ours(ours, ("K_BS (CLBS)", str(k)), f"ours_kbs{k}", settings, {}))
     return Plan("figure8", rows)
 
 
@@ -225,26 +227,15 @@ def leaked(variant: str, kept: bool) -> str:
 
 
 def _row(
-    label: tuple[str, ...],
-    name: str,
-    settings: Settings,
-    paper: Mapping[str, float] | None = None,
-    against: str = "baseline",
+    label: Label, name: str, settings: Settings, paper: Percents, against: str = "baseline"
 ) -> Row:
     """A row that is compared with another variant, unless it is of that one."""
-    return Row(label, name, settings, paper or {}, None if name == against else against)
+    return Row(label, name, settings, paper, None if name == against else against)
 
 
-def _of_ours(
-    variants: Variants,
-    label: tuple[str, ...],
-    name: str,
-    settings: Settings,
-    paper: Mapping[str, float] | None = None,
-) -> Row:
+def _of_ours(ours: Settings, label: Label, name: str, settings: Settings, paper: Percents) -> Row:
     """A row derived from `ours`, which is `ours` itself where nothing differs: no cell twice."""
-    same = settings == variants["ours"]
-    return _row(label, "ours" if same else name, settings, paper, against="ours")
+    return _row(label, "ours" if settings == ours else name, settings, paper, against="ours")
 
 
 def _changed(settings: Settings, **modules: Settings) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What a run does otherwise than a published one: one list, wherever their numbers meet."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from clfer.paper.published import CONTESTED, UNKNOWN, Published, classes, of_paper
 from clfer.report.numbers import count
 from clfer.scoring.selection import TEST, VAL
 
+Recipes = Sequence[Mapping[str, Any]]
 # The paper's settings, Sec. IV-A; stem and batch size are the released code's.
 PAPER: dict[str, Any] = {
     "backbone": "resnet18",
@@ -40,52 +41,45 @@ NAMES = {
 CHOSEN = {TEST: "on the test images", VAL: "on validation images"}
 
 
-def from_published(
-    other: Published,
-    dataset: str,
-    images: int,
-    kinds: int,
-    protocol: Any,
-    selected_on: str,
-    recipes: Sequence[Mapping[str, Any]],
-) -> list[str]:
+class Ours(NamedTuple):
+    """How ours was tested, on how many images and classes; protocol: in words or as settings."""
+
+    dataset: str
+    images: int
+    classes: int
+    protocol: Any
+    selected_on: str
+
+
+def from_paper(ours: Ours, recipes: Recipes) -> list[str]:
+    """What ours does otherwise than the paper, whether that was on this dataset or not."""
+    return from_published(of_paper(ours.dataset, "ours"), ours, recipes)
+
+
+def from_published(other: Published | None, ours: Ours, recipes: Recipes) -> list[str]:
     """What keeps two accuracies from being compared like with like.
 
-    `images` and `kinds` are the numbers of our test images and of their classes; `protocol` is the
-    dataset's, in words or as a table of settings, of which `duplicates` is read. `recipes` are the
-    settings of our runs' training, none where they are not recorded. Of others than the paper no
-    more is known than network and initial weights.
+    recipes: the settings of our runs' training, none where they are not recorded. Of others than
+    the paper no more is known than network and initial weights. None: the paper, elsewhere.
     """
-    paper = other.name.startswith("the paper's")
-    whose = "in the paper" if paper else f"in {other.name}"
-    lines = [_epoch(other.protocol, selected_on, whose)]
-    if other.images != images:
-        lines.append(f"test images: {count(images)} here, {count(other.images)} {whose}")
-    if (theirs := classes(dataset)) != kinds:
-        lines.append(f"classes: {kinds} here, {theirs} {whose}")
-    if isinstance(protocol, Mapping) and protocol.get("duplicates") == "drop":
+    paper = other is None or other.name.startswith("the paper's")
+    whose = "in the paper" if other is None or paper else f"in {other.name}"
+    lines = [_epoch(other.protocol if other else TEST, ours.selected_on, whose)]
+    if other is None:
+        lines.append("the dataset is none of the paper's")
+    else:
+        if other.images != ours.images:
+            lines.append(f"test images: {count(ours.images)} here, {count(other.images)} {whose}")
+        if (theirs := classes(ours.dataset)) != ours.classes:
+            lines.append(f"classes: {ours.classes} here, {theirs} {whose}")
+    if isinstance(ours.protocol, Mapping) and ours.protocol.get("duplicates") == "drop":
         lines.append(f"copies of test images are kept out of training here, not known {whose}")
-    stated = {"backbone": other.network, "weights": other.pretrained}
+    stated = {"backbone": other.network, "weights": other.pretrained} if other else {}
     known = PAPER if paper else {key: value for key, value in stated.items() if value}
     lines += _training(recipes, known, whose)
-    if other.note:
+    if other and other.note:
         lines.append(f"disputed: {other.note}" if other.protocol == CONTESTED else other.note)
     return [line for line in lines if line]
-
-
-def from_paper(
-    dataset: str,
-    images: int,
-    kinds: int,
-    protocol: Any,
-    selected_on: str,
-    recipes: Sequence[Mapping[str, Any]],
-) -> list[str]:
-    """The same of the paper's own runs, whether they were on this dataset or not."""
-    if own := of_paper(dataset, "ours"):
-        return from_published(own, dataset, images, kinds, protocol, selected_on, recipes)
-    lines = ["the dataset is none of the paper's", _epoch(TEST, selected_on, "in the paper")]
-    return [line for line in [*lines, *_training(recipes, PAPER, "in the paper")] if line]
 
 
 def _epoch(theirs: str, ours: str, whose: str) -> str:
@@ -97,9 +91,7 @@ def _epoch(theirs: str, ours: str, whose: str) -> str:
     return f"the epoch is chosen {CHOSEN[ours]} here, {CHOSEN[theirs]} {whose}"
 
 
-def _training(
-    recipes: Sequence[Mapping[str, Any]], theirs: Mapping[str, Any], whose: str
-) -> list[str]:
+def _training(recipes: Recipes, theirs: Mapping[str, Any], whose: str) -> list[str]:
     """Settings in which some of our runs differ, and labels or images that they went without."""
     if not recipes:
         return ["the settings of training here are not recorded"]

@@ -18,7 +18,6 @@ from clfer.report.marks import marked
 from clfer.report.published import rule_with_verdicts
 from clfer.report.rendering import TEMPLATES
 from clfer.scoring.selection import SelectionGap, gap_over_seeds
-from clfer.settings import Settings
 
 NAMES = dict(zip(DATASETS, ("RAF-DB", "FERPlus", "SFEW", "AffectNet-7"), strict=True))
 LOSSES = {"loss_cls": "classification", "loss_fm": "CLFM", "loss_bs": "CLBS", "loss_sim": "SimSiam"}
@@ -41,19 +40,11 @@ MODULES8 = {"K_FM (CLFM)": "clfm", "K_BS (CLBS)": "clbs"}
 BEST8 = {("clfm", 4), ("clbs", 7)}  # in the paper
 
 
-class Texts(Settings):
-    """What stands around a table, see templates/experiments.yaml."""
-
-    title: str
-    question: str
-    columns: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-
 @cache
-def texts(name: str) -> Texts:
-    """The texts of an experiment."""
-    return Texts.model_validate(YAML(typ="safe").load(TEMPLATES / "experiments.yaml")[name])
+def texts(name: str) -> Mapping[str, Any]:
+    """Title, question, columns and notes of a table, see templates/experiments.yaml."""
+    known: Mapping[str, Any] = YAML(typ="safe").load(TEMPLATES / "experiments.yaml")[name]
+    return {"notes": [], **known}
 
 
 def document(
@@ -77,17 +68,17 @@ def document(
     compared = any(one["against"] for one in entries)
     return {
         "name": plan.name,
-        "title": about.title,
-        "question": about.question,
+        "title": about["title"],
+        "question": about["question"],
         "dataset": dataset,
         "evidence": facts["evidence"],
         "selected_on": facts["selected_on"],
-        "columns": [*about.columns, *columns],
+        "columns": [*about["columns"], *columns],
         "rows": [row for row, show in zip(rows, shown, strict=True) if show],
         "notes": [
             LEGEND,
             *([FAMILY if plan.family else DESCRIPTIVE] if compared else []),
-            *about.notes,
+            *about["notes"],
             *facts.get("more", ()),
         ],
         "differs": list(facts["differs"]),

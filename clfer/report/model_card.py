@@ -11,7 +11,7 @@ import numpy as np
 from ruamel.yaml import YAML
 
 from clfer.report import numbers
-from clfer.report.differences import from_paper
+from clfer.report.differences import Ours, from_paper
 from clfer.report.markdown import table
 from clfer.report.rendering import TEMPLATES, environment
 from clfer.report.trained import PARTS, Trained
@@ -71,9 +71,8 @@ def differs(trained: Trained) -> list[str]:
     """What the training and the test were otherwise than in the paper."""
     scores, recipe = trained.scores, trained.recipe
     images, classes = scores["images"], len(scores["classes"])
-    return from_paper(
-        trained.dataset, images, classes, scores["protocol"], recipe["select"], [recipe]
-    )
+    ours = Ours(trained.dataset, images, classes, scores["protocol"], recipe["select"])
+    return from_paper(ours, [recipe])
 
 
 def between(interval: Sequence[float] | None) -> str:

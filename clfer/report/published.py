@@ -1,12 +1,12 @@
 """Our accuracies beside published ones, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
 from clfer.paper.published import OURS, PAPER, published_for
 from clfer.paper.result import paper_rule, published_comparisons
-from clfer.report.differences import from_paper, from_published
+from clfer.report.differences import Ours, Recipes, from_paper, from_published
 from clfer.report.numbers import change, percent, plural, probability
 from clfer.scoring.selection import TEST
 
@@ -15,7 +15,7 @@ FLATTERED = "Optimistic, checkpoints chosen on the test images. "
 
 
 def published_with_verdicts(
-    name: str, dataset: Mapping[str, Any], recipes: Mapping[str, Sequence[Mapping[str, Any]]]
+    name: str, dataset: Mapping[str, Any], recipes: Mapping[str, Recipes]
 ) -> dict[str, Any]:
     """Entries of one dataset of the summary: `differs` from the paper, `published`, `paper_rule`.
 
@@ -23,16 +23,16 @@ def published_with_verdicts(
     """
     images, variants = dataset["test_images"], dataset["variants"]
     selected_on = dataset["selected_on"]
-    ours = (name, images, len(dataset["classes"]), dataset["protocol"], selected_on)
+    ours = Ours(name, images, len(dataset["classes"]), dataset["protocol"], selected_on)
     entries = []
     for entry in published_comparisons(name, images, variants):
         variant = entry["variant"]
         (other,) = [one for one in published_for(name, variant) if one.name == entry["name"]]
-        differs = from_published(other, *ours, recipes.get(variant, []))
+        differs = from_published(other, ours, recipes.get(variant, []))
         known = {**entry, "differs": differs}
         entries.append({**known, "verdict": verdict(known, selected_on)})
     return {
-        "differs": from_paper(*ours, list(chain.from_iterable(recipes.values()))),
+        "differs": from_paper(ours, list(chain.from_iterable(recipes.values()))),
         "published": entries,
         "paper_rule": rule_with_verdicts(name, variants.get(OURS, {}).get("accuracy")),
     }

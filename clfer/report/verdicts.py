@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from clfer.report.differences import Recipes
 from clfer.report.numbers import change, plural, probability, span
 from clfer.report.published import FLATTERED, published_with_verdicts
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
@@ -13,7 +14,6 @@ from clfer.scoring.summary import Significance, summarise
 
 NAMES = {"accuracy": "accuracy", "uar": "UAR", "macro_f1": "macro-F1"}
 NUMBERS = ("No", "One", "Two", "Three")
-Recipes = Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]
 DRAWN = "Drawn faces, not evidence for the method. "
 
 
@@ -22,7 +22,7 @@ def summary_with_verdicts(
     evidence: Mapping[str, bool],
     protocol: Mapping[str, Any],
     settings: Significance,
-    recipes: Recipes = MappingProxyType({}),
+    recipes: Mapping[str, Mapping[str, Recipes]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """`metrics/summary.json`: the numbers of `clfer.scoring.summary.summarise`, with sentences.
 

@@ -70,9 +70,3 @@ def test_the_papers_ferplus_accuracies_are_shares_of_its_test_set() -> None:
     images = published.everything()["test_images_of_paper"]["ferplus"]
     for row in published.tables()["table4_ablation"]:
         assert round(100 * round(row["ferplus"] / 100 * images) / images, 2) == row["ferplus"]
-
-
-def test_a_dataset_without_published_numbers_has_none() -> None:
-    assert published.published("demo") == []
-    assert published.of_paper("demo", "ours") is None
-    assert published.seeds_of_paper("demo") is published.rule_competitor("demo") is None

@@ -42,7 +42,7 @@ def test_every_row_can_be_trained_and_no_cell_is_trained_twice(name):
     assert len(plan.variants) == CELLS[name]
     seen = {}
     for row in plan.rows:
-        assert len(row.label) == len(texts(name).columns)
+        assert len(row.label) == len(texts(name)["columns"])
         assert set(row.paper) <= set(tables.DATASETS)
         if row.variant is None:
             continue

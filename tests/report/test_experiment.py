@@ -11,7 +11,7 @@ from clfer.paper.published import of_paper, published
 from clfer.paper.result import result
 from clfer.paper.tables import Plan, Row
 from clfer.report import experiment
-from clfer.report.differences import PAPER, from_paper, from_published
+from clfer.report.differences import PAPER, Ours, from_paper, from_published
 
 FACTS = {"evidence": True, "selected_on": "val", "differs": ["all of it"], "command": "clfer x"}
 
@@ -89,9 +89,10 @@ def test_figure_8_takes_its_points_from_the_table_and_leaves_it_as_it_is():
 
 def test_what_differs_from_the_paper_is_listed_and_what_does_not_is_not():
     same = {**PAPER, "labelled_fraction": 1.0, "scarce_class": None}
-    assert from_paper("ferplus", 3573, 8, {"duplicates": "keep"}, "test", [same]) == []
+    assert from_paper(Ours("ferplus", 3573, 8, {"duplicates": "keep"}, "test"), [same]) == []
     short = {**same, "epochs": 1, "backbone": "resnet10", "crop": 64, "labelled_fraction": 0.1}
-    assert from_paper("ferplus", 3137, 7, {"duplicates": "drop"}, "val", [short, same, short]) == [
+    ours = Ours("ferplus", 3137, 7, {"duplicates": "drop"}, "val")
+    assert from_paper(ours, [short, same, short]) == [
         "the epoch is chosen on validation images here, on the test images in the paper",
         "test images: 3,137 here, 3,573 in the paper",
         "classes: 7 here, 8 in the paper",
@@ -102,28 +103,28 @@ def test_what_differs_from_the_paper_is_listed_and_what_does_not_is_not():
         "10 % of the training labels are used here",
     ]
     scarce = {**same, "scarce_class": "fear", "scarce_kept": 0.3}
-    assert from_paper("demo", 500, 7, "in words", "test", [scarce]) == [
+    assert from_paper(Ours("demo", 500, 7, "in words", "test"), [scarce]) == [
         "the dataset is none of the paper's",
         "30 % of fear is trained on here",
     ]
-    (unknown,) = from_paper("ferplus", 3573, 8, "in words", "test", [])
+    (unknown,) = from_paper(Ours("ferplus", 3573, 8, "in words", "test"), [])
     assert "not recorded" in unknown
 
 
 def test_what_differs_from_others_is_what_is_known_of_them():
     others = {one.name: one for one in published("raf_db")}
-    ours = ("raf_db", 3068, 7, {})
+    on_val, on_test = (Ours("raf_db", 3068, 7, {}, part) for part in ("val", "test"))
     same = {"backbone": "resnet18", "weights": "imagenet", "epochs": 1}
-    assert from_published(others["MEK ResNet-18"], *ours, "val", [same]) == []
-    assert from_published(others["MEK ResNet-18"], *ours, "test", [same]) == [
+    assert from_published(others["MEK ResNet-18"], on_val, [same]) == []
+    assert from_published(others["MEK ResNet-18"], on_test, [same]) == [
         "the epoch is chosen on the test images here, on validation images in MEK ResNet-18"
     ]
-    unknown, disputed = from_published(others["ARM"], *ours, "val", [same])
+    unknown, disputed = from_published(others["ARM"], on_val, [same])
     assert "how in ARM is not known" in unknown
     assert disputed == "disputed: a prediction depends on the other images of its batch"
-    assert from_published(others["RAN"], *ours, "test", [same | {"weights": "none"}]) == [
+    assert from_published(others["RAN"], on_test, [same | {"weights": "none"}]) == [
         "initial weights: none here, MS_Celeb_1M in RAN"
     ]
     paper = of_paper("raf_db", "msr")
     assert paper is not None
-    assert "epochs: 1 here, 100 in the paper" in from_published(paper, *ours, "test", [same])
+    assert "epochs: 1 here, 100 in the paper" in from_published(paper, on_test, [same])

@@ -47,13 +47,6 @@ def test_bins_are_closed_above_whatever_binary_says() -> None:
     assert first.images.tolist() == [2] + [0] * 14
 
 
-def test_perfectly_calibrated_large_sample_has_little_error() -> None:
-    rng = np.random.default_rng(2)
-    confidence = rng.uniform(0.3, 1, 200_000)
-    right = rng.uniform(size=200_000) < confidence
-    assert calibration.expected_calibration_error(confidence, right) < 0.01
-
-
 def test_divergence_from_votes() -> None:
     votes = np.array([[0.5, 0.5, 0.0]])
     given = np.array([[0.25, 0.5, 0.25]])
@@ -80,23 +73,6 @@ def test_the_error_of_the_error_agrees_with_a_cluster_bootstrap() -> None:
     ]
     found = np.sqrt(counts.variance(contributions, group))
     assert found == pytest.approx(np.std(values), rel=0.12)
-
-
-@pytest.mark.parametrize(
-    ("shares", "foremost"),
-    [
-        ([0.6, 0.3, 0.1], {0, 1}),
-        ([0.6, 0.2, 0.2], {0, 1, 2}),
-        ([0.4, 0.4, 0.2], {0, 1}),
-        ([0.25, 0.25, 0.25, 0.25], {0, 1, 2, 3}),
-        ([1.0, 0.0, 0.0], {0}),
-        ([0.0, 0.3, 0.0, 0.7], {1, 3}),
-    ],
-)
-def test_the_two_foremost_classes_of_one_image(shares: list[float], foremost: set[int]) -> None:
-    target = np.array([shares], dtype=np.float32)
-    found = {code for code in range(len(shares)) if calibration.top2(target, np.array([code]))}
-    assert found == foremost
 
 
 @given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=1), st.randoms())
