@@ -113,30 +113,28 @@ def published_comparisons(
     its row in the paper. `difference` is ours minus theirs, and `covers` names the chances that
     `ci95` is for. Empty for a dataset without published numbers.
     """
-    return [
-        _beside(dataset, images, name, np.array(one["accuracy"]["per_seed"]), other)
-        for name, one in variants.items()
-        for other in published.published_for(dataset, name)
-    ]
-
-
-def _beside(
-    dataset: str, images: int, variant: str, values: comparison.Seeds, other: published.Published
-) -> dict[str, Any]:
-    paper = published.seeds_of_paper(dataset) if other.name == published.PAPER else None
-    known, accuracy = other._asdict(), other.accuracy
-    if paper and len(values) >= comparison.SEEDS_FOR_A_TEST:
-        accuracy, compared = paper.mean, comparison.against_seeds(values, *paper)
-    else:
-        compared = comparison.against_one_run(values, images, accuracy, other.images)
-    return {
-        "variant": variant,
-        **{key: known[key] for key in ("name", "year", "network", "pretrained", "protocol")},
-        "ours": float(values.mean()),
-        "seeds": len(values),
-        "accuracy": accuracy,
-        **compared._asdict(),
-    }
+    entries = []
+    for name, one in variants.items():
+        values = np.array(one["accuracy"]["per_seed"])
+        for other in published.published_for(dataset, name):
+            paper = published.seeds_of_paper(dataset) if other.name == published.PAPER else None
+            known, accuracy = other._asdict(), other.accuracy
+            if paper and len(values) >= comparison.SEEDS_FOR_A_TEST:
+                accuracy, compared = paper.mean, comparison.against_seeds(values, *paper)
+            else:
+                compared = comparison.against_one_run(values, images, accuracy, other.images)
+            facts = ("name", "year", "network", "pretrained", "protocol")
+            entries.append(
+                {
+                    "variant": name,
+                    **{key: known[key] for key in facts},
+                    "ours": float(values.mean()),
+                    "seeds": len(values),
+                    "accuracy": accuracy,
+                    **compared._asdict(),
+                }
+            )
+    return entries
 
 
 def paper_rule(dataset: str, accuracy: Mapping[str, Any] | None) -> list[dict[str, Any]]:

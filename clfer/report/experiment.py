@@ -193,6 +193,11 @@ def comparison_document(
     both choices of its epoch would have led; all were trained by one recipe.
     """
     facts = [one for one, _, _ in runs]
+    machines = {
+        f"{one['device']}, precision {one['recipe']['precision']}, Python {one['python']}, torch "
+        f"{one['torch']}, torchvision {one['torchvision']}, clfer {one['clfer']}"
+        for one in facts
+    }
     of = {name: [run for run in runs if run[0]["variant"] == name] for name in summary["variants"]}
     gaps = {name: {one["seed"]: gap for one, _, gap in cells if gap} for name, cells in of.items()}
     return {
@@ -201,17 +206,17 @@ def comparison_document(
             name: {**one, "optimistic": gap_over_seeds(gaps[name])}
             for name, one in summary["variants"].items()
         },
-        "last_epoch": {name: _last([h for _, h, _ in cells]) for name, cells in of.items()},
+        "last_epoch": {name: last_epoch([h for _, h, _ in cells]) for name, cells in of.items()},
         "recipe": facts[0]["recipe"],
         "sources": facts[0]["sources"],
         "seconds": {name: [one["seconds"] for one, _, _ in cells] for name, cells in of.items()},
-        "machines": sorted({_machine(one) for one in facts}),
+        "machines": sorted(machines),
         "missing": list(missing),
         "command": command,
     }
 
 
-def _last(histories: Sequence[pl.DataFrame]) -> dict[str, float]:
+def last_epoch(histories: Sequence[pl.DataFrame]) -> dict[str, float]:
     """Mean over the seeds of the last epoch's losses, training accuracy and gradients."""
     rows = [history.row(-1, named=True) for history in histories]
     wanted = [key for key in rows[0] if key in (*LOSSES, "train_accuracy") or _is_block(key)]
@@ -221,13 +226,6 @@ def _last(histories: Sequence[pl.DataFrame]) -> dict[str, float]:
 def _is_block(key: str) -> bool:
     """Whether a column of a history is the gradient of a block."""
     return key.startswith("gradient_") and key.removeprefix("gradient_").isdecimal()
-
-
-def _machine(one: Mapping[str, Any]) -> str:
-    return (
-        f"{one['device']}, precision {one['recipe']['precision']}, Python {one['python']}, torch "
-        f"{one['torch']}, torchvision {one['torchvision']}, clfer {one['clfer']}"
-    )
 
 
 def comparison_page(name: str, document: Mapping[str, Any], stem: str) -> str:

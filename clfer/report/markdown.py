@@ -8,6 +8,7 @@ from clfer.report.marks import marked
 from clfer.report.published import of_paper
 from clfer.report.verdicts import DRAWN
 from clfer.scoring.comparison import WELCH
+from clfer.scoring.counts import METRICS
 from clfer.scoring.selection import TEST
 
 HEAD = (
@@ -62,7 +63,13 @@ def section(name: str, dataset: Mapping[str, Any]) -> str:
     images = numbers.plural(dataset["test_images"], "test image")
     classes = numbers.plural(len(dataset["classes"]), "class", "es")
     primary = {one["a"]: one for one in dataset["comparisons"] if one["primary"]}
-    rows = [row(name, one, primary.get(name)) for name, one in dataset["variants"].items()]
+    rows = []
+    for variant, one in dataset["variants"].items():
+        scores = (*(one[key] for key in METRICS), one["duplicate_free"]["accuracy"])
+        against = primary.get(variant)
+        p = numbers.probability(against["p_holm"] if against else None)
+        cells = [*map(numbers.estimate, scores), numbers.difference(against), p]
+        rows.append([variant, str(len(one["seeds"])), *cells])
     return paragraphs(
         f"## {marked(name, dataset['evidence'], dataset['selected_on'])}",
         f"{images}, {classes}. Protocol: {protocol(dataset['protocol'])}.",
@@ -95,18 +102,6 @@ def protocol(given: Any) -> str:
     if not isinstance(given, Mapping):
         return str(given).rstrip(".")
     return "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in given.items())
-
-
-def row(name: str, variant: Mapping[str, Any], primary: Mapping[str, Any] | None) -> list[str]:
-    """The cells of one variant; `primary` compares it with the baseline, where that is had."""
-    return [
-        name,
-        str(len(variant["seeds"])),
-        *(numbers.estimate(variant[metric]) for metric in ("accuracy", "uar", "macro_f1")),
-        numbers.estimate(variant["duplicate_free"]["accuracy"]),
-        numbers.difference(primary),
-        numbers.probability(primary["p_holm"] if primary else None),
-    ]
 
 
 def gap(variants: Mapping[str, Any]) -> str:

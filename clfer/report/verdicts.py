@@ -147,19 +147,16 @@ def open_question(entry: Mapping[str, Any], alpha: float) -> str:
 
 def single_models(entry: Mapping[str, Any], alpha: float) -> str:
     """McNemar's tests, one pair of models a seed."""
-    each = "; ".join(single_model(entry, result, alpha) for result in entry["per_seed"])
-    return f"Single models, not the method: {each}."
-
-
-def single_model(entry: Mapping[str, Any], result: Mapping[str, Any], alpha: float) -> str:
-    """One pair of models of one seed."""
-    a, b = result["only_a_right"], result["only_b_right"]
-    winner = entry["a"] if a > b else entry["b"]
-    outcome = f"{winner} is better" if result["p"] < alpha else "no clear difference"
-    return (
-        f"seed {result['seed']}: {outcome} ({plural(a, 'image')} only {entry['a']} gets right, "
-        f"{b:,} only {entry['b']}; {probability(result['p'])})"
-    )
+    each = []
+    for one in entry["per_seed"]:
+        a, b = one["only_a_right"], one["only_b_right"]
+        winner = entry["a"] if a > b else entry["b"]
+        outcome = f"{winner} is better" if one["p"] < alpha else "no clear difference"
+        each.append(
+            f"seed {one['seed']}: {outcome} ({plural(a, 'image')} only {entry['a']} gets right, "
+            f"{b:,} only {entry['b']}; {probability(one['p'])})"
+        )
+    return f"Single models, not the method: {'; '.join(each)}."
 
 
 def observed(entry: Mapping[str, Any]) -> str:

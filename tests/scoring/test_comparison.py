@@ -100,6 +100,7 @@ def test_holm_by_hand() -> None:
     assert comparison.holm([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.randoms())
 def test_holm_follows_the_order_given_and_lies_between_raw_and_bonferroni(p, random) -> None:
     adjusted = comparison.holm(p)

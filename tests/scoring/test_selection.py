@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clfer.scoring.selection import SelectionGap, gap_over_seeds, selected_on, selection_gap
@@ -24,6 +24,7 @@ def test_both_choices_by_hand() -> None:
     assert selection_gap(history.drop("test_accuracy")) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=8))
 def test_peeking_never_loses(epochs: list[tuple[float, float]]) -> None:
     val, test = zip(*epochs, strict=True)

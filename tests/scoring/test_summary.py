@@ -232,6 +232,9 @@ def test_runs_that_do_not_belong_together_are_refused() -> None:
     other = Run("toy", "ours", 0, table(LABEL[1:], LABEL[1:]))
     with pytest.raises(InputError, match=r"toy/ours/0: tested on other images .* toy/baseline/0"):
         summary([toy()[0], other])
+    labels = Run("toy", "ours", 0, table([1, *LABEL[1:]], LABEL, GROUP, UNIQUE))
+    with pytest.raises(InputError, match="toy/ours/0: tested on other images or labels"):
+        summary([toy()[0], labels])
     with pytest.raises(InputError, match="toy/baseline/0: given twice"):
         summary([toy()[0], toy()[0]])
     broken = Run("toy", "ours", 7, toy()[0].predictions.drop("target"))
@@ -262,6 +265,16 @@ def test_scores_of_each_class_by_hand() -> None:
     # Nothing to see of a class without images.
     assert found["anger"]["recall_ci95"] == [0, 1]
     assert found["anger"]["covers"] == "images"
+
+
+def test_the_interval_of_a_recall_by_hand() -> None:
+    """Wilson's, of as many images as give the variance, with Welch's and Satterthwaite's degrees."""
+    u, v = 0.02**2 / 3, 0.62 * 0.38 / 10
+    df = (u + v) ** 2 / (u**2 / 2 + v**2 / 9)
+    images = 0.62 * 0.38 / (u + v)
+    expected = counts.score_interval(0.62 * images, images, float(t.ppf(0.975, df)))
+    found = recall_interval(np.array([0.60, 0.62, 0.64]), 10)
+    assert found == pytest.approx(expected, abs=1e-12)
 
 
 def test_one_seed_is_about_wilsons_interval_and_extremes_are_it() -> None:
