@@ -268,7 +268,7 @@ def test_scores_of_each_class_by_hand() -> None:
 
 
 def test_the_interval_of_a_recall_by_hand() -> None:
-    """Wilson's, of as many images as give the variance, with Welch's and Satterthwaite's degrees."""
+    """Wilson's, of as many images as give the variance, with Satterthwaite's degrees."""
     u, v = 0.02**2 / 3, 0.62 * 0.38 / 10
     df = (u + v) ** 2 / (u**2 / 2 + v**2 / 9)
     images = 0.62 * 0.38 / (u + v)
