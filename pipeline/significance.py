@@ -49,7 +49,7 @@ def significance() -> None:
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
         protocol={name: _protocol(name, found) for name in grid.datasets},
         settings=chosen,
-        recipes=_recipes(cells),
+        recipes=_recipes(found),
     )
     text = markdown(summary)
     _plot(summary, runs, list(histories.values()))
@@ -104,26 +104,12 @@ def _sources(found: Mapping[Cell, dict[str, Any]]) -> dict[str, str]:
     return known
 
 
-def _recipes(cells: Sequence[Cell]) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """By dataset and variant, the settings of training that the models record."""
-    from safetensors import SafetensorError, safe_open
-
-    from clfer.model.bundle import METADATA, read_card
-
+def _recipes(found: Mapping[Cell, dict[str, Any]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """By dataset and variant, the settings of training that the scores record."""
     recipes: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for cell in cells:
-        path = paths.run(*cell) / "model.safetensors"
-        if not path.is_file():
-            continue
-        try:
-            with safe_open(path, framework="numpy") as file:
-                card = read_card((file.metadata() or {}).get(METADATA), path)
-        except SafetensorError as error:
-            raise InputError(
-                f"{path} is no readable safetensors file ({error}); train it again"
-            ) from error
-        several = recipes.setdefault(cell[0], {}).setdefault(cell[1], [])
-        several.append(card.provenance["recipe"])
+    for (name, variant, _), scores in found.items():
+        if "recipe" in scores:
+            recipes.setdefault(name, {}).setdefault(variant, []).append(scores["recipe"])
     return recipes
 
 
