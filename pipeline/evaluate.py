@@ -107,6 +107,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
             "duplicates": block("split", "duplicates"),
             "selected_on": recipe.select,
         },
+        "recipe": recipe.model_dump(mode="json"),
         "sources": {
             model.as_posix(): sha256(model),
             paths.split(data).as_posix(): sha256(paths.split(data)),

@@ -13,16 +13,16 @@ import polars as pl
 
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.experiments import clusters, headline, intensity, leakage, rule, text
-from clfer.experiments.differs import differs
-from clfer.experiments.plan import Plan
-from clfer.experiments.result import result
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
 from clfer.files import replacing
-from clfer.report.words import worded_summary
+from clfer.paper.result import leakage_result, result
+from clfer.paper.tables import Plan
+from clfer.report import experiment as text
+from clfer.report.differences import Ours, from_paper
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
-from clfer.scoring.selection import peeked
+from clfer.scoring.selection import selection_gap
 from clfer.scoring.summary import Significance
 from clfer.training import cells as grid
 from clfer.training import pack as packs
@@ -132,17 +132,25 @@ def _command() -> str:
     return shlex.join(["clfer", *sys.argv[1:]])
 
 
+def _differences(plan: Plan, study: Study, runs: Sequence[Run]) -> list[str]:
+    """What the runs do otherwise than the paper's, beside what the rows of the table are about."""
+    recipes = []
+    for one in study.cells:
+        own = plan.variants.get(one.name, {}).get("recipe", {})
+        settings = one.recipe.model_dump().items()
+        recipes.append({key: value for key, value in settings if key not in own})
+    images, classes = len(runs[0].predictions), len(study.data.classes)
+    selected_on = study.protocol["selected_on"]
+    return from_paper(Ours(study.data.name, images, classes, study.protocol, selected_on), recipes)
+
+
 def write_table(
-    name: str,
-    plan: Plan,
-    studies: Sequence[Study],
-    runs: Sequence[Sequence[Run]],
-    target: Path,
+    plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]], target: Path
 ) -> None:
     """A table as .md, .csv and .json, with what some say beyond the accuracies, and its figure."""
     alpha = block("significance", "alpha")
-    if name == "leakage":
-        entries = leakage.results(plan, runs[0], runs[1], alpha)
+    if plan.name == "leakage":
+        entries = leakage_result(plan, runs[0], runs[1], alpha)
     else:
         entries = result(plan, runs[0], alpha)
     study = studies[-1]
@@ -150,20 +158,23 @@ def write_table(
     facts: dict[str, Any] = {
         "evidence": study.evidence,
         "selected_on": study.protocol["selected_on"],
-        "differs": differs(study.cells[-1].recipe.model_dump(), study.protocol),
+        "differs": [
+            *_differences(plan, study, runs[-1]),
+            f"labels here: {study.protocol['labels']}",
+        ],
         "command": _command(),
     }
-    if name == "table8":
-        facts["more"] = rule.said(dataset, entries[0]["accuracy"])
-    elif name == "figure5":
+    if plan.name == "table8":
+        facts["more"] = text.rule_sentences(dataset, entries[0]["accuracy"])
+    elif plan.name == "figure5":
         histories = [(run.variant, _history(study, run)) for run in runs[0]]
-        facts["beside"] = intensity.columns(plan, histories)
-    elif name == "figure8":
-        facts["points"] = clusters.points(entries)
+        facts["beside"] = text.intensity_columns(plan, histories)
+    elif plan.name == "figure8":
+        facts["points"] = text.cluster_points(entries)
     recipes = [one.recipe.model_dump() for one in study.cells]
     shared = {k: v for k, v in recipes[0].items() if all(one[k] == v for one in recipes)}
     document = {
-        **text.document(name, plan, dataset, entries, facts),
+        **text.document(plan, dataset, entries, facts),
         "recipe": shared,
         "sources": {study.split.as_posix(): study.data.sources["split_sha256"]},
     }
@@ -174,41 +185,42 @@ def write_table(
             temporary.write_text(content)
     page(shown)
     say([f"also as {target}.csv and .json"], f"{target}.md")
-    if name == "figure5":
+    if plan.name == "figure5":
         figure("learning_intensity", dataset, list(plan.variants), folder=study.folder)
-    elif name == "figure8":
+    elif plan.name == "figure8":
         figure("k", dataset)
 
 
 def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     """The page, the numbers behind it, and two pictures."""
     name, there = study.data.name, {(run.variant, run.seed) for run in runs}
-    summary = worded_summary(
+    cells = [one for one in study.cells if (one.name, one.seed) in there]
+    histories = [_history(study, run) for run in runs]
+    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
+    recipes: dict[str, list[dict[str, Any]]] = {}
+    for fact in facts:
+        recipes.setdefault(fact["variant"], []).append(fact["recipe"])
+    summary = summary_with_verdicts(
         runs,
         evidence={name: study.evidence},
         protocol={name: study.protocol},
         settings=settings(Significance, "significance"),
+        recipes={name: recipes},
     )
-    histories = [(run.variant, run.seed, _history(study, run)) for run in runs]
-    cells = [one for one in study.cells if (one.name, one.seed) in there]
-    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
-    document = headline.document(
+    document = text.comparison_document(
         summary["datasets"][name],
-        [(variant, seed, peeked(rows)) for variant, seed, rows in histories],
-        [(variant, rows) for variant, _, rows in histories],
-        facts,
+        [(fact, h, selection_gap(h)) for fact, h in zip(facts, histories, strict=True)],
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
-        differs(facts[0]["recipe"], study.protocol),
         _command(),
     )
-    shown = headline.markdown(name, document, target.name)
+    shown = text.comparison_page(name, document, target.name)
     curves: dict[str, list[pl.DataFrame]] = {}
-    for variant, _, rows in histories:
-        curves.setdefault(variant, []).append(rows)
+    for run, history in zip(runs, histories, strict=True):
+        curves.setdefault(run.variant, []).append(history)
     with replacing(target.with_name(f"{target.name}-curves.png")) as temporary:
         draw_history(curves, temporary)
     with replacing(target.with_name(f"{target.name}-confusions.png")) as temporary:
-        draw_several(*headline.matrices(name, document), temporary)
+        draw_several(*text.confusions(name, document), temporary)
     with replacing(target.with_name(f"{target.name}.json")) as temporary:
         temporary.write_text(json.dumps(document, indent=1) + "\n")
     with replacing(target.with_name(f"{target.name}.md")) as temporary:

@@ -9,10 +9,11 @@ import polars as pl
 from ruamel.yaml import YAML
 
 from clfer.model.bundle import Card
+from clfer.report.differences import Ours, from_paper
 from clfer.report.markdown import table
 from clfer.report.numbers import ABSENT, between, count, literal, percent, plural, short
 from clfer.report.rendering import TEMPLATES, environment, sentences
-from clfer.scoring.calibration import voted
+from clfer.scoring.calibration import has_votes
 from clfer.scoring.selection import TEST
 
 PARTS = ("train", "val", "test")
@@ -84,7 +85,7 @@ class EvaluatedModel:
         """
         test = self.split.filter(pl.col("split") == TEST)
         target = test["target"].to_numpy()
-        if not voted(target):
+        if not has_votes(target):
             return None
         label = test["label"].to_physical().to_numpy()
         return float(target[np.arange(len(label)), label].mean())
@@ -93,10 +94,18 @@ class EvaluatedModel:
 def model_card(model: EvaluatedModel) -> str:
     """The page; the same model, split and scores give the same text."""
     known = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml").get(model.dataset)
-    functions = (modules, images, overall, per_class, confusions)
+    functions = (modules, images, overall, per_class, confusions, differs)
     template = environment(escape=False).get_template("model_card.md.j2")
     text = template.render(it=model, known=known, **{one.__name__: one for one in functions})
     return text.rstrip("\n") + "\n"
+
+
+def differs(model: EvaluatedModel) -> list[str]:
+    """What the training and the test were otherwise than in the paper."""
+    scores, recipe = model.scores, model.recipe
+    images, classes = scores["images"], len(scores["classes"])
+    ours = Ours(model.dataset, images, classes, scores["protocol"], recipe["select"])
+    return from_paper(ours, [recipe])
 
 
 def modules(model: EvaluatedModel) -> str:

@@ -4,15 +4,12 @@ import json
 
 import pytest
 from materials import predictions
-from test_golden import PEEKED, SEVEN, same
+from test_golden import GAPS, SEVEN, same
 
-from clfer.report import published
 from clfer.report.numbers import marked
-from clfer.report.words import note, verdict, worded_summary
-from clfer.scoring import beside
+from clfer.report.published import rule_with_verdicts
+from clfer.report.verdicts import note, summary_with_verdicts, verdict
 from clfer.scoring.grid import Run
-from clfer.scoring.published import of_paper
-from clfer.scoring.published import published as of_others
 from clfer.scoring.summary import Significance
 
 ENTRY = {
@@ -62,7 +59,7 @@ def test_every_kind_of_verdict() -> None:
     said = {kind: verdict({**ENTRY, **more}, 0.05, True, "val") for kind, more in KINDS.items()}
     said["drawn, chosen on test"] = verdict(ENTRY, 0.05, False, "test")
     for name in ("raf_db", "ferplus", "sfew", "affectnet"):
-        (rule,) = published.paper_rule(name, [])
+        (rule,) = rule_with_verdicts(name, None)
         said[f"the paper's rule on {name}"] = rule["verdict"]
     same("verdicts.md", "\n\n".join(f"## {kind}\n\n{text}" for kind, text in said.items()) + "\n")
 
@@ -92,36 +89,15 @@ def test_what_could_not_be_compared() -> None:
     assert "no run of cl, so" in str(note(seeds, "cl"))
 
 
-def test_what_differs_in_protocol() -> None:
-    paper = of_paper("ferplus", "ours")
-    assert paper is not None
-    assert published.differs(paper, "ferplus", 3573, 8, "in words", "test") == []
-    said = published.differs(paper, "ferplus", 3137, 7, {"duplicates": "drop"}, "val")
-    assert said == [
-        "its epoch was chosen on the test images, ours on validation images",
-        "its test set has 3,573 images, ours 3,137",
-        "it knows 8 classes, ours 7",
-        "ours leaves copies of test images out of training, it is not known to",
-    ]
-    others = {one.name: one for one in of_others("raf_db")}
-    by_val = others["MEK ResNet-18"]
-    assert published.differs(by_val, "raf_db", 3068, 7, {"duplicates": "keep"}, "val") == []
-    (chosen,) = published.differs(by_val, "raf_db", 3068, 7, {}, "test")
-    assert chosen == "its epoch was chosen on validation images, ours on the test images"
-    unknown, disputed = published.differs(others["ARM"], "raf_db", 3068, 7, {}, "val")
-    assert "not known" in unknown
-    assert disputed == "disputed: a prediction depends on the other images of its batch"
-
-
 def test_every_sentence_of_a_summary_stands_in_it() -> None:
     """The report, `clfer grid` and readers of the file find them under these keys."""
     runs = [
-        Run("sfew", name, seed, predictions(0.3, seed, SEVEN), PEEKED[seed])
+        Run("sfew", name, seed, predictions(0.3, seed, SEVEN), GAPS[seed])
         for name in ("baseline", "ours")
         for seed in range(3)
     ]
     settings = Significance(alpha=0.05, baseline="baseline")
-    found = worded_summary(runs, {"sfew": True}, {"sfew": "by hand"}, settings)
+    found = summary_with_verdicts(runs, {"sfew": True}, {"sfew": "by hand"}, settings)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     dataset = found["datasets"]["sfew"]
     assert dataset["note"] is None
@@ -130,4 +106,3 @@ def test_every_sentence_of_a_summary_stands_in_it() -> None:
     assert all(one["differs"] for one in dataset["published"])
     ours, *_ = [one for one in dataset["published"] if one["variant"] == "ours"]
     assert "no test" in ours["verdict"] or "Welch's test" in ours["verdict"]
-    assert len(beside.paper_rule("sfew", [])) == 1

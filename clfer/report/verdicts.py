@@ -1,10 +1,12 @@
-"""Sentences on the summary of a grid, for a reader without statistics."""
+"""Verdicts on the summary of a grid, for a reader without statistics."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from clfer.report import published
+from clfer.report.differences import Recipes
 from clfer.report.numbers import change, plural, probability, span
+from clfer.report.published import FLATTERED, published_with_verdicts
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
 from clfer.scoring.grid import Run
 from clfer.scoring.selection import TEST
@@ -15,37 +17,39 @@ NUMBERS = ("No", "One", "Two", "Three")
 DRAWN = "Drawn faces, not evidence for the method. "
 
 
-def worded_summary(
+def summary_with_verdicts(
     runs: Sequence[Run],
     evidence: Mapping[str, bool],
     protocol: Mapping[str, Any],
     settings: Significance,
+    recipes: Mapping[str, Mapping[str, Recipes]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """`metrics/summary.json`: the numbers of `clfer.scoring.summary.summarise`, with sentences.
 
+    recipes: by dataset and variant the settings of training of the runs, as far as recorded.
     Each comparison has a `verdict`, each published number `differs` and a `verdict`, and each
-    dataset a `note` on what could not be compared, or None. Raises what `summarise` raises.
+    dataset `differs`, a list, and a `note` on what could not be compared, or None. Raises what
+    `summarise` raises.
     """
     numbers = summarise(runs, evidence, protocol, settings)
     datasets = {
-        name: worded(name, dataset, settings) for name, dataset in numbers["datasets"].items()
+        name: {
+            **dataset,
+            "comparisons": [
+                {
+                    **one,
+                    "verdict": verdict(
+                        one, settings.alpha, dataset["evidence"], dataset["selected_on"]
+                    ),
+                }
+                for one in dataset["comparisons"]
+            ],
+            **published_with_verdicts(name, dataset, recipes.get(name, {})),
+            "note": note(dataset["variants"], settings.baseline),
+        }
+        for name, dataset in numbers["datasets"].items()
     }
     return {**numbers, "datasets": datasets}
-
-
-def worded(name: str, dataset: Mapping[str, Any], settings: Significance) -> dict[str, Any]:
-    """One dataset of the summary with its sentences."""
-    about = dataset["evidence"], dataset["selected_on"]
-    return {
-        **dataset,
-        "comparisons": [
-            {**one, "verdict": verdict(one, settings.alpha, *about)}
-            for one in dataset["comparisons"]
-        ],
-        "published": [published.worded(one, name, dataset) for one in dataset["published"]],
-        "paper_rule": [published.worded_rule(one) for one in dataset["paper_rule"]],
-        "note": note(dataset["variants"], settings.baseline),
-    }
 
 
 def note(variants: Mapping[str, Any], baseline: str) -> str | None:
@@ -71,26 +75,26 @@ def verdict(entry: Mapping[str, Any], alpha: float, evidence: bool, selected_on:
     `alpha` is the level below which Holm's p makes a claim. Without `evidence` (the demo's drawn
     faces) and with checkpoints chosen on the test images the sentence says so first.
     """
-    marks = ("" if evidence else DRAWN) + (published.FLATTERED if selected_on == TEST else "")
-    return marks + judged(entry, alpha)
+    marks = ("" if evidence else DRAWN) + (FLATTERED if selected_on == TEST else "")
+    return marks + conclusion(entry, alpha)
 
 
-def judged(entry: Mapping[str, Any], alpha: float) -> str:
+def conclusion(entry: Mapping[str, Any], alpha: float) -> str:
     """The verdict, whatever the images are."""
     if not entry["seeds"]:
         return f"{pair(entry)} share no seed and cannot be compared: train both with the same."
     if "McNemar" in entry["test"]:
-        return models(entry, alpha)
+        return single_models(entry, alpha)
     if len(entry["seeds"]) < SEEDS_FOR_A_TEST:
-        return few(entry)
+        return too_few_seeds(entry)
     if entry["p"] is None:
-        return rigid(entry)
+        return no_spread(entry)
     if not entry["primary"]:
-        return f"Descriptive, no claim rests on it: {observed(entry)}{within(entry)}."
+        return f"Descriptive, no claim rests on it: {observed(entry)}{interval(entry)}."
     return claim(entry) if entry["p_holm"] < alpha else open_question(entry, alpha)
 
 
-def few(entry: Mapping[str, Any]) -> str:
+def too_few_seeds(entry: Mapping[str, Any]) -> str:
     """One or two seeds: no claim about the method."""
     count = len(entry["seeds"])
     says = "says nothing" if count == 1 else "say nothing certain"
@@ -101,7 +105,7 @@ def few(entry: Mapping[str, Any]) -> str:
     )
 
 
-def rigid(entry: Mapping[str, Any]) -> str:
+def no_spread(entry: Mapping[str, Any]) -> str:
     """The differences do not vary: there is no chance to compare them with."""
     return (
         f"No test is possible: {observed(entry)}, by the same amount with every seed. "
@@ -122,7 +126,7 @@ def claim(entry: Mapping[str, Any]) -> str:
     return (
         f"{entry['a']} is {better} than {entry['b']}, by {abs(100 * entry['difference']):.2f} "
         f"points of {NAMES[entry['metric']]} {seeds(entry['seeds'])}, more than other seeds would "
-        f"explain{within(entry)}.{caution}"
+        f"explain{interval(entry)}.{caution}"
     )
 
 
@@ -135,27 +139,24 @@ def open_question(entry: Mapping[str, Any], alpha: float) -> str:
     count, least = len(entry["seeds"]), 100 * entry["smallest_detectable"]
     return (
         f"No difference between {pair(entry)} can be claimed: {observed(entry)}{by_chance}"
-        f"{within(entry)}.{alone} That does not show that both are equally good: with {count} "
+        f"{interval(entry)}.{alone} That does not show that both are equally good: with {count} "
         f"seeds and this spread, only a difference of {least:.2f} points or more would be found "
         f"reliably (four times in five)."
     )
 
 
-def models(entry: Mapping[str, Any], alpha: float) -> str:
+def single_models(entry: Mapping[str, Any], alpha: float) -> str:
     """McNemar's tests, one pair of models a seed."""
-    each = "; ".join(one_model(entry, result, alpha) for result in entry["per_seed"])
-    return f"Single models, not the method: {each}."
-
-
-def one_model(entry: Mapping[str, Any], result: Mapping[str, Any], alpha: float) -> str:
-    """One pair of models of one seed."""
-    a, b = result["only_a_right"], result["only_b_right"]
-    winner = entry["a"] if a > b else entry["b"]
-    outcome = f"{winner} is better" if result["p"] < alpha else "no clear difference"
-    return (
-        f"seed {result['seed']}: {outcome} ({plural(a, 'image')} only {entry['a']} gets right, "
-        f"{b:,} only {entry['b']}; {probability(result['p'])})"
-    )
+    each = []
+    for one in entry["per_seed"]:
+        a, b = one["only_a_right"], one["only_b_right"]
+        winner = entry["a"] if a > b else entry["b"]
+        outcome = f"{winner} is better" if one["p"] < alpha else "no clear difference"
+        each.append(
+            f"seed {one['seed']}: {outcome} ({plural(a, 'image')} only {entry['a']} gets right, "
+            f"{b:,} only {entry['b']}; {probability(one['p'])})"
+        )
+    return f"Single models, not the method: {'; '.join(each)}."
 
 
 def observed(entry: Mapping[str, Any]) -> str:
@@ -176,7 +177,7 @@ def seeds(numbers: Sequence[int]) -> str:
     return f"with seed {numbers[0]}" if one else f"on average over {len(numbers)} seeds"
 
 
-def within(entry: Mapping[str, Any]) -> str:
+def interval(entry: Mapping[str, Any]) -> str:
     """The interval over seeds, and p where it was corrected, in brackets with a leading blank."""
     if not entry["ci95"]:
         return ""

@@ -4,17 +4,16 @@ import pytest
 from recipes import PARAMS
 
 from clfer.datasets.expressions import FERPLUS
-from clfer.experiments import leakage, tables
-from clfer.experiments.plan import DATASETS
-from clfer.experiments.scarcity import table3
 from clfer.model.variant import Variant
+from clfer.paper import tables
+from clfer.report.experiment import texts
 from clfer.training.recipe import Recipe
 
 ROWS = PARAMS["variants"]
 SEVEN = tuple(name for name in FERPLUS if name != "contempt")
 PLANS = {
     "table2": tables.table2(ROWS),
-    "table3": table3(ROWS, SEVEN, SEVEN, (0, 10, 30)),
+    "table3": tables.table3(ROWS, SEVEN, (0, 10, 30)),
     "table4": tables.table4(ROWS),
     "table5": tables.table5(ROWS),
     "table6": tables.table6(ROWS),
@@ -43,8 +42,8 @@ def test_every_row_can_be_trained_and_no_cell_is_trained_twice(name):
     assert len(plan.variants) == CELLS[name]
     seen = {}
     for row in plan.rows:
-        assert len(row.label) == len(plan.columns)
-        assert set(row.paper) <= set(DATASETS)
+        assert len(row.label) == len(texts(name)["columns"])
+        assert set(row.paper) <= set(tables.DATASETS)
         if row.variant is None:
             continue
         assert seen.setdefault(row.variant, row.settings) == row.settings
@@ -106,8 +105,8 @@ def test_fewer_rows_keep_published_ones_and_lose_comparisons_with_what_is_gone()
 
 
 def test_leakage_compares_copies_kept_with_dropped():
-    rows = leakage.plan(["baseline", "ours"]).rows
+    rows = tables.leakage().rows
     assert len(rows) == 12
     for row in rows:
         kept = row.label[2] == "kept"
-        assert row.against == (leakage.named(row.label[1], False) if kept else None)
+        assert row.against == (tables.leaked(row.label[1], False) if kept else None)

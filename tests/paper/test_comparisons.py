@@ -7,7 +7,8 @@ import pytest
 from prediction_tables import table
 from scipy import stats
 
-from clfer.scoring import beside, published
+from clfer.paper import published
+from clfer.paper.result import paper_rule, published_comparisons
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance, summarise
 
@@ -31,7 +32,12 @@ def grid(dataset: str, wrongs: dict[str, list[int]]) -> dict:
         for variant, several in wrongs.items()
         for seed, wrong in enumerate(several)
     ]
-    return summarise(runs, {dataset: True}, {dataset: PROTOCOL}, SETTINGS)["datasets"][dataset]
+    found = summarise(runs, {dataset: True}, {dataset: PROTOCOL}, SETTINGS)["datasets"][dataset]
+    variants = found["variants"]
+    return {
+        "published": published_comparisons(dataset, found["test_images"], variants),
+        "paper_rule": paper_rule(dataset, variants.get("ours", {}).get("accuracy")),
+    }
 
 
 def by_name(entries: list[dict]) -> dict:
@@ -100,7 +106,7 @@ def test_a_dataset_without_published_numbers() -> None:
 def test_the_papers_rule_on_its_own_numbers(
     dataset: str, competitor: str, accuracy: float, threshold: float, holds: bool
 ) -> None:
-    (own,) = beside.paper_rule(dataset, [])
+    (own,) = paper_rule(dataset, None)
     assert (own["whose"], own["competitor"], own["accuracy"]) == ("paper", competitor, accuracy)
     assert own["threshold"] == pytest.approx(threshold)
     assert own["holds"] is holds

@@ -17,17 +17,8 @@ from clfer.scoring.selection import TEST
 CONTESTED, UNKNOWN = "contested", "unknown"
 PAPER = "the paper's CL+MSR"
 OURS = "ours"
-# Rows of the paper's Table IV by the parts that they have: MSR, CLFM, CLBS.
-TABLE4 = {
-    "baseline": (False, False, False),
-    "clbs": (False, False, True),
-    "clfm": (False, True, False),
-    "cl": (False, True, True),
-    "msr": (True, False, False),
-    "msr_clbs": (True, False, True),
-    "msr_clfm": (True, True, False),
-}
-TABLE6 = {"class_center": "class_center"}
+# Our names of the rows of Table IV, in its order.
+TABLE4 = ("baseline", "clbs", "clfm", "cl", "msr", "msr_clbs", "msr_clfm", OURS)
 
 
 class Published(NamedTuple):
@@ -59,21 +50,20 @@ class OverSeeds(NamedTuple):
 @cache
 def everything() -> Mapping[str, Any]:
     """The whole file."""
-    text = (files("clfer.scoring") / "published.yaml").read_text(encoding="utf-8")
+    text = (files("clfer.paper") / "published.yaml").read_text(encoding="utf-8")
     loaded: Mapping[str, Any] = YAML(typ="safe", pure=True).load(text)
     return loaded
 
 
 def tables() -> Mapping[str, Any]:
     """The paper's tables I to VIII and Figure 8, as they stand in the file (percent)."""
-    found: Mapping[str, Any] = everything()["tables"]
-    return found
+    paper: Mapping[str, Any] = everything()["tables"]
+    return paper
 
 
 def published(dataset: str) -> list[Published]:
     """The paper's own accuracy, those of its Table VII, and those of newer peers, in this order."""
     known = everything()
-    rows: Mapping[str, Any] = tables()["table7_state_of_the_art"]
     listed = [
         {
             "name": name,
@@ -81,52 +71,47 @@ def published(dataset: str) -> list[Published]:
             "protocol": TEST if name in known["table7_on_test"] else UNKNOWN,
             **row,
         }
-        for name, row in rows.items()
+        for name, row in tables()["table7_state_of_the_art"].items()
     ]
     own = of_paper(dataset, OURS)
-    others = [one for one in [*listed, *known["peers"]] if dataset in one]
-    return [*([own] if own else []), *(competitor(one, dataset) for one in others)]
+    others = [
+        Published(
+            row["name"],
+            fraction(row[dataset]),
+            row.get("year"),
+            row.get("network"),
+            row.get("pretrained"),
+            row["protocol"],
+            known["test_images"][dataset],
+            row.get("note"),
+        )
+        for row in [*listed, *known["peers"]]
+        if dataset in row
+    ]
+    return [own, *others] if own else others
 
 
-def competitor(row: Mapping[str, Any], dataset: str) -> Published:
-    """One row of Table VII or of the peers."""
-    return Published(
-        row["name"],
-        fraction(row[dataset]),
-        row.get("year"),
-        row.get("network"),
-        row.get("pretrained"),
-        row["protocol"],
-        everything()["test_images"][dataset],
-        row.get("note"),
-    )
+def published_for(dataset: str, variant: str) -> list[Published]:
+    """The published numbers beside a variant: all beside `ours`, else its row in the paper."""
+    row = of_paper(dataset, variant)
+    return published(dataset) if variant == OURS else [row] if row else []
 
 
 def of_paper(dataset: str, variant: str) -> Published | None:
-    """What the paper reports of one of our variants on a dataset; None where it reports nothing."""
-    percent = row_of_paper(dataset, variant)
-    if percent is None:
+    """What Tables IV, VI and VII have of one of our variants on a dataset; None where nothing."""
+    paper = tables()
+    row: Mapping[str, Any] = {}
+    if variant == "class_center":
+        row = paper["table6_centers"]["class_center"]
+    elif variant in TABLE4:  # it leaves out SFEW
+        whole = {OURS: paper["headline"], "baseline": paper["baseline"]}.get(variant, {})
+        row = {**paper["table4_ablation"][TABLE4.index(variant)], **whole}
+    if dataset not in row:
         return None
     name = PAPER if variant == OURS else f"the paper's {variant}"
     images = everything()["test_images_of_paper"][dataset]
-    return Published(name, fraction(percent), 2024, "ResNet-18", "ImageNet", TEST, images, None)
-
-
-def row_of_paper(dataset: str, variant: str) -> float | None:
-    """The accuracy in percent from Table IV, VI or VII."""
-    known = tables()
-    if variant == OURS:
-        found = known["headline"].get(dataset)
-    elif variant in TABLE6:
-        found = known["table6_centers"][TABLE6[variant]].get(dataset)
-    elif variant in TABLE4:
-        parts = dict(zip(("msr", "clfm", "clbs"), TABLE4[variant], strict=True))
-        row = next(one for one in known["table4_ablation"] if parts.items() <= one.items())
-        # Table IV leaves out SFEW, whose baseline stands in Table VII.
-        found = row.get(dataset, known["baseline"].get(dataset) if variant == "baseline" else None)
-    else:
-        found = None
-    return None if found is None else float(found)
+    accuracy = fraction(row[dataset])
+    return Published(name, accuracy, 2024, "ResNet-18", "ImageNet", TEST, images, None)
 
 
 def seeds_of_paper(dataset: str) -> OverSeeds | None:
@@ -135,7 +120,7 @@ def seeds_of_paper(dataset: str) -> OverSeeds | None:
     return OverSeeds(fraction(row["mean"]), fraction(row["std"]), 10) if row else None
 
 
-def ruled(dataset: str) -> Published | None:
+def rule_competitor(dataset: str) -> Published | None:
     """Whom the paper's text claims to be ahead of on a dataset by its rule of three std."""
     name = everything()["paper_rule"].get(dataset)
     return next((one for one in published(dataset) if one.name == name), None)
@@ -143,8 +128,8 @@ def ruled(dataset: str) -> Published | None:
 
 def classes(dataset: str) -> int | None:
     """The number of classes that published numbers of a dataset are about."""
-    found: int | None = everything()["classes"].get(dataset)
-    return found
+    number: int | None = everything()["classes"].get(dataset)
+    return number
 
 
 def fraction(percent: float) -> float:
