@@ -1,4 +1,6 @@
-"""Copies across splits: counted by hand, by a loop over pairs, and on the real FERPlus."""
+"""Copies across splits, counted by a loop over pairs, and on the real FERPlus; by hand in
+test_report.
+"""
 
 import numpy as np
 import polars as pl
@@ -9,63 +11,6 @@ from clfer.datasets.expressions import FERPLUS
 from clfer.datasets.ferplus import LAYOUT
 from clfer.datasets.splits import SPLITS, Split, split
 from clfer.datasets.votes import read_layout, read_votes, with_labels
-
-# published, label, grey level of the face
-ROWS = [
-    ("train", "calm", 1),
-    ("train", "glad", 2),
-    ("train", "calm", 3),  # copy of a test image, with another label
-    ("train", "glad", 4),  # copy of a val image
-    ("train", "glad", 4),
-    ("train", None, 9),  # no image: its copy in test does not count
-    ("train", "calm", None),
-    ("val", "calm", 5),
-    ("val", "glad", 4),
-    ("val", "glad", 6),
-    ("val", "calm", 7),  # copy of a test image
-    ("test", "glad", 3),
-    ("test", "calm", 7),
-    ("test", "calm", 9),
-]
-
-
-def divided(duplicates):
-    published, label, levels = zip(*ROWS, strict=True)
-    faces = np.array([level or 0 for level in levels], np.uint8).reshape(-1, 1, 1)
-    face = pl.Series([i if level else None for i, level in enumerate(levels)], dtype=pl.Int64)
-    table = pl.DataFrame({"row": range(len(ROWS)), "published": published, "label": label})
-    table = table.with_columns(face=face, target=pl.lit(None, pl.Array(pl.Float32, 2)))
-    settings = Split(seed=0, val_fraction=0.1, duplicates=duplicates)
-    return split(table, faces, ("calm", "glad"), settings)
-
-
-def counts(one, first, other, second, **classes):
-    per_class = {name: {one: a, other: b} for name, (a, b) in classes.items()}
-    return {one: first, other: second, "classes": per_class}
-
-
-def test_leakage_of_a_table_counted_by_hand():
-    drop, keep = (leakage(divided(choice)) for choice in ("drop", "keep"))
-    assert drop == {
-        "images": {
-            "train": counts("published", 5, "used", 2, calm=(2, 1), glad=(3, 1)),
-            "val": counts("published", 4, "used", 3, calm=(2, 1), glad=(2, 2)),
-            "test": counts("published", 3, "used", 3, calm=(2, 2), glad=(1, 1)),
-        },
-        "test_copied_in_train_or_val": counts("images", 2, "of", 3, calm=(1, 2), glad=(1, 1)),
-        "val_copied_in_train": counts("images", 1, "of", 4, calm=(0, 2), glad=(1, 2)),
-        "groups": {"groups": 3, "images": 7, "conflicting_labels": 1},
-        "unused": {
-            "copy of a test image": 2,
-            "copy of a val image": 2,
-            "no label": 1,
-            "no face": 1,
-        },
-    }
-    assert keep["images"]["train"]["used"] == keep["images"]["train"]["published"]
-    changed = {key: keep[key] for key in ("images", "unused")}
-    assert keep == {**drop, **changed}
-    assert keep["unused"] == {"no label": 1, "no face": 1}
 
 
 def test_identical_and_near_images_against_a_loop_over_pairs():

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from test_near import crowd
 
-from clfer.audit.leakage import leakage
 from clfer.audit.report import examples, report
 from clfer.datasets import labels
 from clfer.datasets.splits import Split, split
@@ -77,11 +76,7 @@ def test_near_duplicates_of_different_pictures(dataset, audited):
 def test_where_copies_are_and_what_leaks_through_near_duplicates_alone(audited):
     """Row a, column b: images published in a with another one in b."""
     near = audited[0]["near"]
-    assert audited[0]["identical"]["between"] == {
-        "train": {"train": 2, "val": 1, "test": 1},
-        "val": {"train": 1, "val": 0, "test": 0},
-        "test": {"train": 1, "val": 0, "test": 0},
-    }
+    assert audited[0]["identical"]["between"]["val"] == {"train": 1, "val": 0, "test": 0}
     assert near["between"] == {
         "train": {"train": 0, "val": 1, "test": 1},
         "val": {"train": 1, "val": 2, "test": 0},  # rows 5 and 6 are near each other
@@ -92,13 +87,31 @@ def test_where_copies_are_and_what_leaks_through_near_duplicates_alone(audited):
     assert near["left"] == {"images": 0, "of": 3}
 
 
-def test_classes_are_counted_once_and_their_imbalance_follows(dataset, audited):
-    assert audited[0]["leakage"] == leakage(dataset[0])
-    assert audited[0]["imbalance"] == {
-        "train": {"published": 1.0, "used": 1.0},  # 3 calm and 3 glad; 2 and 2 without copies
-        "val": {"published": 1.0, "used": 1.0},
-        "test": {"published": 2.0, "used": 2.0},
+def counts(one, first, other, second, calm, glad):
+    classes = {name: {one: a, other: b} for name, (a, b) in (("calm", calm), ("glad", glad))}
+    return {one: first, other: second, "classes": classes}
+
+
+def test_classes_and_copies_by_split_and_the_imbalance_that_follows(audited):
+    assert audited[0]["leakage"] == {
+        "images": {
+            "train": counts("published", 6, "used", 4, (3, 2), (3, 2)),
+            "val": counts("published", 4, "used", 4, (2, 2), (2, 2)),
+            "test": counts("published", 3, "used", 3, (2, 2), (1, 1)),
+        },
+        "test_copied_in_train_or_val": counts("images", 1, "of", 3, (1, 2), (0, 1)),
+        "val_copied_in_train": counts("images", 1, "of", 4, (0, 2), (1, 2)),
+        "groups": {"groups": 3, "images": 6, "conflicting_labels": 1},
+        "unused": {
+            "copy of a test image": 1,
+            "copy of a val image": 1,
+            "no label": 1,
+            "no face": 1,
+        },
     }
+    even = {"published": 1.0, "used": 1.0}
+    uneven = {"published": 2.0, "used": 2.0}
+    assert audited[0]["imbalance"] == {"train": even, "val": even, "test": uneven}
 
 
 def test_tables_of_other_images_are_refused(dataset):
