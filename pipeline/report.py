@@ -95,7 +95,7 @@ def _contents() -> Contents:
             if split.as_posix() in unchanged and (audit := split.with_suffix(".json")).is_file()
         },
         cards=cards,
-        plots={path.stem: picture(path) for path in plots},
+        plots={path.stem: picture(path.read_bytes(), path) for path in plots},
         tables=[
             check(parts.Table, about, path, "let `clfer experiment` write it again")
             for path, about in tables
@@ -147,4 +147,4 @@ def _figure(path: Path, caption: Mapping[str, Any]) -> Figure:
     shown = vector if small or not raster.is_file() else raster
     if not shown.is_file():
         raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
-    return Figure(about, picture(shown))
+    return Figure(about, picture(shown.read_bytes(), shown))

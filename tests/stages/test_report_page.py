@@ -7,7 +7,7 @@ import subprocess
 import tomllib
 
 import pytest
-from checkouts import change, checkout, clfer
+from checkouts import change, checkout, here, refused
 from closure import ROOT
 from markup import read
 from materials import audit, picture
@@ -17,16 +17,9 @@ GRID = {"datasets": ["demo"], "variants": ["baseline", "ours"], "seeds": [0], "r
 
 
 def done(folder, *words):
-    ran = clfer(folder, *words)
+    ran = here(folder, *words)
     assert ran.returncode == 0, ran.stderr
     return ran.stdout
-
-
-def refused(folder, *words):
-    ran = clfer(folder, *words)
-    assert ran.returncode == 1, ran.stdout
-    (line,) = ran.stderr.strip().splitlines()
-    return line
 
 
 def made(folder):
@@ -37,7 +30,8 @@ def made(folder):
 
 def write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    content = content if isinstance(content, (str, bytes)) else json.dumps(content)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def warnings(root):
@@ -49,8 +43,7 @@ def trained(tmp_path_factory):
     """Two models of one epoch, their scores and summary, and a figure of them."""
     folder = checkout(tmp_path_factory.mktemp("report") / "checkout", epochs=1)
     change(folder, run=GRID)
-    found = json.dumps(audit()).replace("anger", "surprise")
-    write(folder / "data/splits/demo.json", json.loads(found))
+    write(folder / "data/splits/demo.json", json.dumps(audit()).replace("anger", "surprise"))
     for variant in GRID["variants"]:
         done(folder, "train", "demo", variant, 0)
         done(folder, "evaluate", "demo", variant, 0)
