@@ -12,8 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from clfer import __version__
-from clfer.ending import orderly
-from clfer.errors import trouble
+from clfer.errors import orderly_exit, user_message
 from pipeline.completion import offering
 from pipeline.outline import outline
 
@@ -115,7 +114,7 @@ def _called(name: str, shape: Callable[..., None]) -> Callable[..., None]:
         from pipeline.params import check_unchanged
 
         run = _imported(name)
-        with orderly():
+        with orderly_exit():
             run(*given, **options)
             if name in STAGES:
                 check_unchanged()
@@ -133,11 +132,11 @@ def main() -> None:
     try:
         app(prog_name="clfer")
     except Exception as error:
-        if (said := trouble(error)) is None:
+        if (message := user_message(error)) is None:
             raise
         if os.environ.get("RANK", "0") != "0":
             time.sleep(LEADER)
         from pipeline.console import plain  # rich takes a tenth of a second
 
-        typer.echo(f"error: {plain(said)}", err=True)
+        typer.echo(f"error: {plain(message)}", err=True)
         sys.exit(1)

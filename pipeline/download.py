@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from clfer.scratch import held
+from clfer.files import locked_folder
 from pipeline import paths
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
@@ -19,7 +19,7 @@ def download(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
     source = settings(module.Source, "datasets", name, "source")
     raw = paths.raw(name)
     raw.parent.mkdir(parents=True, exist_ok=True)
-    with held(paths.scratch(f"download-{name}"), f"downloading {name}"):
+    with locked_folder(paths.scratch(f"download-{name}"), f"downloading {name}"):
         for left in raw.parent.glob(f".{name}.*"):  # of a killed process
             shutil.rmtree(left, ignore_errors=True)
         # the folder appears whole or not at all

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import polars as pl
 
-from clfer.arrays import array
 from clfer.datasets import index, lists
 from clfer.datasets.expressions import AFFECTNET
 from clfer.datasets.labels import BOX, LANDMARKS
 from clfer.datasets.landmarks import POINTS, five, is_place
 from clfer.datasets.listing import folders, key, stem
 from clfer.errors import InputError
+from clfer.pictures import read_npy
 
 COLUMNS = (
     "subDirectory_filePath",
@@ -213,7 +213,7 @@ def _array_points(raw: Path, path: str, content: bytes) -> list[float]:
 def _array_numbers(raw: Path, path: str, content: bytes) -> list[float]:
     """What the array holds, row by row."""
     try:
-        return [float(value) for value in array(content).ravel().tolist()]
+        return [float(value) for value in read_npy(content).ravel().tolist()]
     except Exception as error:  # a SystemError, too, of letters that there are not
         reason = " ".join(str(error).split())
         raise lists.broken(raw, path, "a plain .npy of numbers", reason[:120]) from error

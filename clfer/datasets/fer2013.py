@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Int8, Shaped, UInt8
 
 from clfer.archives import DAMAGE, LEAST, METHODS, extract, stem
-from clfer.arrays import array
 from clfer.datasets.expressions import FER2013 as EMOTIONS
 from clfer.errors import InputError
+from clfer.pictures import read_npy
 
 SIDE = 48
 PIXELS = SIDE * SIDE
@@ -166,7 +166,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray, "..."]:
         raise ValueError("a password")
     if member.compress_type not in METHODS:
         raise ValueError(f"method {member.compress_type}")
-    return array(archive.read(member))
+    return read_npy(archive.read(member))
 
 
 def _check(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from variants import CUT
 
 from clfer.datasets.demo import dataset as demo
-from clfer.faces.alignment import TEMPLATE, align, boxed, places, transform, whole
+from clfer.faces.alignment import TEMPLATE, align, boxed, places, similarity, whole
 from clfer.progress import silent
 
 
@@ -29,7 +29,7 @@ def cut(margin=0.1, landmarks=None):
 def test_a_moved_template_comes_back(angle, scale, x, y, margin):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     landmarks = TEMPLATE @ turn.T * 100 * scale + (x, y)
-    matrix = transform(landmarks, places(cut(margin=margin)), 48)
+    matrix = similarity(landmarks, places(cut(margin=margin)) * 48)
     back = landmarks @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(back, (TEMPLATE * (1 - 2 * margin) + margin) * 48, atol=1e-6)
 
@@ -37,7 +37,7 @@ def test_a_moved_template_comes_back(angle, scale, x, y, margin):
 def test_a_cut_may_say_where_the_landmarks_go():
     wanted = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
     landmarks = np.array(wanted) * 200 + (17, -5)
-    matrix = transform(landmarks, places(cut(landmarks=wanted)), 64)
+    matrix = similarity(landmarks, places(cut(landmarks=wanted)) * 64)
     back = landmarks @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(back, np.array(wanted) * 64, atol=1e-6)
 
@@ -47,7 +47,7 @@ def test_the_drawn_points_land_on_the_template():
     landmarks = np.array([(60, 80), (120, 90), (85, 115), (55, 140), (110, 150)], float)
     for x, y in landmarks.astype(int):
         image[y - 4 : y + 5, x - 4 : x + 5] = 255
-    matrix = transform(landmarks, places(cut()), 96)
+    matrix = similarity(landmarks, places(cut()) * 96)
     expected = landmarks @ matrix[:, :2].T + matrix[:, 2]
     face = align(image, landmarks, places(cut()), 96)
     assert face.shape == (96, 96)
@@ -115,7 +115,7 @@ def test_the_landmarks_of_drawn_faces_are_recovered_within_a_pixel(tmp_path):
     points = demo.landmarks(tmp_path)["landmarks"].to_numpy().reshape(-1, 5, 2)
     target = (TEMPLATE * 0.8 + 0.1) * 192
     for landmarks in points:
-        fit = transform(landmarks, places(cut()), 192)
+        fit = similarity(landmarks, places(cut()) * 192)
         best = landmarks @ fit[:, :2].T + fit[:, 2]  # closest to the template, not on it
         for place, landmark in zip(best, landmarks, strict=True):
             dot = np.zeros((48, 48), np.uint8)

@@ -17,13 +17,12 @@ from variants import CUT
 from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.faces import packing
-from clfer.faces.alignment import align, boxed, places, whole
-from clfer.faces.cropping import Alignment
-from clfer.faces.detection import Detector, Found
+from clfer.faces.alignment import Alignment, align, boxed, places, whole
+from clfer.faces.detection import Detections, Detector
 from clfer.faces.packing import outcomes, pack
+from clfer.files import locked_folder
 from clfer.pictures import UnreadableError
 from clfer.progress import silent
-from clfer.scratch import held
 from clfer.team import Team
 
 GIVEN = Alignment(detector="given", weights=None, **CUT.model_dump())
@@ -102,7 +101,7 @@ def faces_at(*boxes):
     def find(picture):
         place = np.arange(len(boxes), dtype=float)
         points = np.reshape(POINTS, (1, 5, 2)) + place[:, None, None]
-        return Found(np.reshape(boxes, (-1, 4)).astype(float), 0.9 - place / 10, points)
+        return Detections(np.reshape(boxes, (-1, 4)).astype(float), 0.9 - place / 10, points)
 
     return find
 
@@ -304,9 +303,9 @@ def test_a_killed_align_goes_on_where_it_was(tmp_path):
 
 def test_two_processes_never_align_the_same(tmp_path):
     with (
-        held(tmp_path / "work", "aligning demo"),
+        locked_folder(tmp_path / "work", "aligning demo"),
         pytest.raises(InputError, match=rf"pid {os.getpid()}\) is aligning demo; wait for it"),
-        held(tmp_path / "work", "aligning demo"),
+        locked_folder(tmp_path / "work", "aligning demo"),
     ):
         pass
     assert not (tmp_path / "work").exists()

@@ -8,7 +8,7 @@ from mutations import attack, broken, mutated
 
 from clfer.datasets.splits import Split
 from clfer.errors import InputError
-from clfer.faces.cropping import Alignment
+from clfer.faces.alignment import Alignment
 from clfer.model.variant import Variant
 from clfer.scoring.summary import Significance
 from clfer.training.recipe import Recipe

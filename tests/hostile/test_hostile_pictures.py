@@ -13,7 +13,7 @@ from watched import told
 
 from clfer.datasets import folder
 from clfer.faces import packing
-from clfer.faces.cropping import Alignment
+from clfer.faces.alignment import Alignment
 from clfer.pictures import UnreadableError, decode
 from clfer.progress import silent
 
