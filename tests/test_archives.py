@@ -219,7 +219,9 @@ def test_a_zip_with_a_member_without_a_name(tmp_path):
 def test_a_member_that_cannot_be_written(tmp_path):
     for members in ([("n" * 300, b"x")], [("a", b"x"), ("a/b", b"x")]):
         archive = zipped(tmp_path / "a.zip", members)
-        with pytest.raises(InputError, match="out/.*: expected a place to read and write, found: "):
+        with pytest.raises(
+            InputError, match=r"out/.*: expected a place to read and write, found: "
+        ):
             extract(archive, tmp_path / "out")
         assert [*tmp_path.iterdir()] == [archive]
 

@@ -121,10 +121,10 @@ def _normalise(pixels: Pixels) -> Images:
 
 
 @cache
-def _statistics(device: torch.device) -> Float[Tensor, "2 3 1 1"]:
-    """MEAN and STD on a device, put there once."""
-    both: Tensor = torch.tensor([MEAN, STD], device=device).view(2, 3, 1, 1)
-    return both
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """MEAN and STD [3, 1, 1] on a device, put there once."""
+    mean, std = torch.tensor([MEAN, STD]).view(2, 3, 1, 1).to(device)
+    return mean, std
 
 
 def _rectangle(

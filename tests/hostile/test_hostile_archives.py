@@ -66,7 +66,8 @@ def test_a_bomb_of_bzip2_that_zipfile_would_unpack_at_once(tmp_path):
     bomb.write_bytes(content)
     line, grown, _ = told(*EXTRACT, bomb)
     assert line == (
-        f"{bomb}: expected a zip of deflated files, found 'fer2013.csv' by method 12; repack it"
+        f"{bomb}: expected plain files within one folder, found the member 'fer2013.csv', "
+        "compressed by method 12; unpack it by hand if you trust it"
     )
     assert grown < 100 * MB
     assert only(bomb)
@@ -158,7 +159,7 @@ def test_pickles_in_an_npz_are_never_opened(tmp_path):
     array = np.array([Evil()], dtype=object)
     np.savez(tmp_path / "fer2013.npz", pixels=array, emotion=array, usage=array)
     line, _, _ = told(*FER2013, tmp_path / "fer2013.npz")
-    assert "found a damaged, truncated or pickled one (a pickled array); fetch it again" in line
+    assert "found a damaged, truncated or pickled one (Object arrays cannot be loaded" in line
     assert not mark.exists()
 
 
@@ -186,5 +187,5 @@ def test_an_array_that_declares_a_terabyte(tmp_path):
         for name in ("pixels", "emotion", "usage"):
             archive.writestr(f"{name}.npy", file.getvalue())
     line, grown, _ = told(*FER2013, path)
-    assert "(0 bytes for an array [268435456, 48, 48] of uint8); fetch it again" in line
+    assert "expected a complete .npz of plain arrays, found a damaged" in line
     assert grown < 50 * MB
