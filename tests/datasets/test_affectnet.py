@@ -282,7 +282,7 @@ def header(text):
         ("exp", array(1.5), "an expression 0 to 10, found 1.5"),
         ("exp", array([1, 2]), "an expression 0 to 10, found 1, 2"),
         ("exp", array(np.zeros(0)), "an expression 0 to 10, found nothing"),
-        ("exp", array(np.array([{"a": 1}], object), allow_pickle=True), "found a pickled array"),
+        ("exp", array(np.array([{"a": 1}], object), allow_pickle=True), "found Object arrays"),
         ("exp", b"no array", "a plain .npy of numbers, found the magic string"),
         ("exp", b"", "a plain .npy of numbers, found"),
         ("exp", array(1)[:-1], "a plain .npy of numbers, found 7 bytes for an array"),

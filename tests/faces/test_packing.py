@@ -155,6 +155,20 @@ def test_what_cannot_be_read_is_rejected_with_its_reason(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("bad", [[7.0] * 10, [*POINTS[:9], float("nan")], [1.0, 2.0] * 5])
+def test_landmarks_that_are_no_face_cost_no_image_and_are_counted(tmp_path, bad):
+    rows = table("landmarks", "landmarks and box", "landmarks")
+    known = pl.Series([POINTS, bad, bad], dtype=labels.LANDMARKS)
+    found, faces = packed(tmp_path, noise(3), rows.with_columns(landmarks=known))
+    assert found["outcome"].to_list() == ["given", "box", "centre"]
+    assert found["points"].null_count() == 2
+    assert faces.any(axis=(1, 2, 3)).all()
+    assert outcomes(found.lazy())[1:] == [
+        "box: 1 landmarks not finite, or all on one line (first: row 1)",
+        "centre: 1 landmarks not finite, or all on one line (first: row 2)",
+    ]
+
+
 def test_crops_that_fit_are_stored_as_they_are(tmp_path):
     pictures = noise(2, (48, 48))
     found, faces = packed(tmp_path, pictures, table("landmarks", ""), NONE)

@@ -14,7 +14,10 @@ from clfer.scoring.summary import Significance
 from clfer.training.recipe import Recipe
 from pipeline import cell, params
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # hundreds, on files that are wrong on purpose
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),
+]  # hundreds, on files that are wrong on purpose
 TEXT = (ROOT / "params.yaml").read_bytes()
 BLOCKS = re.split(rb"\n(?=\w)", TEXT)
 SMALL = b"""\
