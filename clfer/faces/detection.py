@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
+from zipfile import is_zipfile
 
 import cv2
 import numpy as np
@@ -168,11 +169,9 @@ def _fetch(folder: Path, track: Track, remedy: str, address: str) -> Path:
     with TemporaryDirectory(dir=folder, prefix=".pack.") as scratch:
         pack, content = Path(scratch) / address.rpartition("/")[2], Path(scratch) / "content"
         download(address, pack, None, track, remedy, LARGEST)
-        try:
+        digest = "no complete zip"
+        if is_zipfile(pack):
             extract(pack, content, LARGEST)
-        except InputError:
-            digest = "no complete zip"
-        else:
             files = sorted(content.rglob(WEIGHTS))
             digest = sha256(files[0]) if files else "none in it"
         if digest != SHA256:
