@@ -53,6 +53,7 @@ def test_the_input_pipeline_is_timed_beside_a_step(recipe):
     assert 0 < found["resident"] < found["step"]
 
 
+@pytest.mark.slow
 def test_more_images_take_more_memory(recipe):
     few, many = (
         peak_memory(Variant(), recipe.model_copy(update={"batch_size": b}), CPU) for b in (2, 128)
