@@ -46,7 +46,6 @@ CASES = (
     (CHAIN[2], ".scratch", ".scratch/*/faces.npy", (FEW,)),
     (CHAIN[2], "data/faces", "data/faces/demo.npy", ()),
     (CHAIN[3], "data/splits", "data/splits/demo.parquet", ()),
-    (CHAIN[3], "data/splits", "data/splits/demo.json", ("demo.parquet",)),
     (CHAIN[4], ".scratch", ".scratch/*/lock", ()),
     (CHAIN[4], ".scratch", ".scratch/*/state.pt", (FEW,)),
     (CHAIN[4], RUN, f"{RUN}/history.csv", ()),
