@@ -6,7 +6,6 @@ on a GPU it is recorded and replayed, as there, and so is torchvision's own.
 Subjects take their steps in turn, so that whatever slows the machine down slows all of them.
 """
 
-import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import psutil
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -126,10 +126,11 @@ def _peak(variant: Variant, recipe: Recipe, device: torch.device) -> float:
     step()
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MIB
-    if PROCESS.exists():  # getrusage's peak is on Linux at least that of the parent process
+    if PROCESS.exists():  # psutil has the highest value on Windows only
         peak = next(line for line in PROCESS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(peak.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB  # bytes on a Mac
+    memory = psutil.Process().memory_info()
+    return float(getattr(memory, "peak_wset", memory.rss)) / MIB
 
 
 def _input_step(faces: Faces, examples: Examples, recipe: Recipe, device: torch.device) -> Step:

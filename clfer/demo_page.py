@@ -21,7 +21,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from uvicorn import Config, Server
 
-from clfer.errors import trouble
+from clfer.errors import user_message
 from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
 from clfer.explanation.layers import weights
 from clfer.faces.views import central
@@ -171,7 +171,7 @@ class Page:
             self._say(f"{name} cannot be read: {error}.")
             return
         except Exception as error:
-            self._say(trouble(error) or f"{name}: a defect of clfer, see the terminal.")
+            self._say(user_message(error) or f"{name}: a defect of clfer, see the terminal.")
             raise
         if self._result.is_deleted:  # the visitor left
             return

@@ -7,9 +7,8 @@ from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from clfer.errors import InputError
-from clfer.files import replacing, sha256
+from clfer.files import fingerprint, locked_folder, replacing, sha256
 from clfer.progress import silent
-from clfer.scratch import fingerprint, held
 from clfer.team import ALONE, Team, here, started
 from pipeline import options, paths
 from pipeline.console import say, track
@@ -60,9 +59,8 @@ def _align(name: str, team: Team) -> None:
 
     from clfer.datasets.labels import GROUP
     from clfer.faces import packing
-    from clfer.faces.cropping import Alignment
-    from clfer.faces.detection import Detector
-    from clfer.faces.weights import locate
+    from clfer.faces.alignment import Alignment
+    from clfer.faces.detection import open_detector
     from clfer.figures import contact_sheet
     from pipeline import stored
 
@@ -75,14 +73,14 @@ def _align(name: str, team: Team) -> None:
         rows = stored.Rows(labels, f"relabel {name}", LABELS)
         find, weights = None, ""
         if alignment.detector == "insightface":
-            file = locate(alignment.weights and paths.BASE / alignment.weights, shown)
-            find = Detector(file, alignment.threshold, alignment.turned)
-            weights = f"{file.name} {sha256(file)}"
+            named = alignment.weights and paths.BASE / alignment.weights
+            find = open_detector(named, alignment, shown, f"datasets.{name}.faces.weights")
+            weights = f"{find.weights.name} {sha256(find.weights)}"
         pictures = module.pictures(raw, paths.BASE)
     array = paths.faces(name)
     work = fingerprint(packing.FORMAT, name, alignment.model_dump(), weights, sha256(labels))
     scratch = paths.scratch(work)
-    with held(scratch, f"aligning {name}") if team.leads else nullcontext():
+    with locked_folder(scratch, f"aligning {name}") if team.leads else nullcontext():
         table = packing.pack(pictures, rows, alignment, find, array, scratch, shown, team)
         if table is None:
             return

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 from clfer.datasets.expressions import canonical
 from clfer.errors import InputError
 from clfer.explanation.layers import BLOCK, Reasons, reasons
-from clfer.faces.detection import principal
+from clfer.faces.detection import open_detector, principal
 from clfer.faces.preprocessing import Cut
 from clfer.figures.explanation import draw, signed
 from clfer.figures.faces import FacePlace
@@ -21,7 +21,7 @@ from clfer.figures.style import short
 from clfer.files import replacing
 from clfer.inference.frames import Picture, read
 from clfer.inference.models import located, newest
-from clfer.inference.predictor import central_square, cut_out, left_to_right, open_detector
+from clfer.inference.predictor import central_square, cut_out, left_to_right
 from clfer.model.bundle import Card, load
 from clfer.model.network import Network
 from clfer.pictures import UnreadableError

@@ -1,6 +1,5 @@
 """From pictures to the faces in them and their expressions."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,11 +11,9 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from clfer.errors import InputError
-from clfer.faces.alignment import align, places, whole
-from clfer.faces.cropping import coloured
-from clfer.faces.detection import Detector, Found
+from clfer.faces.alignment import align, coloured, places, whole
+from clfer.faces.detection import Detections, open_detector
 from clfer.faces.preprocessing import Cut
-from clfer.faces.weights import locate
 from clfer.inference.engines import Engine, open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels
 from clfer.inference.models import located
@@ -26,7 +23,6 @@ from clfer.team import cores
 
 BATCH = 128  # faces that are classified at once
 WAITING = 1 << 27  # bytes of kept pictures that wait for their faces to be classified
-DETECTOR = "CLFER_DETECTOR"  # environment variable with the path of a detector
 UNSURE = "unsure"  # shown for a face whose best class is less probable than was asked for
 
 
@@ -72,7 +68,7 @@ class _Cropped:
     """A frame whose F faces are found and cut: an array [F, S, S, C] for each kind of crop."""
 
     frame: Frame
-    detections: Found | None
+    detections: Detections | None
     crops: list[UInt8[np.ndarray, "F _ _ _"]]
     picture: Picture | None = None
     problem: str | None = None
@@ -192,16 +188,10 @@ class Predictor:
         return mean
 
 
-def open_detector(detector: str | Path | None, cut: Cut, track: Track) -> Detector:
-    """The detector for a model. `detector` as for Predictor; InputError where there is none."""
-    named = detector or os.environ.get(DETECTOR)
-    return Detector(locate(Path(named) if named else None, track), cut.threshold, cut.turned)
-
-
-def left_to_right(detections: Found) -> Found:
+def left_to_right(detections: Detections) -> Detections:
     """The same faces by the middle of their box, the leftmost first."""
     order = np.argsort(detections.box[:, 0] + detections.box[:, 2] / 2, kind="stable")
-    return Found(*(part[order] for part in detections))
+    return Detections(*(part[order] for part in detections))
 
 
 def cut_out(
@@ -216,7 +206,7 @@ def central_square(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
     return coloured(whole(picture, cut.size), cut.channels)
 
 
-def _cut_all(picture: Picture, detections: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
+def _cut_all(picture: Picture, detections: Detections, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
     faces = np.zeros((len(detections.score), cut.size, cut.size, cut.channels), np.uint8)
     for i, landmarks in enumerate(detections.landmarks):
         faces[i] = cut_out(picture, landmarks, cut)
@@ -239,7 +229,10 @@ def _class_order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[i
 
 
 def _face(
-    classes: Sequence[str], probability: Float[np.ndarray, " K"], detections: Found | None, i: int
+    classes: Sequence[str],
+    probability: Float[np.ndarray, " K"],
+    detections: Detections | None,
+    i: int,
 ) -> Face:
     by_class = dict(zip(classes, map(float, probability), strict=True))
     if detections is None:

@@ -12,8 +12,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from clfer.ending import orderly
-from clfer.errors import trouble
+from clfer.errors import orderly_exit, user_message
 from clfer.training.cells import sped, train_cells
 from clfer.training.machine import device
 from clfer.training.pack import read
@@ -32,11 +31,11 @@ def main() -> None:
     try:
         data, cells = read(given.pack, device())
         cells = sped(cells, given.compile, given.precision)
-        with orderly():
+        with orderly_exit():
             say = partial(print, flush=True)
             left = train_cells(cells, data, given.cells, given.seconds, say=say)
     except Exception as error:
-        if (message := trouble(error)) is None:
+        if (message := user_message(error)) is None:
             raise
         print(f"error: {message}", file=sys.stderr)
         sys.exit(1)

@@ -23,11 +23,10 @@ from torch import Tensor
 from clfer import __version__, distributed
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
-from clfer.files import replacing, sha256
+from clfer.files import fingerprint, replacing, sha256
 from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
 from clfer.progress import Track, silent
-from clfer.scratch import fingerprint
 from clfer.training.checkpoints import CODE, FORMAT, Checkpointer
 from clfer.training.examples import Examples, Faces
 from clfer.training.loop import train

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from clfer.distributed import leads, rank
 from clfer.errors import InputError
-from clfer.files import replacing
+from clfer.files import locked_folder, replacing
 from clfer.model.backbone import load_tensors
-from clfer.scratch import held
 
 FORMAT = 4  # to be raised with every change of what a state holds or means
 CODE = 1  # to be raised with every change of model/, training/ or views.py that changes a result
@@ -76,5 +75,5 @@ def claim(folder: Path) -> Iterator[Checkpoint]:
     if not leads():
         yield Checkpoint(folder)
         return
-    with held(folder, "training this very run"):
+    with locked_folder(folder, "training this very run"):
         yield Checkpoint(folder)

@@ -27,7 +27,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from clfer.ending import orderly
+from clfer.errors import orderly_exit
 from clfer.model.contrast import unit
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch, Batches
@@ -147,7 +147,7 @@ def main() -> None:
         with opened(cell, data, out) as checkpoint:
             yield Measuring(checkpoint, data, cell, given.gradients)
 
-    with orderly():
+    with orderly_exit():
         train_cells(sped(cells, False, given.precision), data, given.cells, state_of=measuring)
 
 

@@ -12,7 +12,7 @@ from tiny import ROWS, data, digest, killed_and_resumed, run, variant
 from variants import BASELINE, OURS, small
 
 from clfer.errors import InputError
-from clfer.scratch import fingerprint
+from clfer.files import fingerprint
 from clfer.training.batches import Batches
 from clfer.training.checkpoints import claim
 from clfer.training.examples import Examples, Faces, order
