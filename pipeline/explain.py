@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
+from clfer.figures.explanation import FacePlace
 from jaxtyping import UInt8
 
 from clfer.datasets.expressions import canonical
@@ -16,7 +17,6 @@ from clfer.explanation.reasons import BLOCK, Reasons, reasons
 from clfer.faces.detection import principal
 from clfer.faces.preprocessing import Cut
 from clfer.figures.explanation import draw, signed
-from clfer.figures.faces import FacePlace
 from clfer.figures.style import short
 from clfer.files import replacing
 from clfer.inference.frames import Picture, read

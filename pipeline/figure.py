@@ -1,32 +1,40 @@
 """Tool figure: one of the paper's figures, drawn from what has been trained here."""
 
 import difflib
-import importlib
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
+import numpy as np
+import polars as pl
 import typer
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.figures.style import NOT_EVIDENCE, both
+from clfer.figures import confusion, curves, features, scores
+from clfer.figures.style import both
 from clfer.files import replacing
-from pipeline import outputs, paths
-from pipeline.console import say
-from pipeline.figures.request import Drawing, Request
+from clfer.report.marks import NOT_EVIDENCE
+from pipeline import outputs, paths, stored
+from pipeline.console import say, track
 from pipeline.params import block as block_of
 
-# The module of each, and which options it minds beside --dataset, --variant and --seed.
+BLOCK = 2  # the one that the paper's losses act on (alpha_2, beta_2)
+MOMENTS = 4  # epochs of t-SNE
+# of each figure its usual variants, and the options that it takes beside --dataset and --variant
 FIGURES = {
-    "learning_intensity": ("curves", {"block"}),
-    "loss": ("curves", set()),
-    "confusion": ("scores", set()),
-    "k": ("scores", set()),
-    "feature_maps": ("maps", {"images"}),
-    "semantic_groups": ("maps", {"block", "row"}),
-    "tsne": ("features", set()),
+    "learning_intensity": (["baseline", "ours"], ["seed", "block"]),
+    "loss": (["baseline", "ours"], ["seed"]),
+    "confusion": (["baseline", "ours"], ["seed"]),
+    "k": ([], []),
+    "feature_maps": (["baseline", "msr", "ours"], ["seed", "images"]),
+    "semantic_groups": (["baseline", "ours"], ["seed", "block", "row"]),
+    "tsne": (["baseline", "ours"], ["seed"]),
 }
 
 
@@ -69,40 +77,300 @@ def figure(
         close = difflib.get_close_matches(name, FIGURES, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"expected one of: {', '.join(FIGURES)}"
         raise InputError(f"clfer figure has no '{name}'; {hint}")
-    module, minded = FIGURES[name]
-    given = {"images": images, "block": block, "row": row}
-    for option, value in given.items():
-        if value is not None and option not in minded:
+    usual, options = FIGURES[name]
+    for option, value in {"images": images, "block": block, "row": row}.items():
+        if value is not None and option not in options:
             raise InputError(f"--{option}: expected for another figure only; found with '{name}'")
+
     block_of("datasets", dataset)
     split = paths.existing(paths.split(dataset), f"split {dataset}")
     evidence = json.loads(labels.about(split)["evidence"])
     runs = folder or paths.runs(dataset)
-    request = Request(dataset, variant or [], seed, images, block, row, runs)
-    drawing: Drawing = getattr(importlib.import_module(f"pipeline.figures.{module}"), name)(request)
-    title = f"{drawing.title}: {dataset}"
-    marked = title if evidence else f"{title} ({NOT_EVIDENCE})"
+    cells, missing = _trained(dataset, runs, variant or [], usual, seed)
+    drawing = DRAWINGS[name](Request(dataset, runs, cells, images, block, row))
+    title = f"{drawing.title}: {dataset}{'' if evidence else f' ({NOT_EVIDENCE})'}"
     caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
     target = outputs.figure(dataset, name)
-    written = both(lambda path: drawing.draw(marked, path), target)
-    about = {
-        "name": name,
-        "title": title,
-        "caption": caption,
-        "dataset": dataset,
-        "variants": drawing.variants,
-        "seeds": drawing.seeds,
-        "evidence": evidence,
-    }
+    written = both(lambda path: drawing.draw(title, path), target)
+    variants = list(cells) if drawing.variants is None else drawing.variants
+    about: dict[str, Any] = {"name": name, "title": title, "caption": caption, "dataset": dataset}
+    about |= {"variants": variants, "seeds": drawing.seeds, "evidence": evidence}
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
-    shown = f"{', '.join(drawing.variants)}{_numbers('; seed', drawing.seeds)}"
-    lines = [*filter(None, [shown]), *drawing.notes, *wrap(caption, 78)]
+    shown = f"{', '.join(variants)}{_numbers('; seed', drawing.seeds)}"
+    lines = [*filter(None, [shown]), *missing, *drawing.notes, *wrap(caption, 78)]
     say(lines, f"figure {name}: {written[0]}, .svg, .json")
+
+
+class Request(NamedTuple):
+    """The runs to draw, VARIANT/SEED below `folder`, seeds by variant; None where the figure shall
+    choose.
+    """
+
+    dataset: str
+    folder: Path
+    cells: dict[str, list[int]]
+    images: int | None
+    block: int | None
+    row: int | None
+
+    def path(self, variant: str, seed: int, file: str) -> Path:
+        """A file of a run."""
+        return self.folder / variant / str(seed) / file
+
+    def seeds(self) -> list[int]:
+        """All that occur."""
+        return sorted({seed for seeds in self.cells.values() for seed in seeds})
+
+    def shared(self) -> int:
+        """The first seed that all variants were trained with."""
+        if common := set.intersection(*map(set, self.cells.values())):
+            return min(common)
+        seeds = (f"{name} {', '.join(map(str, seeds))}" for name, seeds in self.cells.items())
+        raise InputError(
+            f"runs: expected a seed that all variants were trained with; found {'; '.join(seeds)}"
+        )
+
+
+class Drawing(NamedTuple):
+    """A figure that can be drawn with a title to a path, and what is said of it."""
+
+    title: str
+    caption: str
+    draw: Callable[[str, Path], None]
+    seeds: list[int]
+    notes: Sequence[str] = ()
+    variants: list[str] | None = None  # default: those of the request
+
+
+def _trained(
+    dataset: str, folder: Path, given: list[str], usual: list[str], seed: int | None
+) -> tuple[dict[str, list[int]], list[str]]:
+    """The seeds of each variant asked for, else of the `usual` ones that there are, and a note on
+    those that there are not.
+
+    Raises InputError naming the command that trains what was asked for and is missing.
+    """
+    cells = {}
+    for name in given or usual:
+        done = (folder / name).glob(f"*/{outputs.MODEL}")
+        seeds = sorted(int(path.parent.name) for path in done if path.parent.name.isdigit())
+        cells[name] = [one for one in seeds if seed in (None, one)]
+    missing = [name for name, seeds in cells.items() if not seeds]
+    if given or len(missing) == len(cells):
+        for name in missing:
+            block_of("variants", name)
+            path = folder / name / str(seed or 0) / outputs.MODEL
+            paths.existing(path, f"train {dataset} {name} {seed or 0}")
+    notes = [
+        f"without {name}, which is not trained: `clfer train {dataset} {name} {seed or 0}`"
+        for name in missing
+    ]
+    return {name: seeds for name, seeds in cells.items() if seeds}, notes
 
 
 def _numbers(word: str, seeds: list[int]) -> str:
     """'; seed 0' or '; seeds 0, 1'; nothing of none."""
     return f"{word}{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" if seeds else ""
+
+
+def _histories(asked: Request) -> dict[str, list[Any]]:
+    return {
+        name: [
+            stored.table(
+                asked.path(name, seed, outputs.HISTORY), f"train {asked.dataset} {name} {seed}"
+            )
+            for seed in seeds
+        ]
+        for name, seeds in asked.cells.items()
+    }
+
+
+def _loss(asked: Request) -> Drawing:
+    histories = _histories(asked)
+    draw = partial(curves.draw_loss, histories)
+    return Drawing("Training and validation loss", curves.LOSS, draw, asked.seeds())
+
+
+def _learning_intensity(asked: Request) -> Drawing:
+    histories, block, notes = _histories(asked), asked.block or BLOCK, []
+    shallow = len(curves.block_columns(next(iter(histories.values()))[0])) - 1
+    if block > shallow:
+        raise InputError(f"--block: expected a shallow block, 1 to {shallow}; found {block}")
+    caption = curves.INTENSITY + curves.INTENSITY_OF_GROUPS.format(block=block)
+    old = [
+        f"{name} {seed}"
+        for name, seeds in asked.cells.items()
+        for seed, history in zip(seeds, histories[name], strict=True)
+        if not curves.group_columns(history, block)
+    ]
+    if old:
+        caption = curves.INTENSITY
+        notes = [
+            f"without semantic groups, which {len(old)} of the runs did not record; train again, "
+            f"such as `clfer train {asked.dataset} {old[0]} --fresh`"
+        ]
+    draw = partial(curves.draw_intensity, histories, None if old else block)
+    return Drawing("Learning intensity", caption, draw, asked.seeds(), notes)
+
+
+def _confusion(asked: Request) -> Drawing:
+    counts, classes = {}, set()
+    for name, seeds in asked.cells.items():
+        matrices = []
+        for seed in seeds:
+            path = paths.results(asked.dataset, name, seed) / "scores.json"
+            scores = stored.document(path, f"evaluate {asked.dataset} {name} {seed}")
+            classes.add(tuple(scores["classes"]))
+            matrices.append(scores["confusion"])
+        counts[name] = np.sum(matrices, axis=0)
+    if len(classes) > 1:
+        raise InputError(
+            f"results/{asked.dataset}: expected the same classes in all variants; found "
+            f"{len(classes)} kinds of them; train and evaluate anew"
+        )
+    numbers = {name: len(seeds) for name, seeds in asked.cells.items()}
+    draw = partial(confusion.draw_several, counts, numbers, classes.pop())
+    return Drawing("Confusion matrices", confusion.CAPTION, draw, asked.seeds())
+
+
+def _k(asked: Request) -> Drawing:
+    path = outputs.table(asked.dataset, "figure8")
+    command = f"experiment figure8 --dataset {asked.dataset}"
+    table = stored.document(path, command)
+    if not (points := table.get("points")):
+        raise InputError(f"{path}: expected its points, found none; `clfer {command}` writes them")
+    draw = partial(scores.draw_clusters, points)
+    variants, seeds = table.get("variants", []), table.get("seeds", [])
+    return Drawing("Number of clusters", scores.CLUSTERS, draw, seeds, variants=variants)
+
+
+def _feature_maps(asked: Request) -> Drawing:
+    import torch
+
+    from clfer.explanation.attention import denormalised, enlarged
+    from clfer.explanation.layers import activations, stretched
+
+    seed, maps, levels = asked.shared(), {}, {}
+    chosen = features.examples(_validation(asked.dataset), asked.images)
+    for name in asked.cells:
+        pixels, blocks = _features(asked, name, seed, chosen)
+        found, side = activations(blocks), pixels.shape[-1]
+        maps[name] = torch.stack([enlarged(stretched(one), side) for one in found], 1).numpy()
+        levels[name] = np.array([float(one.mean()) for one in found])
+    face, words = denormalised(pixels).numpy(), list(map(str, chosen["label"]))
+    draw = partial(features.draw_feature_maps, face, words, maps, levels)
+    notes = [f"rows {', '.join(map(str, chosen['row']))}"]
+    return Drawing("Feature maps", features.FEATURE_MAPS, draw, [seed], notes)
+
+
+def _semantic_groups(asked: Request) -> Drawing:
+    from clfer.explanation.attention import denormalised, enlarged
+    from clfer.explanation.layers import grouped, stretched
+
+    seed, block, maps, sizes = asked.shared(), asked.block or 1, {}, {}
+    images = _validation(asked.dataset)
+    row = images["row"][0] if asked.row is None else asked.row
+    chosen = images.filter(images["row"] == row)
+    if chosen.is_empty():
+        raise InputError(
+            f"--row: expected the row of a validation image in {paths.split(asked.dataset)}, "
+            f"such as {images['row'][0]}; found {row}"
+        )
+    for name in asked.cells:
+        pixels, blocks = _features(asked, name, seed, chosen)
+        if block > len(blocks):
+            raise InputError(f"--block: expected 1 to {len(blocks)}; found {block}")
+        channels, sizes[name] = grouped(blocks, block, features.CHANNELS)
+        maps[name] = enlarged(stretched(channels), pixels.shape[-1]).numpy()
+    face, caption = denormalised(pixels).numpy()[0], features.SEMANTIC_GROUPS.format(block=block)
+    draw = partial(features.draw_semantic_groups, face, maps, sizes)
+    notes = [f"row {row}, labelled {chosen['label'][0]}"]
+    title = f"Semantic groups of block {block}"
+    return Drawing(title, caption, draw, [seed], notes)
+
+
+def _validation(dataset: str) -> pl.DataFrame:
+    """The rows of the validation images."""
+    from pipeline.data import cached
+
+    return cached(dataset)[0].filter(pl.col("split") == "val").sort("row")
+
+
+def _features(asked: Request, variant: str, seed: int, images: pl.DataFrame) -> Any:
+    """What a network sees of the images, and what its blocks make of it."""
+    import torch
+
+    from clfer.faces.views import central
+    from clfer.model.bundle import load
+    from pipeline.data import cached
+
+    network, card = load(asked.path(variant, seed, outputs.MODEL))
+    faces = cached(asked.dataset)[1][images["face"].to_numpy()]
+    with torch.no_grad():
+        pixels = central(torch.from_numpy(faces), card.view)
+        return pixels, network.features(pixels)
+
+
+def _tsne(asked: Request) -> Drawing:
+    seed = asked.shared()
+    planes: dict[str, dict[int, Any]] = {name: {} for name in asked.cells}
+    alike: dict[str, dict[int, float]] = {name: {} for name in asked.cells}
+    found = {name: _recorded(asked, name, seed) for name in asked.cells}
+    label, classes = _labels(asked.dataset, {name: kept["face"] for name, kept in found.items()})
+    for name, kept in found.items():
+        epochs = {int(key.removeprefix("epoch_")): key for key in kept if key != "face"}
+        places = np.linspace(0, len(epochs) - 1, min(MOMENTS, len(epochs))).round().astype(int)
+        for epoch in track(np.array(sorted(epochs))[places].tolist(), f"t-SNE of {name}"):
+            points = kept[epochs[epoch]].astype(np.float32)
+            planes[name][epoch] = features.tsne(points, seed)
+            alike[name][epoch] = features.neighbour_agreement(points, label)
+    draw = partial(features.draw_tsne, planes, alike, label, classes)
+    notes = [f"{len(label):,} validation faces"]
+    return Drawing("Features over training", features.TSNE, draw, [seed], notes)
+
+
+def _recorded(asked: Request, variant: str, seed: int) -> dict[str, Any]:
+    """What a run kept: indices of faces as `face`, and their representations by epoch."""
+    path = asked.path(variant, seed, outputs.FEATURES)
+    again = f"`clfer train {asked.dataset} {variant} {seed} --fresh`"
+    if not path.exists():
+        raise InputError(f"{path} is missing, the run is of before these were kept; {again} does")
+    try:
+        kept = load_file(path)
+        kept["face"]
+    except (SafetensorError, KeyError) as error:
+        raise InputError(f"{path}: expected features by epoch, found {error}; {again}") from error
+    return kept
+
+
+def _labels(dataset: str, faces: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+    """The class of each recorded face, and the classes' names.
+
+    Raises InputError where the runs are of another split than there is now.
+    """
+    validation = _validation(dataset)
+    codes = validation["label"].to_physical().cast(pl.Int64).to_list()
+    label_of = dict(zip(validation["face"].to_list(), codes, strict=True))
+    first, *others = faces.values()
+    if any(not np.array_equal(first, one) for one in others) or not {*first.tolist()} <= {
+        *label_of
+    }:
+        raise InputError(
+            f"runs/{dataset}/*/{outputs.FEATURES}: expected the same validation faces of "
+            f"{paths.split(dataset)} in all of them, found others; train {', '.join(faces)} again"
+        )
+    return np.array([label_of[face] for face in first.tolist()]), labels.classes(validation)
+
+
+DRAWINGS: dict[str, Callable[[Request], Drawing]] = {
+    "learning_intensity": _learning_intensity,
+    "loss": _loss,
+    "confusion": _confusion,
+    "k": _k,
+    "feature_maps": _feature_maps,
+    "semantic_groups": _semantic_groups,
+    "tsne": _tsne,
+}

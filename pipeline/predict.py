@@ -131,7 +131,7 @@ class Job:
             return
         summary, timeline = VideoSummary(str(source.name)), None
         if self.timeline is not None:
-            from clfer.figures.timeline import Timeline  # matplotlib, half a second
+            from clfer.figures.predictions import Timeline  # matplotlib, half a second
 
             timeline = Timeline(self.predictor.classes, video.step)
         frames: Iterable[Frame] = track(video, str(source.name))  # type: ignore[arg-type]
@@ -160,7 +160,7 @@ class Job:
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
         """The picture of a result, with its faces."""
-        from clfer.figures.faces import annotated  # matplotlib, half a second
+        from clfer.figures.predictions import annotated  # matplotlib, half a second
 
         assert result.picture is not None
         minimum = self.summary.minimum

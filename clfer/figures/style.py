@@ -1,14 +1,16 @@
-"""The style of all figures: pages, colours, legends and text."""
+"""The style of all figures: pages, panels, colours, legends and text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from textwrap import fill
+from typing import Any, Literal, NamedTuple
 
 from matplotlib import style
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
 
 from clfer.files import replacing
 
@@ -24,7 +26,6 @@ NO_METADATA = {
 # Okabe and Ito's palette, which the colour-blind can tell apart; black for the reference.
 BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
-NOT_EVIDENCE = "drawn faces: not evidence for the method"
 
 STYLE = {
     "font.size": 9,
@@ -42,7 +43,7 @@ STYLE = {
 
 
 @contextmanager
-def page(path: Path, width: float, height: float) -> Iterator[Figure]:
+def page(path: Path, width: float, height: float, layout: str = "constrained") -> Iterator[Figure]:
     """A figure of width x height inches, written to `path` when the block ends well: as SVG or PDF
     where its suffix says so, else as PNG.
 
@@ -51,22 +52,11 @@ def page(path: Path, width: float, height: float) -> Iterator[Figure]:
     """
     suffix = path.suffix.lower() if path.suffix.lower() in NO_METADATA else ".png"
     with style.context(["default", STYLE], after_reset=True):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
         FigureCanvasAgg(figure)
         yield figure
         with replacing(path) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=NO_METADATA[suffix])
-
-
-def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
-    """A legend below all panels, in as many columns, up to `columns`, as the page is wide enough
-    for.
-    """
-    for fewer in range(min(len(keys), columns), 0, -1):
-        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
-        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
-            return
-        below.remove()
 
 
 def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
@@ -77,9 +67,43 @@ def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
     return written
 
 
-def heading(figure: Figure, title: str) -> None:
-    """What the whole figure is about, above its panels."""
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+def heading(figure: Figure | SubFigure, title: str, size: float = 10) -> None:
+    """A title above all panels."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=size, fontweight="bold")
+
+
+def panels(figure: Figure | SubFigure, count: int, columns: int, **shared: Any) -> list[Axes]:
+    """`count` axes in rows of at most `columns`; what is left of the last row stays empty."""
+    columns = max(min(columns, count), 1)
+    grid = figure.subplots(-(-count // columns), columns, squeeze=False, **shared).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return list(grid[:count])
+
+
+def picture(axes: Axes, pixels: Any) -> None:
+    """A picture in colour, or in grey of 0 to 255, without ticks and frame."""
+    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """A row for each name, in at most two lines, the first on top."""
+    lines = [fill(name, 24, max_lines=2, placeholder="…") for name in names]
+    small = any("\n" in words for words in lines)
+    axes.set_yticks(range(len(names)), lines, fontsize=7 if small else 9)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
+    """A legend below all panels, in at most `columns` columns, fewer where the page is narrow."""
+    for fewer in range(min(len(keys), columns), 0, -1):
+        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
+        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
+            return
+        below.remove()
 
 
 class Stroke(NamedTuple):
@@ -90,15 +114,20 @@ class Stroke(NamedTuple):
 
 
 def strokes(names: Sequence[str], baseline: str) -> dict[str, Stroke]:
-    """A look for each name in its order: black for the baseline, dashed once the colours run out.
-
-    Sixteen names beside the baseline are told apart.
+    """A look for each name: black for the baseline, dashed once the colours run out, so that
+    sixteen names beside the baseline differ.
     """
-    found = {name: Stroke(BLACK, "solid") for name in names}
+    looks = {name: Stroke(BLACK, "solid") for name in names}
     for place, name in enumerate(name for name in names if name != baseline):
         again, colour = divmod(place, len(COLOURS))
-        found[name] = Stroke(COLOURS[colour], "dashed" if again % 2 else "solid")
-    return found
+        looks[name] = Stroke(COLOURS[colour], "dashed" if again % 2 else "solid")
+    return looks
+
+
+def group_names(count: int) -> list[str]:
+    """Of semantic groups, from the top of the face to its bottom."""
+    ends = {1: " (top)", count: " (bottom)"}
+    return [f"group {k}{ends.get(k, '')}" for k in range(1, count + 1)]
 
 
 def literal(text: str) -> str:
