@@ -88,12 +88,13 @@ def figure(
     runs = folder or paths.runs(dataset)
     cells, missing = _trained(dataset, runs, variant or [], usual, seed)
     drawing = DRAWINGS[name](Request(dataset, runs, cells, images, block, row))
-    title = f"{drawing.title}: {dataset}{'' if evidence else f' ({NOT_EVIDENCE})'}"
+    title = f"{drawing.title}: {dataset}"
+    marked = title if evidence else f"{title} ({NOT_EVIDENCE})"
     caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
     target = outputs.figure(dataset, name)
-    written = both(lambda path: drawing.draw(title, path), target)
+    written = both(lambda path: drawing.draw(marked, path), target)
     variants = list(cells) if drawing.variants is None else drawing.variants
     about: dict[str, Any] = {"name": name, "title": title, "caption": caption, "dataset": dataset}
     about |= {"variants": variants, "seeds": drawing.seeds, "evidence": evidence}

@@ -33,7 +33,7 @@ GROUPS = (
     "deepest block whose strongest responses lie most like its own; groups stand from the top down."
 )
 WIDTH = 32 / 3  # inches: 1600 pixels
-HEIGHTS = (3.2, 4.0, 3.4)  # inches of the three parts
+HEIGHTS = (3.2, 3.4, 3.5)  # inches of the three parts
 ALPHA = 0.7  # of a map over the face
 TINY, SMALL, LARGE, PART = 7.5, 8.0, 9.0, 10.0  # points
 LONGEST = 30  # letters of the name of a class in a sentence
@@ -68,6 +68,7 @@ def draw(
     about: a line below the title, such as what the model is
     """
     with style.page(path, WIDTH, sum(HEIGHTS) + 0.3) as figure:
+        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.07)  # type: ignore[union-attr,call-arg]
         style.heading(figure, style.literal(title), size=11)
         parts = figure.subfigures(3, 1, squeeze=False, height_ratios=HEIGHTS)
         upper, middle, lower = parts[:, 0]
@@ -197,7 +198,7 @@ def _draw_maps(part: SubFigure, reasons: Reasons) -> None:
     for axes, (lines, values) in zip(grid, maps, strict=True):
         style.picture(axes, _over(reasons.face, values))
         axes.set_title("\n".join(lines), fontsize=SMALL)
-    colour_bar(part, list(grid), "share of its highest")
+    colour_bar(grid[-1], 1, "share of its highest")
 
 
 def _maps(reasons: Reasons) -> Iterator[tuple[list[str], Float[np.ndarray, "S S"]]]:
@@ -217,7 +218,7 @@ def _draw_groups(part: SubFigure, reasons: Reasons) -> None:
     """The strongest channels of each semantic group, in two rows."""
     groups, count = reasons.groups.shape[:2]
     across = -(-count // 2)
-    grid = part.subplots(1, groups, squeeze=False)[0]
+    grid = part.subplots(1, groups, squeeze=False, gridspec_kw={"wspace": 0.15})[0]
     names = style.group_names(groups)
     for axes, name, size, maps in zip(grid, names, reasons.sizes, reasons.groups, strict=True):
         pictures = np.ones((2 * across, *reasons.face.shape))

@@ -12,7 +12,6 @@ from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from clfer.figures.style import COLOURS, WIDTH, group_names, heading, page
@@ -118,16 +117,17 @@ def _draw_parts(
     """
     widths = [part.shape[1] for part in parts]
     cell = min((WIDTH - 2) / sum(widths), LARGEST)
+    ratios = [width + GAP * (width - 1) for width in widths]
     with page(path, 2 + cell * sum(widths), 1.2 + cell * len(rows), "compressed") as figure:
         heading(figure, title)
-        grid = figure.subplots(1, len(parts), squeeze=False, width_ratios=widths)[0]
+        grid = figure.subplots(1, len(parts), squeeze=False, sharey=True, width_ratios=ratios)[0]
         for axes, part, name, below in zip(grid, parts, names, columns, strict=True):
             tiles(axes, part)
             axes.set_title(name, loc="center", fontsize=9)
             axes.set_xticks(_middles(len(below), part.shape[2]), below, fontsize=6.5)
         lines = [fill(name, 20) for name in rows]
         grid[0].set_yticks(_middles(len(rows), parts[0].shape[2]), lines, fontsize=8)
-        colour_bar(figure, list(grid), "response, within each map")
+        colour_bar(grid[-1], widths[-1], "response, within each map")
 
 
 def tiles(axes: Axes, pictures: Float[np.ndarray, "R K S S 3"]) -> None:
@@ -156,10 +156,11 @@ def coloured(maps: Float[np.ndarray, "*batch S S"]) -> Float[np.ndarray, "*batch
     return pixels
 
 
-def colour_bar(figure: Figure | SubFigure, axes: list[Axes], label: str) -> None:
-    """The colours of `coloured` to the right of these axes, and what they measure."""
+def colour_bar(axes: Axes, columns: int, label: str) -> None:
+    """The colours of `coloured` to the right of axes with that many columns, and their measure."""
     shades = ScalarMappable(Normalize(0, 1), mpl.colormaps[SHADES])
-    bar = figure.colorbar(shades, ax=axes, ticks=[0, 0.5, 1], fraction=0.03, aspect=20)
+    place = axes.inset_axes((1 + 0.1 / columns, 0, 0.08 / columns, 1))
+    bar = axes.figure.colorbar(shades, cax=place, ticks=[0, 0.5, 1])
     bar.set_label(label, fontsize=8)
     bar.ax.tick_params(labelsize=8)
 
