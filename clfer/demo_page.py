@@ -25,8 +25,8 @@ from clfer.errors import trouble
 from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
 from clfer.explanation.layers import weights
 from clfer.faces.views import central
-from clfer.figures.predictions import annotated
 from clfer.figures.features import coloured
+from clfer.figures.predictions import annotated
 from clfer.figures.style import COLOURS
 from clfer.inference.engines import Trained
 from clfer.inference.frames import Picture

@@ -16,7 +16,6 @@ from clfer.export.onnx_model import OPSET, check_packages, converted, write
 from clfer.export.parity import LIMIT, Parity, compared, crops, probabilities, spread
 from clfer.files import replacing, sha256
 from clfer.inference.engines import Engine, Exported, Trained
-from clfer.inference.models import newest
 from clfer.model.bundle import load
 from clfer.model.card import Card
 from clfer.scoring.comparison import mcnemar
@@ -24,6 +23,7 @@ from clfer.team import cores
 from pipeline import outputs, paths
 from pipeline.console import say, table, track
 from pipeline.data import cached, examples
+from pipeline.models import default_model
 
 ROUNDS = {1: 31, 32: 9}  # repetitions for a median, by the faces in a batch
 CPU = torch.device("cpu")
@@ -47,7 +47,9 @@ class Material(NamedTuple):
 def export(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL]", help="A .safetensors; default: the newest in runs/."),
+        typer.Argument(
+            metavar="[MODEL]", help="A .safetensors; default: one in runs/, as by `clfer predict`."
+        ),
     ] = None,
     to: Annotated[
         Path | None,
@@ -67,7 +69,7 @@ def export(
 ) -> None:
     """Write a model as ONNX for onnxruntime, once it says what PyTorch says; time both."""
     check_packages()
-    path = model or newest(paths.BASE)
+    path = model or default_model()
     target = to or outputs.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")

@@ -14,7 +14,7 @@ Models = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE|NAME|URL",
-        help="A model (.safetensors, .onnx); several are averaged. The newest one if left out.",
+        help="A model (.safetensors, .onnx); several are averaged. Default: one in runs/.",
     ),
 ]
 Detect = Annotated[

@@ -15,6 +15,7 @@ from clfer.explanation.reasons import BLOCK, Reasons
 from clfer.figures import style
 from clfer.figures.features import colour_bar, coloured, tiles
 from clfer.figures.style import BLACK, COLOURS, FAINT, GREY
+from clfer.report.numbers import short
 
 MAPS = (
     "Bright: what the block sees there raises the logit of {name} (LayerCAM{deepest}). On the "
@@ -153,7 +154,7 @@ def _box(axes: Axes, box: Float[np.ndarray, "4"], colour: str) -> None:
 
 def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
     """The probability of each class: the highest in colour, hatched what is explained instead."""
-    names = [style.short(name, 2 * LETTERS) for name in classes]
+    names = [short(name, 2 * LETTERS) for name in classes]
     if len(names) <= MOST:
         names = [fill(name, LETTERS, max_lines=2, placeholder="…") for name in names]
     pitch = 150 / len(names)  # points from one bar to the next
@@ -179,15 +180,13 @@ def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
 
 def _question(reasons: Reasons, classes: Sequence[str]) -> str:
     explained, best = reasons.explained, int(reasons.probabilities.argmax())
-    other = (
-        "" if explained == best else f", where it predicts {style.short(classes[best], LONGEST)}"
-    )
-    return style.literal(f"Where it looked for {style.short(classes[explained], LONGEST)}{other}")
+    other = "" if explained == best else f", where it predicts {short(classes[best], LONGEST)}"
+    return style.literal(f"Where it looked for {short(classes[explained], LONGEST)}{other}")
 
 
 def _explained(reasons: Reasons, classes: Sequence[str]) -> str:
     deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
-    words = MAPS.format(name=style.short(classes[reasons.explained], LONGEST), deepest=deepest)
+    words = MAPS.format(name=short(classes[reasons.explained], LONGEST), deepest=deepest)
     return words + (NO_WEIGHTS if reasons.mu is None else WEIGHTS)
 
 

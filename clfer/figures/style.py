@@ -133,9 +133,3 @@ def group_names(count: int) -> list[str]:
 def literal(text: str) -> str:
     """The text with its dollars escaped: matplotlib takes what stands between two for a formula."""
     return text.replace("$", r"\$")
-
-
-def short(text: str, letters: int) -> str:
-    """The text without its middle where it is longer: names often differ at their ends."""
-    half = letters // 2
-    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"

@@ -1,6 +1,4 @@
-"""The file of a model: the newest that was trained here, one that is named, or one that is
-downloaded and verified.
-"""
+"""The file of a model: one that is named, or one that is downloaded and verified."""
 
 import json
 import os
@@ -25,17 +23,6 @@ class Release(NamedTuple):
 
     url: str
     sha256: str
-
-
-def newest(base: Path) -> Path:
-    """The model that was trained last in the checkout at `base`; InputError where there is none."""
-    found = list(base.glob("runs/*/*/*/model.safetensors"))
-    if not found:
-        raise InputError(
-            f"{base / 'runs'}: expected a trained model, found none; `dvc repro` trains the "
-            "demo's, `clfer train` one; or name one by --model"
-        )
-    return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
 
 
 def located(given: str | Path, track: Track) -> Path:

@@ -100,6 +100,12 @@ def literal(text: object) -> str:
     return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
 
 
+def short(text: str, letters: int) -> str:
+    """The text without its middle where it is longer: names often differ at their ends."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"
+
+
 def numeric(text: str) -> bool:
     """Whether a cell of text begins like a number, and so stands to the right."""
     return bool(re.match(r"(p *[=<] *)?[-+−±<]? *\.?\d", text)) or text in ("", ABSENT, "-")
