@@ -36,7 +36,7 @@ def draw(counts: Counts, classes: Sequence[str], title: str, path: Path) -> None
     rows = [f"{one} ({total:,})" for one, total in zip(classes, totals, strict=True)]
     with page(path, side + 2.6, side + 1.1) as figure:
         axes = figure.add_subplot()
-        image = _matrix(axes, counts, classes, rows, 8.0, lambda share, n: f"{share}%\n{n:,}")
+        image = _matrix(axes, counts, classes, rows, 8, lambda share, n: f"{share}%\n{n:,}")
         figure.colorbar(image, ax=axes, fraction=0.04, label=SHARE)
         axes.set_title(fill(title, int(side * LETTERS_PER_INCH)))
         axes.set_ylabel("actual (images)")
@@ -60,7 +60,7 @@ def draw_several(
         grid = panels(figure, len(counts), columns, sharey=True)
         for place, (name, one) in enumerate(counts.items()):
             axes, number = grid[place], f"{seeds[name]} seed{'s' * (seeds[name] != 1)}"
-            image = _matrix(axes, one, classes, classes, 7.0, lambda share, _: share)
+            image = _matrix(axes, one, classes, classes, 7, lambda share, _: share)
             axes.set_title(f"{name}\n{100 * accuracy(one):.1f} % right, {number}", fontsize=9)
             axes.tick_params(labelsize=8)
             axes.set_ylabel("" if place % columns else "actual")
@@ -72,7 +72,7 @@ def heat_map(
     percent: Float[np.ndarray, "R K"],
     columns: Sequence[str],
     rows: Sequence[str],
-    size: float,
+    size: int,
     text: Callable[[int, int], str],
 ) -> AxesImage:
     """Shades of percentages under names on both axes, with `text` of row and column where it is not
@@ -100,7 +100,7 @@ def _matrix(
     counts: Counts,
     columns: Sequence[str],
     rows: Sequence[str],
-    size: float,
+    size: int,
     words: Callable[[str, int], str],
 ) -> AxesImage:
     """Shares of each row, with `words` of share and count where there are images."""

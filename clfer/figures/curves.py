@@ -113,7 +113,7 @@ def mean(
     return shared["epoch"].to_numpy(), shared[column].fill_null(float("nan")).to_numpy()
 
 
-def _lines(axes: Axes, histories: Histories, column: str, looks: Looks, scale: float = 1.0) -> None:
+def _lines(axes: Axes, histories: Histories, column: str, looks: Looks, scale: int = 1) -> None:
     """A thin line for each seed, where there are several, and a bold one for their mean; a missing
     value leaves a gap.
     """

@@ -67,7 +67,7 @@ def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
     return written
 
 
-def heading(figure: Figure | SubFigure, title: str, size: float = 10) -> None:
+def heading(figure: Figure | SubFigure, title: str, size: int = 10) -> None:
     """A title above all panels."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=size, fontweight="bold")
 

@@ -6,13 +6,13 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from pictures import check_picture, words
+from matplotlib.patches import Rectangle
+from pictures import check_picture
 
 from clfer.explanation.reasons import Reasons
 from clfer.figures import explanation
-from clfer.figures.explanation import draw, signed
-from clfer.figures.faces import FacePlace
-from clfer.figures.style import short
+from clfer.figures.explanation import FacePlace, draw, draw_close, draw_picture, signed
+from clfer.report.numbers import short
 
 RNG = np.random.default_rng(0)
 CLASSES = [
@@ -50,13 +50,8 @@ def found(msr=True, classes=8, explained=1):
 @pytest.mark.parametrize("msr", [True, False], ids=["msr", "baseline"])
 def test_picture_of_one_face(tmp_path, msr):
     make = partial(draw, PLACE, found(msr), CLASSES, "photo.jpg: neutral", "a model")
-    maps, lines = (5, 3) if msr else (6, 2)
-    side = (32 / 3 - 0.4 - 0.65 - (maps - 1) * 0.15) / maps
-    upper = 0.62 + 0.26 + 2.15 + 0.42
-    height = upper + 0.26 + (lines + 5) * 0.155 + side + 0.26 + 6 * 0.155 + 2 * 1.06
-    check_picture(make, tmp_path, (32 / 3, height))
-    said = words(tmp_path / "first.svg")
-    for word in ("photo.jpg: neutral", "costs $5 or $6", "group 3: 1 channels", "block 3: 8 x 8"):
+    said = check_picture(make, tmp_path, 32 / 3)
+    for word in ("photo.jpg: neutral", "costs $5 or $6", "group 3: 1 channel", "block 3: 8 x 8"):
         assert word in said
     assert ("μ = 0.75" in said) == ("adds +3.00" in said) == ("adds +0.00" in said) == msr
     assert ("block 4: Grad-CAM" in said) == (not msr)
@@ -107,3 +102,19 @@ def test_numbers_and_names():
     assert [signed(x) for x in (1.234, -0.5, -0.001, 0.0)] == ["+1.23", "-0.50", "+0.00", "+0.00"]
     assert short("abcdefghij", 10) == "abcdefghij"
     assert short("abcdefghijk", 10) == "abcde…hijk"
+
+
+def test_boxes_and_landmarks_lie_on_their_face():
+    axes = Figure().add_subplot()
+    draw_picture(axes, PLACE)
+    drawn = {patch.get_bbox().bounds for patch in axes.patches if isinstance(patch, Rectangle)}
+    assert drawn == {tuple(box) for box in BOXES}
+    assert [text.get_text() for text in axes.texts] == ["1", "2"]
+    assert axes.get_xlim() == (-0.5, 59.5)
+    axes = Figure().add_subplot()
+    draw_close(axes, PLACE)
+    (line,) = axes.lines
+    np.testing.assert_array_equal(line.get_xydata(), POINTS)
+    (left, right), (below, above) = axes.get_xlim(), axes.get_ylim()
+    assert left < POINTS[:, 0].min() < POINTS[:, 0].max() < right
+    assert above < POINTS[:, 1].min() < POINTS[:, 1].max() < below

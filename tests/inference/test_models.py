@@ -2,13 +2,12 @@
 
 import hashlib
 import json
-import os
 
 import pytest
 from bundles import model
 
 from clfer.errors import InputError
-from clfer.inference.models import located, newest, released
+from clfer.inference.models import located, released
 from clfer.progress import silent
 
 
@@ -31,17 +30,6 @@ def offered(server, monkeypatch, tmp_path):
     listing.write_text(json.dumps(names))
     monkeypatch.setenv("CLFER_RELEASED", str(listing))
     return path, url, digest
-
-
-def test_the_newest_is_that_which_was_trained_last(tmp_path):
-    with pytest.raises(InputError, match=r"runs: expected a trained model, found none"):
-        newest(tmp_path)
-    for age, cell in enumerate(("demo/ours/0", "ferplus/baseline/3", "demo/baseline/0")):
-        path = tmp_path / "runs" / cell / "model.safetensors"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(b"")
-        os.utime(path, (0, 1000 * (age % 2)))
-    assert newest(tmp_path) == tmp_path / "runs/ferplus/baseline/3/model.safetensors"
 
 
 def test_a_released_model_is_fetched_once_and_checked(offered, server):

@@ -110,13 +110,13 @@ def test_another_class_by_any_of_its_names(folder):
     assert (folder / "face.pdf").read_bytes()[:5] == b"%PDF-"
 
 
-def test_the_newest_model_of_the_checkout(folder, capsys):
+def test_the_only_model_of_the_checkout(folder, capsys):
     target = folder / "runs/demo/ours/0/model.safetensors"
     target.parent.mkdir(parents=True)
     (folder / "ours.safetensors").rename(target)
     explain(folder / "face.png", detect=False)
     assert (
-        "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo"
+        "model: runs/demo/ours/0/model.safetensors (another by --model): ours on demo"
         in capsys.readouterr().err
     )
 

@@ -24,7 +24,8 @@ from clfer.errors import InputError
 from clfer.faces.views import central
 from clfer.inference.frames import Video
 from clfer.inference.output import VideoWriter
-from pipeline import prediction_summary
+from pipeline.models import default_model
+from pipeline.params import everything
 from pipeline.predict import predict as command
 
 
@@ -92,7 +93,7 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
     assert done.exit_code == 0, done.output
     said = done.stderr.splitlines()
     assert said[0] == (
-        "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo, seed 0 "
+        "model: runs/demo/ours/0/model.safetensors (another by --model): ours on demo, seed 0 "
         "(drawn faces: it knows no people)"
     )
     assert said[1].startswith("warning: this model was trained on drawn faces")
@@ -128,7 +129,7 @@ def test_names_on_standard_input_and_a_least_confidence():
 
 def test_one_is_singular_and_the_file_that_has_all_is_named(monkeypatch):
     assert "1 face in 1 picture\n" in predict("photos/a.png", "--no-detect").stdout
-    monkeypatch.setattr(prediction_summary, "SHOWN", 1)
+    monkeypatch.setitem(command.__globals__, "SHOWN", 1)
     done = predict("photos", "--no-detect")
     assert "3 faces in 3 pictures\n" in done.stdout
     assert "and 2 more: --csv FILE has all" in done.stdout
@@ -158,11 +159,27 @@ def test_what_does_not_fit_is_one_line(arguments, line):
     assert refused(*arguments).startswith(line)
 
 
-def test_without_a_model_it_says_how_to_get_one(tmp_path, monkeypatch):
-    Image.fromarray(face(0)).save(tmp_path / "a.png")
+def test_which_model_is_taken_follows_params_and_no_file_time(tmp_path, monkeypatch):
+    """The only one; of several the last dataset and variant of `run`, and its first seed."""
     monkeypatch.chdir(tmp_path)
-    line = refused("a.png", "--no-detect")
-    assert line.startswith("runs: expected a trained model, found none; `dvc repro`")
+    with pytest.raises(
+        InputError, match=r"runs: expected a trained model, found none; `dvc repro`"
+    ):
+        default_model()
+    cells = ("demo/ours/0", "ferplus/baseline/3", "ferplus/ours/1", "ferplus/ours/0", "raf/ours/0")
+    files = {cell: tmp_path / "runs" / cell / "model.safetensors" for cell in cells}
+    for age, (cell, file) in enumerate(files.items()):
+        file.parent.mkdir(parents=True)
+        file.touch()
+        os.utime(file, (0, 1000 * (age % 3)))
+        assert (age > 0) or default_model().samefile(file)
+    with pytest.raises(InputError, match=r"found 5: .*demo/ours/0.*; name one by --model"):
+        default_model()
+    rows = "  datasets: [demo, ferplus, sfew]\n  variants: [baseline, ours]\n  seeds: [0, 1]\n"
+    (tmp_path / "params.yaml").write_text(f"run:\n{rows}")
+    everything.cache_clear()
+    assert default_model().samefile(files["ferplus/ours/0"])
+    everything.cache_clear()
 
 
 def test_drawing_never_replaces_a_picture(trained):
