@@ -5,11 +5,11 @@ from pathlib import Path
 from textwrap import fill
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
-from clfer.figures.style import WIDTH, heading, page, panels
+from clfer.figures.style import WIDTH, heading, heat_map, page, panels, whole
 from clfer.scoring.counts import accuracy
 
 CAPTION = (
@@ -18,7 +18,6 @@ CAPTION = (
     "diagonal holds the recall of each class."
 )
 SHARE = "share of the actual class (%)"
-DARK = 55  # percent from which on a cell is dark enough for white letters
 CELL, LEAST = 0.6, 3.0  # inches: the side of a cell, the least side of a matrix
 LETTERS_PER_INCH = 13
 IN_A_ROW = 3  # matrices
@@ -65,34 +64,6 @@ def draw_several(
             axes.tick_params(labelsize=8)
             axes.set_ylabel("" if place % columns else "actual")
         figure.colorbar(image, ax=grid, fraction=0.04, aspect=30, label=SHARE)
-
-
-def heat_map(
-    axes: Axes,
-    percent: Float[np.ndarray, "R K"],
-    columns: Sequence[str],
-    rows: Sequence[str],
-    size: int,
-    text: Callable[[int, int], str],
-) -> AxesImage:
-    """Shades of percentages under names on both axes, with `text` of row and column where it is not
-    empty; the image, for a colour bar.
-    """
-    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
-    for row, column in np.ndindex(percent.shape):
-        ink = "white" if percent[row, column] > DARK else "black"
-        words = text(row, column)
-        axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=size)
-    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(rows)), rows)
-    axes.spines[:].set_visible(True)
-    axes.tick_params(length=0)
-    return image
-
-
-def whole(percent: float) -> str:
-    """A percentage above 0 without decimals, and never as 0."""
-    return f"{percent:.0f}" if percent >= 0.5 else "<1"
 
 
 def _matrix(

@@ -13,7 +13,6 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw
 
 from clfer.figures import style
-from clfer.figures.confusion import heat_map, whole
 from clfer.figures.style import BLACK, COLOURS, FAINT, GREY
 from clfer.pictures import Pictures, UnreadableError
 from clfer.report.marks import NOT_EVIDENCE
@@ -88,9 +87,9 @@ def _draw_votes(axes: Axes, classes: Mapping[str, Any]) -> None:
     percent = np.nan_to_num(percent)  # of a class without images
 
     def text(row: int, column: int) -> str:
-        return whole(percent[row, column]) if percent[row, column] >= 0.5 else ""
+        return style.whole(percent[row, column]) if percent[row, column] >= 0.5 else ""
 
-    heat_map(axes, percent, columns, [], 8, text)
+    style.heat_map(axes, percent, columns, [], 8, text)
     style.name_rows(axes, list(classes))
     axes.set_aspect("auto")
     axes.set(xlabel="vote", ylabel="label")
@@ -105,7 +104,7 @@ def _draw_agreement(axes: Axes, sizes: Sequence[Mapping[str, int]]) -> None:
     axes.bar(number, kept, color=COLOURS[0], label="with a label")
     hatched: dict[str, Any] = {"color": "white", "edgecolor": GREY, "hatch": "////"}
     rest = axes.bar(number, share - kept, bottom=kept, label="without", **hatched)
-    axes.bar_label(rest, [whole(100 * one) if one else "" for one in share], fontsize=8)
+    axes.bar_label(rest, [style.whole(100 * one) if one else "" for one in share], fontsize=8)
     axes.set_title("how many raters agree on an image")
     axes.set(xlabel="votes for its strongest column", ylabel="% of the rated images")
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))

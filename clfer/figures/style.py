@@ -6,11 +6,14 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from jaxtyping import Float
 from matplotlib import style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 
 from clfer.files import replacing
 
@@ -26,6 +29,7 @@ NO_METADATA = {
 # Okabe and Ito's palette, which the colour-blind can tell apart; black for the reference.
 BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
+DARK = 55  # percent from which on a cell is dark enough for white letters
 
 STYLE = {
     "font.size": 9,
@@ -95,6 +99,34 @@ def name_rows(axes: Axes, names: Sequence[str]) -> None:
     axes.set_yticks(range(len(names)), lines, fontsize=7 if small else 9)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+
+
+def heat_map(
+    axes: Axes,
+    percent: Float[np.ndarray, "R K"],
+    columns: Sequence[str],
+    rows: Sequence[str],
+    size: int,
+    text: Callable[[int, int], str],
+) -> AxesImage:
+    """Shades of percentages under names on both axes, with `text` of row and column where it is not
+    empty; the image, for a colour bar.
+    """
+    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.ndindex(percent.shape):
+        ink = "white" if percent[row, column] > DARK else "black"
+        words = text(row, column)
+        axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=size)
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.spines[:].set_visible(True)
+    axes.tick_params(length=0)
+    return image
+
+
+def whole(percent: float) -> str:
+    """A percentage above 0 without decimals, and never as 0."""
+    return f"{percent:.0f}" if percent >= 0.5 else "<1"
 
 
 def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
