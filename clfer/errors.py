@@ -1,9 +1,11 @@
 """The errors that a user can mend, and how they are said in one line."""
 
+import difflib
 import errno
 import os
 import re
 import sys
+from collections.abc import Iterable
 
 FULL = {
     errno.ENOSPC: "the disk full",
@@ -73,3 +75,17 @@ def trouble(error: BaseException) -> str | None:
         return "memory: expected enough for this step, found none left; end other programs first"
     place = getattr(error, "filename", None)
     return refused(number(error), place or "the disk")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """'; did you mean 'raf_db'?' for RAF-DB, or else which names there are."""
+    names = [*names]
+    plain = {_plain(one): one for one in names}
+    if close := difflib.get_close_matches(_plain(name), plain, n=1):
+        return f"; did you mean '{plain[close[0]]}'?"
+    return f"; expected one of: {', '.join(names)}" if names else ""
+
+
+def _plain(name: str) -> str:
+    """Without case and punctuation: FER+ is ferplus."""
+    return re.sub(r"[^\w.]|_", "", name.casefold().replace("+", "plus"))

@@ -1,8 +1,8 @@
 """Tool explain: what a model makes of one face, and where it looked."""
 
-import difflib
+import heapq
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from clfer.datasets.expressions import canonical
-from clfer.errors import InputError
+from clfer.errors import InputError, did_you_mean
 from clfer.files import replacing
 from clfer.inference.frames import Picture, read
 from clfer.inference.models import located
@@ -20,7 +20,7 @@ from clfer.report.numbers import short
 from pipeline import outputs
 from pipeline.console import plain, say, track
 from pipeline.models import default_model, model_line, print_banner
-from pipeline.options import Detect, Weights
+from pipeline.options import Detect, Weights, check_own
 
 if TYPE_CHECKING:  # PyTorch, which takes seconds
     from clfer.explanation.reasons import Reasons
@@ -64,9 +64,7 @@ def explain(
     target = to or outputs.FIGURES / "explain" / f"{image.stem}.png"
     if target.suffix.lower() not in FORMATS:
         raise InputError(f"--to: expected a name that ends on {', '.join(FORMATS)}; found {target}")
-    for option, path in (("--to", target), ("--json", numbers)):
-        if path is not None and path.exists() and image.exists() and path.samefile(image):
-            raise InputError(f"{option}: expected another file than the picture; found {path}")
+    check_own({"--to": target, "--json": numbers}, [image])
     if face is not None and not detect:
         raise InputError(
             f"--face: expected several faces to choose from; found {face} with --no-detect, by "
@@ -89,11 +87,11 @@ def explain(
     network, card = load(file)
     explained = None if label is None else _class(label, card.classes)
     if detect:
-        place, score, words = find_face(image, picture, card.cut, detector, face)
+        place, score, which = find_face(image, picture, card.cut, detector, face)
         assert place.landmarks is not None
         crop = cut_out(picture, place.landmarks, card.cut)
     else:
-        place, score, words = (
+        place, score, which = (
             FacePlace(picture, np.zeros((0, 4)), 0, None),
             None,
             "the whole picture",
@@ -101,17 +99,19 @@ def explain(
         crop = central_square(picture, card.cut)
     print_banner(file, card, chosen=model is not None)
     why = reasons(network, crop, card.view, explained)
-    names = [short(name, LONGEST) for name in card.classes]
-    title = f"{short(plain(image.name), LONGEST)}: {_most_likely(why, names, 1)}"
-    about = f"{words}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
+    document = {
+        "file": str(image),
+        "model": str(file),
+        **_document(place, score, why, card.classes),
+    }
+    title = f"{short(plain(image.name), LONGEST)}: {_most_likely(document, 1)}"
+    about = f"{which}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
     draw(place, why, card.classes, title, about, target)
     if numbers is not None:
-        document = {"file": str(image), "model": str(file), **_face_numbers(place, score)}
-        document |= _numbers(why, card.classes)
         with replacing(numbers) as temporary:
             temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     files = ", ".join(map(str, filter(None, (target, numbers))))
-    say([words, *_summary(why, card.classes)], f"explain {image}: {files}")
+    say([which, *_summary(document)], f"explain {image}: {files}")
 
 
 def find_face(
@@ -149,30 +149,23 @@ def _class(name: str, classes: Sequence[str]) -> int:
     for place, one in enumerate(classes):
         if name == one or (name not in classes and meant and meant == canonical(one)):
             return place
-    close = difflib.get_close_matches(name, classes, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    raise InputError(f"--class: expected one of {', '.join(classes)}; found '{name}'{hint}")
+    raise InputError(f"--class: the model has no '{name}'{did_you_mean(name, classes)}")
 
 
-def _face_numbers(place: "FacePlace", score: float | None) -> dict[str, Any]:
-    """Where the face is, in pixels; None without detection."""
-    detected = place.landmarks is not None
+def _document(
+    place: "FacePlace", score: float | None, why: "Reasons", classes: Sequence[str]
+) -> dict[str, Any]:
+    """Where the face is, in pixels, None without detection; and the numbers of the figure."""
+    from clfer.explanation.reasons import BLOCK
+
+    detected, probability = place.landmarks is not None, _rounded(why.probabilities)
+    best = int(why.probabilities.argmax())
     return {
         "face": place.chosen + 1,
         "faces": len(place.boxes) if detected else None,
         "box": _rounded(place.boxes[place.chosen], 2) if detected else None,
         "detection_score": score and round(score, DIGITS),
         "landmarks": _rounded(place.landmarks, 2),
-    }
-
-
-def _numbers(why: "Reasons", classes: Sequence[str]) -> dict[str, Any]:
-    """The numbers of the figure."""
-    from clfer.explanation.reasons import BLOCK
-
-    probability = _rounded(why.probabilities)
-    best = int(why.probabilities.argmax())
-    return {
         "probability": dict(zip(classes, probability, strict=True)),
         "label": classes[best],
         "confidence": probability[best],
@@ -191,25 +184,28 @@ def _rounded(values: Any, digits: int = DIGITS) -> Any:
     return None if values is None else np.round(values.astype(np.float64), digits).tolist()
 
 
-def _summary(why: "Reasons", classes: Sequence[str]) -> list[str]:
-    from clfer.explanation.reasons import BLOCK
+def _summary(numbers: Mapping[str, Any]) -> list[str]:
     from clfer.figures.explanation import signed
 
-    lines = [_most_likely(why, classes, 3)]
-    lines.append(f"explained: {classes[why.explained]}, logit {signed(why.logit)}")
-    if why.mu is None or why.shares is None:
-        lines.append("no weights of blocks: the model has no MSR")
-    else:
-        lines.append(
-            f"mu of blocks 1 to {len(why.mu)}: {', '.join(f'{one:.2f}' for one in why.mu)}"
-        )
-        lines.append(f"they add to the logit: {', '.join(map(signed, why.shares.tolist()))}")
-    lines.append(f"a grey patch takes {why.fall:.2f} of it at most")
-    sizes = ", ".join(map(str, why.sizes))
-    return [*lines, f"semantic groups of block {BLOCK}, from the top: {sizes} channels"]
+    mu, adds, groups = numbers["mu"], numbers["adds"], numbers["semantic_groups"]
+    blocks = ["no weights of blocks: the model has no MSR"]
+    if mu is not None:
+        weights = ", ".join(f"{one:.2f}" for one in mu)
+        blocks = [
+            f"mu of blocks 1 to {len(mu)}: {weights}",
+            f"they add to the logit: {', '.join(map(signed, adds))}",
+        ]
+    return [
+        _most_likely(numbers, 3),
+        f"explained: {numbers['explained']}, logit {signed(numbers['logit'])}",
+        *blocks,
+        f"a grey patch takes {numbers['patch_takes']:.2f} of it at most",
+        f"semantic groups of block {groups['block']}, from the top: "
+        f"{', '.join(map(str, groups['channels']))} channels",
+    ]
 
 
-def _most_likely(why: "Reasons", classes: Sequence[str], count: int) -> str:
+def _most_likely(numbers: Mapping[str, Any], count: int) -> str:
     """The most probable classes."""
-    order = np.argsort(-why.probabilities, kind="stable")[:count]
-    return ", ".join(f"{classes[k]} {100 * why.probabilities[k]:.1f} %" for k in order)
+    best = heapq.nlargest(count, numbers["probability"].items(), key=lambda pair: pair[1])
+    return ", ".join(f"{short(name, LONGEST)} {100 * chance:.1f} %" for name, chance in best)

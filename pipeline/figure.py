@@ -1,9 +1,9 @@
 """Tool figure: one of the paper's figures, drawn from what has been trained here."""
 
-import difflib
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from textwrap import wrap
 from typing import Annotated, Any, NamedTuple
@@ -11,11 +11,12 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import polars as pl
 import typer
+from jaxtyping import Float, Int
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from clfer.datasets import labels
-from clfer.errors import InputError
+from clfer.errors import InputError, did_you_mean
 from clfer.figures import confusion, curves, features, scores
 from clfer.figures.style import both
 from clfer.files import replacing
@@ -36,6 +37,7 @@ FIGURES = {
     "semantic_groups": (["baseline", "ours"], ["seed", "block", "row"]),
     "tsne": (["baseline", "ours"], ["seed"]),
 }
+ONE_SEED = ("feature_maps", "semantic_groups", "tsne")
 
 
 def figure(
@@ -74,9 +76,7 @@ def figure(
     and its caption as .json.
     """
     if name not in FIGURES:
-        close = difflib.get_close_matches(name, FIGURES, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"expected one of: {', '.join(FIGURES)}"
-        raise InputError(f"clfer figure has no '{name}'; {hint}")
+        raise InputError(f"clfer figure has no '{name}'{did_you_mean(name, FIGURES)}")
     usual, options = FIGURES[name]
     for option, value in {"images": images, "block": block, "row": row}.items():
         if value is not None and option not in options:
@@ -87,20 +87,22 @@ def figure(
     evidence = json.loads(labels.about(split)["evidence"])
     runs = folder or paths.runs(dataset)
     cells, missing = _trained(dataset, runs, variant or [], usual, seed)
+    if name in ONE_SEED:
+        cells = _shared(cells)
     drawing = DRAWINGS[name](Request(dataset, runs, cells, images, block, row))
+    variants, seeds = drawing.made_from or ([*cells], sorted({*chain(*cells.values())}))
     title = f"{drawing.title}: {dataset}"
     marked = title if evidence else f"{title} ({NOT_EVIDENCE})"
-    caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
+    caption = f"{drawing.caption} From {dataset}{_numbers(', seed', seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
     target = outputs.figure(dataset, name)
     written = both(lambda path: drawing.draw(marked, path), target)
-    variants = list(cells) if drawing.variants is None else drawing.variants
     about: dict[str, Any] = {"name": name, "title": title, "caption": caption, "dataset": dataset}
-    about |= {"variants": variants, "seeds": drawing.seeds, "evidence": evidence}
+    about |= {"variants": variants, "seeds": seeds, "evidence": evidence}
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
-    shown = f"{', '.join(variants)}{_numbers('; seed', drawing.seeds)}"
+    shown = f"{', '.join(variants)}{_numbers('; seed', seeds)}"
     lines = [*filter(None, [shown]), *missing, *drawing.notes, *wrap(caption, 78)]
     say(lines, f"figure {name}: {written[0]}, .svg, .json")
 
@@ -117,22 +119,37 @@ class Request(NamedTuple):
     block: int | None
     row: int | None
 
-    def path(self, variant: str, seed: int, file: str) -> Path:
-        """A file of a run."""
-        return self.folder / variant / str(seed) / file
+    def histories(self) -> dict[str, list[pl.DataFrame]]:
+        """What was recorded of each run."""
+        tables: dict[str, list[pl.DataFrame]] = {name: [] for name in self.cells}
+        for name, seeds in self.cells.items():
+            for seed in seeds:
+                path = self.folder / name / str(seed) / outputs.HISTORY
+                tables[name].append(stored.table(path, f"train {self.dataset} {name} {seed}"))
+        return tables
 
-    def seeds(self) -> list[int]:
-        """All that occur."""
-        return sorted({seed for seeds in self.cells.values() for seed in seeds})
+    def validation(self) -> pl.DataFrame:
+        """The rows of the validation images."""
+        from pipeline.data import cached
 
-    def shared(self) -> int:
-        """The first seed that all variants were trained with."""
-        if common := set.intersection(*map(set, self.cells.values())):
-            return min(common)
-        seeds = (f"{name} {', '.join(map(str, seeds))}" for name, seeds in self.cells.items())
-        raise InputError(
-            f"runs: expected a seed that all variants were trained with; found {'; '.join(seeds)}"
-        )
+        return cached(self.dataset)[0].filter(pl.col("split") == "val").sort("row")
+
+    def seen(self, images: pl.DataFrame) -> tuple[Float[np.ndarray, "F S S 3"], dict[str, Any]]:
+        """The images as the networks see them, and the features by block of each variant."""
+        import torch
+
+        from clfer.explanation.attention import denormalised
+        from clfer.faces.views import central
+        from clfer.model.bundle import load
+        from pipeline.data import cached
+
+        faces, blocks = torch.from_numpy(cached(self.dataset)[1][images["face"].to_numpy()]), {}
+        for name, (seed,) in self.cells.items():
+            network, card = load(self.folder / name / str(seed) / outputs.MODEL)
+            with torch.no_grad():
+                pixels = central(faces, card.view)
+                blocks[name] = network.features(pixels)
+        return denormalised(pixels).numpy(), blocks
 
 
 class Drawing(NamedTuple):
@@ -141,9 +158,8 @@ class Drawing(NamedTuple):
     title: str
     caption: str
     draw: Callable[[str, Path], None]
-    seeds: list[int]
     notes: Sequence[str] = ()
-    variants: list[str] | None = None  # default: those of the request
+    made_from: tuple[list[str], list[int]] | None = None  # variants, seeds; default: as requested
 
 
 def _trained(
@@ -154,22 +170,31 @@ def _trained(
 
     Raises InputError naming the command that trains what was asked for and is missing.
     """
-    cells = {}
+    cells, notes = {}, []
     for name in given or usual:
         done = (folder / name).glob(f"*/{outputs.MODEL}")
         seeds = sorted(int(path.parent.name) for path in done if path.parent.name.isdigit())
-        cells[name] = [one for one in seeds if seed in (None, one)]
-    missing = [name for name, seeds in cells.items() if not seeds]
-    if given or len(missing) == len(cells):
-        for name in missing:
+        if chosen := [one for one in seeds if seed in (None, one)]:
+            cells[name] = chosen
+        else:
+            command = f"`clfer train {dataset} {name} {seed or 0}`"
+            notes.append(f"without {name}, which is not trained: {command}")
+    for name in given or ([] if cells else usual):
+        if name not in cells:
             block_of("variants", name)
             path = folder / name / str(seed or 0) / outputs.MODEL
             paths.existing(path, f"train {dataset} {name} {seed or 0}")
-    notes = [
-        f"without {name}, which is not trained: `clfer train {dataset} {name} {seed or 0}`"
-        for name in missing
-    ]
-    return {name: seeds for name, seeds in cells.items() if seeds}, notes
+    return cells, notes
+
+
+def _shared(cells: dict[str, list[int]]) -> dict[str, list[int]]:
+    """Of each variant the first seed that all were trained with."""
+    if common := set.intersection(*map(set, cells.values())):
+        return {name: [min(common)] for name in cells}
+    seeds = (f"{name} {', '.join(map(str, seeds))}" for name, seeds in cells.items())
+    raise InputError(
+        f"runs: expected a seed that all variants were trained with; found {'; '.join(seeds)}"
+    )
 
 
 def _numbers(word: str, seeds: list[int]) -> str:
@@ -177,64 +202,50 @@ def _numbers(word: str, seeds: list[int]) -> str:
     return f"{word}{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}" if seeds else ""
 
 
-def _histories(asked: Request) -> dict[str, list[Any]]:
-    return {
-        name: [
-            stored.table(
-                asked.path(name, seed, outputs.HISTORY), f"train {asked.dataset} {name} {seed}"
-            )
-            for seed in seeds
-        ]
-        for name, seeds in asked.cells.items()
-    }
-
-
 def _loss(asked: Request) -> Drawing:
-    histories = _histories(asked)
-    draw = partial(curves.draw_loss, histories)
-    return Drawing("Training and validation loss", curves.LOSS, draw, asked.seeds())
+    draw = partial(curves.draw_loss, asked.histories())
+    return Drawing("Training and validation loss", curves.LOSS, draw)
 
 
 def _learning_intensity(asked: Request) -> Drawing:
-    histories, block, notes = _histories(asked), asked.block or BLOCK, []
+    histories, block = asked.histories(), asked.block or BLOCK
     shallow = len(curves.block_columns(next(iter(histories.values()))[0])) - 1
     if block > shallow:
         raise InputError(f"--block: expected a shallow block, 1 to {shallow}; found {block}")
-    caption = curves.INTENSITY + curves.INTENSITY_OF_GROUPS.format(block=block)
     old = [
         f"{name} {seed}"
         for name, seeds in asked.cells.items()
         for seed, history in zip(seeds, histories[name], strict=True)
         if not curves.group_columns(history, block)
     ]
-    if old:
-        caption = curves.INTENSITY
-        notes = [
-            f"without semantic groups, which {len(old)} of the runs did not record; train again, "
-            f"such as `clfer train {asked.dataset} {old[0]} --fresh`"
-        ]
     draw = partial(curves.draw_intensity, histories, None if old else block)
-    return Drawing("Learning intensity", caption, draw, asked.seeds(), notes)
+    if not old:
+        caption = curves.INTENSITY + curves.INTENSITY_OF_GROUPS.format(block=block)
+        return Drawing("Learning intensity", caption, draw)
+    note = (
+        f"without semantic groups, which {len(old)} of the runs did not record; train again, "
+        f"such as `clfer train {asked.dataset} {old[0]} --fresh`"
+    )
+    return Drawing("Learning intensity", curves.INTENSITY, draw, [note])
 
 
 def _confusion(asked: Request) -> Drawing:
-    counts, classes = {}, set()
+    counts: dict[str, Any] = dict.fromkeys(asked.cells, 0)
+    classes = set()
     for name, seeds in asked.cells.items():
-        matrices = []
         for seed in seeds:
             path = paths.results(asked.dataset, name, seed) / "scores.json"
             scores = stored.document(path, f"evaluate {asked.dataset} {name} {seed}")
             classes.add(tuple(scores["classes"]))
-            matrices.append(scores["confusion"])
-        counts[name] = np.sum(matrices, axis=0)
-    if len(classes) > 1:
-        raise InputError(
-            f"results/{asked.dataset}: expected the same classes in all variants; found "
-            f"{len(classes)} kinds of them; train and evaluate anew"
-        )
+            if len(classes) > 1:
+                raise InputError(
+                    f"{path}: expected the same classes in all variants, found others; train and "
+                    "evaluate anew"
+                )
+            counts[name] += np.array(scores["confusion"])
     numbers = {name: len(seeds) for name, seeds in asked.cells.items()}
     draw = partial(confusion.draw_several, counts, numbers, classes.pop())
-    return Drawing("Confusion matrices", confusion.CAPTION, draw, asked.seeds())
+    return Drawing("Confusion matrices", confusion.CAPTION, draw)
 
 
 def _k(asked: Request) -> Drawing:
@@ -244,35 +255,32 @@ def _k(asked: Request) -> Drawing:
     if not (points := table.get("points")):
         raise InputError(f"{path}: expected its points, found none; `clfer {command}` writes them")
     draw = partial(scores.draw_clusters, points)
-    variants, seeds = table.get("variants", []), table.get("seeds", [])
-    return Drawing("Number of clusters", scores.CLUSTERS, draw, seeds, variants=variants)
+    made_from = (table.get("variants", []), table.get("seeds", []))
+    return Drawing("Number of clusters", scores.CLUSTERS, draw, made_from=made_from)
 
 
 def _feature_maps(asked: Request) -> Drawing:
-    import torch
-
-    from clfer.explanation.attention import denormalised, enlarged
+    from clfer.explanation.attention import enlarged
     from clfer.explanation.layers import activations, stretched
 
-    seed, maps, levels = asked.shared(), {}, {}
-    chosen = features.examples(_validation(asked.dataset), asked.images)
-    for name in asked.cells:
-        pixels, blocks = _features(asked, name, seed, chosen)
-        found, side = activations(blocks), pixels.shape[-1]
-        maps[name] = torch.stack([enlarged(stretched(one), side) for one in found], 1).numpy()
-        levels[name] = np.array([float(one.mean()) for one in found])
-    face, words = denormalised(pixels).numpy(), list(map(str, chosen["label"]))
-    draw = partial(features.draw_feature_maps, face, words, maps, levels)
+    chosen, maps, levels = features.examples(asked.validation(), asked.images), {}, {}
+    faces, blocks = asked.seen(chosen)
+    for name, found in blocks.items():
+        means = activations(found)
+        shown = [enlarged(stretched(one), faces.shape[1]).numpy() for one in means]
+        maps[name] = np.stack(shown, axis=1)
+        levels[name] = np.array([float(one.mean()) for one in means])
+    words = list(map(str, chosen["label"]))
+    draw = partial(features.draw_feature_maps, faces, words, maps, levels)
     notes = [f"rows {', '.join(map(str, chosen['row']))}"]
-    return Drawing("Feature maps", features.FEATURE_MAPS, draw, [seed], notes)
+    return Drawing("Feature maps", features.FEATURE_MAPS, draw, notes)
 
 
 def _semantic_groups(asked: Request) -> Drawing:
-    from clfer.explanation.attention import denormalised, enlarged
+    from clfer.explanation.attention import enlarged
     from clfer.explanation.layers import grouped, stretched
 
-    seed, block, maps, sizes = asked.shared(), asked.block or 1, {}, {}
-    images = _validation(asked.dataset)
+    block, images, maps, sizes = asked.block or 1, asked.validation(), {}, {}
     row = images["row"][0] if asked.row is None else asked.row
     chosen = images.filter(images["row"] == row)
     if chosen.is_empty():
@@ -280,62 +288,39 @@ def _semantic_groups(asked: Request) -> Drawing:
             f"--row: expected the row of a validation image in {paths.split(asked.dataset)}, "
             f"such as {images['row'][0]}; found {row}"
         )
-    for name in asked.cells:
-        pixels, blocks = _features(asked, name, seed, chosen)
-        if block > len(blocks):
-            raise InputError(f"--block: expected 1 to {len(blocks)}; found {block}")
-        channels, sizes[name] = grouped(blocks, block, features.CHANNELS)
-        maps[name] = enlarged(stretched(channels), pixels.shape[-1]).numpy()
-    face, caption = denormalised(pixels).numpy()[0], features.SEMANTIC_GROUPS.format(block=block)
-    draw = partial(features.draw_semantic_groups, face, maps, sizes)
+    faces, blocks = asked.seen(chosen)
+    for name, found in blocks.items():
+        if block > len(found):
+            raise InputError(f"--block: expected 1 to {len(found)}; found {block}")
+        channels, sizes[name] = grouped(found, block, features.CHANNELS)
+        maps[name] = enlarged(stretched(channels), faces.shape[1]).numpy()
+    caption = features.SEMANTIC_GROUPS.format(block=block)
+    draw = partial(features.draw_semantic_groups, faces[0], maps, sizes)
     notes = [f"row {row}, labelled {chosen['label'][0]}"]
-    title = f"Semantic groups of block {block}"
-    return Drawing(title, caption, draw, [seed], notes)
-
-
-def _validation(dataset: str) -> pl.DataFrame:
-    """The rows of the validation images."""
-    from pipeline.data import cached
-
-    return cached(dataset)[0].filter(pl.col("split") == "val").sort("row")
-
-
-def _features(asked: Request, variant: str, seed: int, images: pl.DataFrame) -> Any:
-    """What a network sees of the images, and what its blocks make of it."""
-    import torch
-
-    from clfer.faces.views import central
-    from clfer.model.bundle import load
-    from pipeline.data import cached
-
-    network, card = load(asked.path(variant, seed, outputs.MODEL))
-    faces = cached(asked.dataset)[1][images["face"].to_numpy()]
-    with torch.no_grad():
-        pixels = central(torch.from_numpy(faces), card.view)
-        return pixels, network.features(pixels)
+    return Drawing(f"Semantic groups of block {block}", caption, draw, notes)
 
 
 def _tsne(asked: Request) -> Drawing:
-    seed = asked.shared()
     planes: dict[str, dict[int, Any]] = {name: {} for name in asked.cells}
     alike: dict[str, dict[int, float]] = {name: {} for name in asked.cells}
-    found = {name: _recorded(asked, name, seed) for name in asked.cells}
-    label, classes = _labels(asked.dataset, {name: kept["face"] for name, kept in found.items()})
-    for name, kept in found.items():
-        epochs = {int(key.removeprefix("epoch_")): key for key in kept if key != "face"}
+    recorded = {name: _recorded(asked, name, seed) for name, (seed,) in asked.cells.items()}
+    faces = {name: kept.pop("face").tolist() for name, kept in recorded.items()}
+    label, classes = _labels(asked, faces)
+    for name, kept in recorded.items():
+        epochs = {int(key.removeprefix("epoch_")): key for key in kept}
         places = np.linspace(0, len(epochs) - 1, min(MOMENTS, len(epochs))).round().astype(int)
         for epoch in track(np.array(sorted(epochs))[places].tolist(), f"t-SNE of {name}"):
             points = kept[epochs[epoch]].astype(np.float32)
-            planes[name][epoch] = features.tsne(points, seed)
+            planes[name][epoch] = features.tsne(points, asked.cells[name][0])
             alike[name][epoch] = features.neighbour_agreement(points, label)
     draw = partial(features.draw_tsne, planes, alike, label, classes)
     notes = [f"{len(label):,} validation faces"]
-    return Drawing("Features over training", features.TSNE, draw, [seed], notes)
+    return Drawing("Features over training", features.TSNE, draw, notes)
 
 
 def _recorded(asked: Request, variant: str, seed: int) -> dict[str, Any]:
     """What a run kept: indices of faces as `face`, and their representations by epoch."""
-    path = asked.path(variant, seed, outputs.FEATURES)
+    path = asked.folder / variant / str(seed) / outputs.FEATURES
     again = f"`clfer train {asked.dataset} {variant} {seed} --fresh`"
     if not path.exists():
         raise InputError(f"{path} is missing, the run is of before these were kept; {again} does")
@@ -347,23 +332,24 @@ def _recorded(asked: Request, variant: str, seed: int) -> dict[str, Any]:
     return kept
 
 
-def _labels(dataset: str, faces: dict[str, Any]) -> tuple[Any, tuple[str, ...]]:
+def _labels(
+    asked: Request, faces: dict[str, list[int]]
+) -> tuple[Int[np.ndarray, " N"], tuple[str, ...]]:
     """The class of each recorded face, and the classes' names.
 
     Raises InputError where the runs are of another split than there is now.
     """
-    validation = _validation(dataset)
-    codes = validation["label"].to_physical().cast(pl.Int64).to_list()
-    label_of = dict(zip(validation["face"].to_list(), codes, strict=True))
+    validation = asked.validation()
+    codes = pl.col("label").to_physical().cast(pl.Int64)
+    label_of = dict(validation.select("face", codes).iter_rows())
     first, *others = faces.values()
-    if any(not np.array_equal(first, one) for one in others) or not {*first.tolist()} <= {
-        *label_of
-    }:
+    if any(one != first for one in others) or not {*first} <= {*label_of}:
         raise InputError(
-            f"runs/{dataset}/*/{outputs.FEATURES}: expected the same validation faces of "
-            f"{paths.split(dataset)} in all of them, found others; train {', '.join(faces)} again"
+            f"runs/{asked.dataset}/*/{outputs.FEATURES}: expected the same validation faces of "
+            f"{paths.split(asked.dataset)} in all of them, found others; train {', '.join(faces)} "
+            "again"
         )
-    return np.array([label_of[face] for face in first.tolist()]), labels.classes(validation)
+    return np.array([label_of[face] for face in first]), labels.classes(validation)
 
 
 DRAWINGS: dict[str, Callable[[Request], Drawing]] = {

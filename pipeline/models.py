@@ -1,5 +1,6 @@
 """The model of a command: which one is taken, and the line on standard error that names it."""
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +37,9 @@ def default_model() -> Path:
         )
     if PARAMS.is_file():
         run = settings(Run, "run")
-        for dataset in reversed(run.datasets):
-            for variant in reversed(run.variants):
-                for seed in run.seeds:
-                    if (path := runs / dataset / variant / str(seed) / outputs.MODEL) in trained:
-                        return path
+        for cell in product(reversed(run.datasets), reversed(run.variants), run.seeds):
+            if (path := runs.joinpath(*map(str, cell), outputs.MODEL)) in trained:
+                return path
     listed = ", ".join(map(str, trained[:SHOWN])) + (", ..." if len(trained) > SHOWN else "")
     raise InputError(
         f"{runs}: expected one model, or one of a dataset, variant and seed of `run` in {PARAMS}; "

@@ -2,7 +2,7 @@
 must stay light.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -56,3 +56,13 @@ def numbers(option: str, given: str) -> list[int]:
     if not listed:
         raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
     return list(dict.fromkeys(listed))
+
+
+def check_own(written: Mapping[str, Path | None], read: Iterable[Path]) -> None:
+    """InputError where an option's file to write is one that is read, or another option's."""
+    taken = {path.resolve() for path in read}
+    for option, path in written.items():
+        if path is not None and path.resolve() in taken:
+            raise InputError(f"{option}: expected a file of its own; found {path}")
+        if path is not None:
+            taken.add(path.resolve())

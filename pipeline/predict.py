@@ -4,8 +4,9 @@ import heapq
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -17,13 +18,13 @@ from PIL import Image
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.inference.frames import Frame, Source, Video, quiet, read, sources
-from clfer.inference.output import VideoWriter, row, tables
+from clfer.inference.output import film, row, tables
 from clfer.inference.predictor import UNSURE, Face, Predictor, Result
 from clfer.pictures import UnreadableError
 from clfer.report.numbers import plural, short
 from pipeline import models
 from pipeline.console import say, table, track
-from pipeline.options import Detect, Device, Models, Weights
+from pipeline.options import Detect, Device, Models, Weights, check_own
 
 QUALITY = 92  # of JPEGs that are drawn
 SHOWN = 50  # faces in the table; files have all of them
@@ -60,13 +61,9 @@ def predict(
     be read is named and left out; the command fails if none can be.
     """
     wanted = sources(given, sys.stdin)
-    options = {"--csv": csv, "--json": json, "--parquet": parquet}
-    written = {option: path for option, path in options.items() if path is not None}
-    taken = {source.path.resolve() for source in wanted}
-    for option, path in written.items():
-        if path.resolve() in taken:
-            raise InputError(f"{option}: expected a file of its own; found {path}")
-        taken.add(path.resolve())
+    tables_of = {"--csv": csv, "--json": json, "--parquet": parquet}
+    check_own(tables_of, [source.path for source in wanted])
+    written = list(filter(None, tables_of.values()))
     predictor = models.predictor(model, detector, device, detect)
     job, faces = Job(predictor, min_confidence, draw, timeline, every), 0
     with quiet(), tables(predictor.classes, csv, json, parquet) as write:
@@ -79,8 +76,8 @@ def predict(
             raise InputError(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
             )
-    job.report(next(iter(written.values()), None))
-    for path in written.values():
+    job.report(next(iter(written), None))
+    for path in written:
         say([], f"{plural(faces, 'face')}: {path}")
     for folder in filter(None, (draw, timeline)):
         say([], f"to look at: {folder}")
@@ -137,11 +134,10 @@ class Job:
     def results(self, wanted: list[Source]) -> Iterator[Result]:
         """Of pictures and frames of videos, in their order."""
         for is_video, group in groupby(wanted, key=lambda source: source.is_video):
-            if not is_video:
+            if is_video:
+                yield from chain.from_iterable(map(self._video, group))
+            else:
                 yield from self._pictures(list(group))
-                continue
-            for source in group:
-                yield from self._video(source)
 
     def _pictures(self, group: list[Source]) -> Iterator[Result]:
         by_path = {str(source.path): source for source in group}
@@ -177,17 +173,24 @@ class Job:
         except UnreadableError as error:
             self.unreadable.append(f"{source.path}: {error}")
             return
-        counts, timeline = Counts(str(source.name)), None
+        counts, timeline, draw = Counts(str(source.name)), None, None
         if self.timeline is not None:
             from clfer.figures.predictions import Timeline  # matplotlib, half a second
 
             timeline = Timeline(self.predictor.classes, video.step)
-        frames: Iterable[Frame] = track(video, str(source.name))  # type: ignore[arg-type]
-        for result in self._drawn(frames, video, source):
-            counts.add(result, self.minimum)
-            if timeline is not None and result.problem is None:
-                timeline.add(result.frame.seconds or 0.0, result.faces)
-            yield result
+        frames: Iterable[Frame] = track(video, counts.name)  # type: ignore[arg-type]
+        with ExitStack() as stack:
+            if self.draw is not None:
+                target = _target(self.draw, source, (".mp4",))
+                temporary = stack.enter_context(replacing(target))
+                draw = stack.enter_context(film(temporary, 1 / video.step))
+            for result in self.predictor.stream(frames, keep=draw is not None):
+                if draw is not None and result.picture is not None:
+                    draw(self._annotated(result))
+                if timeline is not None and result.problem is None:
+                    timeline.add(result.frame.seconds or 0.0, result.faces)
+                counts.add(result, self.minimum)
+                yield result
         if not counts.frames:
             self.unreadable.append(f"{source.name}: no frame that can be decoded")
             return
@@ -195,18 +198,6 @@ class Job:
         if self.timeline is not None and timeline is not None:
             title = f"{source.name}: mean over the faces in view"
             timeline.draw(title, _target(self.timeline, source, (".png",)))
-
-    def _drawn(self, frames: Iterable[Frame], video: Video, source: Source) -> Iterator[Result]:
-        """The results of a video's frames, which are drawn where that is wanted."""
-        if self.draw is None:
-            yield from self.predictor.stream(frames)
-            return
-        target = _target(self.draw, source, (".mp4",))
-        with replacing(target) as temporary, VideoWriter(temporary, 1 / video.step) as writer:
-            for result in self.predictor.stream(frames, keep=True):
-                if result.picture is not None:
-                    writer.add(self._annotated(result))
-                yield result
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
         """The picture of a result, with its faces."""

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from clfer.figures import style
-from clfer.figures.style import WIDTH, Stroke
+from clfer.figures.style import WIDTH
 
 BASELINE = "baseline"  # the variant that is drawn in black
 THIN, BOLD = 0.6, 1.6
@@ -35,44 +35,40 @@ INTENSITY_OF_GROUPS = (
 )
 
 Histories = Mapping[str, Sequence[pl.DataFrame]]  # of each variant, a `history.csv` per seed
-Looks = Mapping[str, Stroke]
 
 
 def draw_history(histories: Histories, path: Path) -> None:
     """Validation accuracy, and the gradient norm of each block. Columns used: `epoch`,
     `val_accuracy` (a fraction), `gradient_1` .. `gradient_4`.
     """
-    looks = style.strokes(list(histories), BASELINE)
     with style.page(path, 9.5, 4.6) as figure:
         left, right = figure.subfigures(1, 2, width_ratios=(5, 6), squeeze=False)[0]
         accuracy = left.subplots()
         accuracy.set(title="validation accuracy (%)", xlabel="epoch")
-        _lines(accuracy, histories, "val_accuracy", looks, scale=100)
+        _lines(accuracy, histories, "val_accuracy", scale=100)
         norms = {f"gradient norm, block {j}": f"gradient_{j}" for j in range(1, 5)}
-        _gradients(right, histories, norms, looks)
-        _legend(figure, looks, columns=8)
+        _gradients(right, histories, norms)
+        _legend(figure, histories, columns=8)
 
 
 def draw_loss(histories: Histories, title: str, path: Path) -> None:
     """Training and validation loss by epoch, in nats (Fig. 12). Columns used: `epoch`, `loss_cls`,
     `val_loss`.
     """
-    looks = style.strokes(list(histories), BASELINE)
     with style.page(path, WIDTH, 3.0) as figure:
         style.heading(figure, title)
         left, right = figure.subplots(1, 2, sharey=True)
-        _lines(left, histories, "loss_cls", looks)
-        _lines(right, histories, "val_loss", looks)
+        _lines(left, histories, "loss_cls")
+        _lines(right, histories, "val_loss")
         left.set(title="training loss", xlabel="epoch", ylabel="cross-entropy (nats)")
         right.set(title="validation loss", xlabel="epoch")
-        _legend(figure, looks, columns=6)
+        _legend(figure, histories, columns=6)
 
 
 def draw_intensity(histories: Histories, block: int | None, title: str, path: Path) -> None:
     """How strongly the loss teaches each block, and at the right each semantic group of `block`,
     where that is given (Fig. 1a, 5). All frames have the columns of the first one.
     """
-    looks = style.strokes(list(histories), BASELINE)
     first = next(iter(histories.values()))[0]
     blocks = {f"block {j}": column for j, column in enumerate(block_columns(first), start=1)}
     columns = [] if block is None else group_columns(first, block)
@@ -81,11 +77,11 @@ def draw_intensity(histories: Histories, block: int | None, title: str, path: Pa
     with style.page(path, WIDTH, 1.0 + 1.4 * rows) as figure:
         style.heading(figure, title)
         halves = figure.subfigures(1, 2 if groups else 1, squeeze=False, wspace=0.03)[0]
-        _gradients(halves[0], histories, blocks, looks, "gradient norm of a block")
+        _gradients(halves[0], histories, blocks, "gradient norm of a block")
         if groups:
             name = f"gradient norm of a channel of block {block}"
-            _gradients(halves[1], histories, groups, looks, name)
-        _legend(figure, looks, columns=6)
+            _gradients(halves[1], histories, groups, name)
+        _legend(figure, histories, columns=6)
 
 
 def block_columns(history: pl.DataFrame) -> list[str]:
@@ -113,10 +109,11 @@ def mean(
     return shared["epoch"].to_numpy(), shared[column].fill_null(float("nan")).to_numpy()
 
 
-def _lines(axes: Axes, histories: Histories, column: str, looks: Looks, scale: int = 1) -> None:
+def _lines(axes: Axes, histories: Histories, column: str, scale: int = 1) -> None:
     """A thin line for each seed, where there are several, and a bold one for their mean; a missing
     value leaves a gap.
     """
+    looks = style.strokes(list(histories), BASELINE)
     for name, frames in histories.items():
         colour, line = looks[name]
         for frame in frames if len(frames) > 1 else ():
@@ -133,7 +130,6 @@ def _gradients(
     part: SubFigure,
     histories: Histories,
     columns: Mapping[str, str],
-    looks: Looks,
     title: str | None = None,
 ) -> None:
     """A panel for each column under its name, two in a row, on one logarithmic axis."""
@@ -141,7 +137,7 @@ def _gradients(
         part.suptitle(title, x=0.03, ha="left", fontsize=9)
     grid = style.panels(part, len(columns), 2, sharex=True, sharey=True)
     for axes, (name, column) in zip(grid, columns.items(), strict=True):
-        _lines(axes, histories, column, looks)
+        _lines(axes, histories, column)
         axes.set_title(name, fontsize=9)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -153,10 +149,10 @@ def _gradients(
         axes.tick_params(labelbottom=True)
 
 
-def _legend(figure: Figure, looks: Looks, columns: int) -> None:
+def _legend(figure: Figure, histories: Histories, columns: int) -> None:
     """The names of the variants, below all panels."""
     keys = [
         Line2D([], [], c=look.colour, ls=look.line, lw=BOLD, label=name)
-        for name, look in looks.items()
+        for name, look in style.strokes(list(histories), BASELINE).items()
     ]
     style.legend_below(figure, keys, columns)

@@ -127,24 +127,26 @@ class Predictor:
         Frames are read and searched in parallel, faces classified in batches. keep: whether results
         hold the pictures.
         """
+        ready: list[_Cropped] = []
+        for one in self._cropped(frames, keep):
+            ready.append(one)
+            if _is_full(ready):
+                yield from self._classified(ready)
+                ready = []
+        yield from self._classified(ready)
+
+    def _cropped(self, frames: Iterable[Frame], keep: bool) -> Iterator[_Cropped]:
+        """The frames in order; some are read and searched ahead of those that were asked for."""
         workers = cores()
         waiting: deque[Future[_Cropped]] = deque()
-        ready: list[_Cropped] = []
         pool = ThreadPoolExecutor(workers)
         try:
             for frame in frames:
                 waiting.append(pool.submit(self._read, frame, keep))
                 if len(waiting) > 2 * workers:
-                    ready.append(waiting.popleft().result())
-                if _is_full(ready):
-                    yield from self._classified(ready)
-                    ready = []
-            for future in waiting:
-                ready.append(future.result())
-                if _is_full(ready):
-                    yield from self._classified(ready)
-                    ready = []
-            yield from self._classified(ready)
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -162,7 +164,10 @@ class Predictor:
         if self._detector is None:
             return _Cropped(frame, None, [central_square(picture, cut)[None] for cut in self._cuts])
         detections = left_to_right(self._detector(picture))
-        crops = [_cut_all(picture, detections, cut) for cut in self._cuts]
+        crops = []
+        for cut in self._cuts:
+            faces = [cut_out(picture, landmarks, cut) for landmarks in detections.landmarks]
+            crops.append(np.array(faces, np.uint8).reshape(-1, cut.size, cut.size, cut.channels))
         return _Cropped(frame, detections, crops)
 
     def _classified(self, frames: Sequence[_Cropped]) -> list[Result]:
@@ -214,13 +219,6 @@ def cut_out(
 def central_square(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
     """The largest square in the middle of the picture, taken as a face."""
     return coloured(whole(picture, cut.size), cut.channels)
-
-
-def _cut_all(picture: Picture, detections: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
-    faces = np.zeros((len(detections.score), cut.size, cut.size, cut.channels), np.uint8)
-    for i, landmarks in enumerate(detections.landmarks):
-        faces[i] = cut_out(picture, landmarks, cut)
-    return faces
 
 
 def _already_read() -> Picture:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib as mpl
@@ -10,25 +11,25 @@ from PIL import Image
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-def check_picture(draw: Callable[[Path], None], tmp_path: Path, width: float) -> list[str]:
+def check_picture(folder: Path, width: float, draw: Callable[..., None], *given: Any) -> list[str]:
     """As PNG it decodes and is not blank; as SVG it is well-formed, and its letters are text; both
     are `width` inches wide, have the same bytes under any matplotlibrc, and neither version nor
     date in them. The SVG's words, in the order of drawing.
     """
     for suffix in (".png", ".svg"):
-        first, second = tmp_path / f"first{suffix}", tmp_path / "deep" / f"second{suffix}"
-        draw(first)
+        first, second = folder / f"first{suffix}", folder / "deep" / f"second{suffix}"
+        draw(*given, first)
         with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "svg.fonttype": "path"}):
-            draw(second)
+            draw(*given, second)
         assert first.read_bytes() == second.read_bytes()
     names = ["deep", "first.png", "first.svg"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
-    with Image.open(tmp_path / "first.png") as picture:
+    assert sorted(path.name for path in folder.iterdir()) == names
+    with Image.open(folder / "first.png") as picture:
         assert picture.format == "PNG"
         assert picture.info.get("Software") is None
         assert abs(picture.width - 150 * width) <= 1
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 20
-    root = ElementTree.parse(tmp_path / "first.svg").getroot()
+    root = ElementTree.parse(folder / "first.svg").getroot()
     assert abs(float(root.attrib["width"].removesuffix("pt")) - 72 * width) < 0.01
     dates = ("{http://purl.org/dc/elements/1.1/}date", "{http://purl.org/dc/elements/1.1/}creator")
     assert not any(list(root.iter(tag)) for tag in dates)

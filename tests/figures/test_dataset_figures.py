@@ -1,10 +1,8 @@
 """The picture of a dataset, and its sheets: which images they show, and where."""
 
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import check_picture
@@ -28,8 +26,22 @@ from clfer.figures.dataset import (
     worst,
 )
 
+ROOM = COLUMNS * ROWS
+OUTCOMES = ("centre", "box", "given", "whole", "detected", "rejected")
+LONG = tuple(f"a rather long name of class {number}" for number in range(12))
 
-def check(classes: tuple[str, ...], rated: bool, channels: int, path: Path) -> None:
+
+def records(fates):
+    """The table of `pack` for images of which outcome and score are told."""
+    rows = [
+        (row, None if outcome == "rejected" else row, 60, 60, outcome, score, None, None)
+        for row, (outcome, score) in enumerate(fates)
+    ]
+    return pl.DataFrame(rows, SCHEMA, orient="row")
+
+
+@pytest.mark.parametrize(("classes", "rated", "channels"), [(FERPLUS, True, 1), (LONG, False, 3)])
+def test_picture_with_votes_in_grey_and_without_in_colour(tmp_path, classes, rated, channels):
     """Forty images, of which the last class has none, in train and test."""
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 256, (40, 16, 16, channels), dtype=np.uint8)
@@ -43,37 +55,13 @@ def check(classes: tuple[str, ...], rated: bool, channels: int, path: Path) -> N
         }
     )
     table = labels.table(rows, classes)
-    aligned = pl.DataFrame(
-        [(i, i, 16, 16, "whole", None, None, None) for i in range(40)], SCHEMA, orient="row"
-    )
     split = table.select("row", "label", published="usage", split="usage").with_columns(
         face="row", group="row", unique=True, reason=pl.lit(None, pl.String)
     )
+    aligned = records([("whole", None)] * 40)
     found, _, means = report(split, table, aligned, faces, threshold=0.9, crops=False)
-    draw = partial(draw_overview, found | {"evidence": not rated}, means, "one: its protocol")
-    check_picture(draw, path, 10)
-
-
-def test_picture_with_votes_in_grey(tmp_path: Path) -> None:
-    check(FERPLUS, True, 1, tmp_path)
-
-
-def test_twelve_classes_with_long_names_in_colour_without_votes(tmp_path: Path) -> None:
-    names = tuple(f"a rather long name of class {number}" for number in range(12))
-    check(names, False, 3, tmp_path)
-
-
-ROOM = COLUMNS * ROWS
-OUTCOMES = ("centre", "box", "given", "whole", "detected", "rejected")
-
-
-def records(fates):
-    """The table of `pack` for images of which outcome and score are told."""
-    rows = [
-        (row, None if outcome == "rejected" else row, 60, 60, outcome, score, None, None)
-        for row, (outcome, score) in enumerate(fates)
-    ]
-    return pl.DataFrame(rows, SCHEMA, orient="row")
+    found["evidence"] = not rated
+    check_picture(tmp_path, 10, draw_overview, found, means, "one: its protocol")
 
 
 fate = st.sampled_from(OUTCOMES).flatmap(
@@ -90,13 +78,20 @@ def test_located_faces_come_first_and_a_quarter_is_for_the_others(fates):
     """Without this order the demo's sheet began with its images of noise."""
     faces = [(row, *one) for row, one in enumerate(fates) if one[0] != "rejected"]
     guessed = ("centre", "box")
-    located = sorted((f for f in faces if f[1] not in guessed), key=lambda f: (f[2] or 0, f[0]))
+    located = sorted(
+        (f for f in faces if f[1] not in guessed),
+        key=lambda f: (-1 if f[2] is None else f[2], f[0]),
+    )
     others = sorted((f for f in faces if f[1] in guessed), key=lambda f: (f[1] == "box", f[0]))
     others = others[: max(ROOM // 4, ROOM - len(located))]
-    expected = [f[0] for f in located[: ROOM - len(others)] + others]
     shown = worst(records(fates).lazy())
-    assert shown["row"].to_list() == expected
+    assert shown["row"].to_list() == [f[0] for f in located[: ROOM - len(others)] + others]
     assert shown.schema == SCHEMA
+
+
+def sheet(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
 
 
 def test_each_row_stands_beside_its_own_picture(tmp_path):
@@ -105,17 +100,13 @@ def test_each_row_stands_beside_its_own_picture(tmp_path):
     pictures = [np.full((60, 60), level, np.uint8) for level in (40, 200)]
     faces = np.stack([np.full((48, 48, 1), level, np.uint8) for level in (90, 150)])
     draw_contact_sheet(pictures, shown, faces, tmp_path / "sheet.png")
-    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
-    where = [int(np.argwhere(sheet[..., 0] == level)[:, 1].mean()) for level in (40, 90, 200, 150)]
+    grey = sheet(tmp_path / "sheet.png")[..., 0]
+    where = [int(np.argwhere(grey == level)[:, 1].mean()) for level in (40, 90, 200, 150)]
     assert where == sorted(where)
-    for level in (40, 90, 200, 150):
-        assert (sheet[..., 0] == level).sum() >= 90 * 90
-
-
-def test_no_face_makes_an_empty_sheet(tmp_path):
-    shown = worst(records([("rejected", None)]).lazy())
-    draw_contact_sheet([], shown, np.zeros((1, 48, 48, 1), np.uint8), tmp_path / "sheet.png")
-    assert (np.asarray(Image.open(tmp_path / "sheet.png")) == 255).all()
+    assert all((grey == level).sum() >= 90 * 90 for level in (40, 90, 200, 150))
+    none = worst(records([("rejected", None)]).lazy())
+    draw_contact_sheet([], none, faces, tmp_path / "empty.png")
+    assert (sheet(tmp_path / "empty.png") == 255).all()
 
 
 def grey(level, channels=1):
@@ -126,8 +117,7 @@ def test_faces_stand_in_rows_under_their_headings(tmp_path):
     first = [(grey(10 * i), grey(10 * i + 5, 3), "a\nb") for i in range(COLUMNS + 1)]
     two = [(grey(200), grey(210), "a\nb")]
     draw_pairs({"one": first, "none": [], "two": two}, tmp_path / "p.png")
-    with Image.open(tmp_path / "p.png") as image:
-        pixels = np.asarray(image)
+    pixels = sheet(tmp_path / "p.png")
     width, height = 2 * SIDE + GAP, SIDE + LABEL + GAP
     y = GAP + HEADING + LABEL + SIDE // 2
     for i in range(COLUMNS):
@@ -136,9 +126,5 @@ def test_faces_stand_in_rows_under_their_headings(tmp_path):
         assert (pixels[y, x + SIDE] == 10 * i + 5).all()
     assert (pixels[y + height, GAP + SIDE // 2] == 10 * COLUMNS).all()
     assert (pixels[y + 2 * height + HEADING, GAP + SIDE // 2] == 200).all()
-
-
-def test_no_pairs_make_a_sheet_too(tmp_path):
-    draw_pairs({"one": []}, tmp_path / "p.png")
-    with Image.open(tmp_path / "p.png") as image:
-        assert np.asarray(image).min() < 100
+    draw_pairs({"one": []}, tmp_path / "none.png")
+    assert sheet(tmp_path / "none.png").min() < 100  # it says so

@@ -9,6 +9,8 @@ from clfer.figures.predictions import BINS, NARROWEST, Timeline, annotated, labe
 from clfer.inference.predictor import Face
 
 CLASSES = ("neutral", "happiness")
+TIMED = ("a", "b", "c")
+BOX = (100.0, 80.0, 60.0, 70.0)
 side = st.floats(0, 500)
 
 
@@ -21,8 +23,7 @@ def test_words_are_inside_the_picture(left, top, width, height, wide, high):
     box = (left, top, left + width, top + height)
     x0, y0, x1, y1 = label_place(box, (wide, high), [box], (600, 600))
     assert min(x0, y0) >= 0
-    assert x1 <= 600 + 1e-9
-    assert y1 <= 600 + 1e-9
+    assert max(x1, y1) <= 600 + 1e-9
     np.testing.assert_allclose([x1 - x0, y1 - y0], [wide, high], atol=1e-9)
 
 
@@ -35,32 +36,23 @@ def test_words_leave_a_neighbour_s_face_alone():
 
 def test_a_box_is_drawn_and_the_rest_of_the_picture_stays():
     picture = np.full((200, 300), 128, np.uint8)
-    drawn = annotated(picture, [face((100.0, 80.0, 60.0, 70.0))], CLASSES, 0.0)
+    drawn = annotated(picture, [face(BOX)], CLASSES, 0.0)
     assert drawn.shape == (200, 300, 3)
     changed = (drawn != 128).any(axis=2)
-    assert changed[80, 100:160].all()
-    assert changed[150, 100:160].all()
+    assert changed[[80, 150], 100:160].all()
     assert not changed[:50].any()
     assert not changed[100:140, 110:150].any()
     assert not changed[:, :90].any()
+    assert (annotated(picture, [], CLASSES, 0.0) == 128).all()
+    crop = (annotated(picture, [face(None)], CLASSES, 0.0) != 128).any(axis=2)
+    assert crop[:6, :20].any()  # its words are in the corner
+    assert not crop[100:].any()
 
 
 def test_what_is_unsure_looks_otherwise():
     picture = np.full((200, 300, 3), 128, np.uint8)
-    one = [face((100.0, 80.0, 60.0, 70.0), 0.6)]
-    sure, unsure = (annotated(picture, one, CLASSES, minimum) for minimum in (0.5, 0.7))
+    sure, unsure = (annotated(picture, [face(BOX, 0.6)], CLASSES, least) for least in (0.5, 0.7))
     assert (sure != unsure).any()
-    assert (annotated(picture, [], CLASSES, 0.0) == picture).all()
-
-
-def test_a_crop_has_its_words_in_the_corner():
-    crop = np.full((48, 48), 128, np.uint8)
-    changed = (annotated(crop, [face(None)], CLASSES, 0.0) != 128).any(axis=2)
-    assert changed[:6, :20].any()
-    assert not changed[24:].any()
-
-
-TIMED = ("a", "b", "c")
 
 
 def timed(*chances):
@@ -84,12 +76,10 @@ def test_bins_are_means_over_their_frames(length):
         low = number * timeline.width
         inside = [faces for at, faces in every if low <= at < low + timeline.width]
         seen = [list(one.probability.values()) for faces in inside for one in faces]
+        mean = np.mean(seen, axis=0) if seen else np.full(3, np.nan)
+        np.testing.assert_allclose(timeline.probability[number], mean)
         if inside:
             assert timeline.faces[number] == pytest.approx(len(seen) / len(inside))
-        if seen:
-            np.testing.assert_allclose(timeline.probability[number], np.mean(seen, axis=0))
-        else:
-            assert np.isnan(timeline.probability[number]).all()
 
 
 def test_it_is_drawn_also_with_gaps_and_from_one_frame(tmp_path):
@@ -102,7 +92,7 @@ def test_it_is_drawn_also_with_gaps_and_from_one_frame(tmp_path):
         timeline.add(9.0, [timed(0.1, 0.1, 0.8)])
 
 
-@pytest.mark.parametrize("rate", [2.0, 10.0, 25.0, 30000 / 1001, 60.0])
+@pytest.mark.parametrize("rate", [2.0, 30000 / 1001, 60.0])
 def test_no_bin_falls_between_two_frames(rate):
     """Times as a file has them, in whole milliseconds; every frame shows two faces."""
     timeline = Timeline(TIMED, 1 / rate)
