@@ -19,7 +19,7 @@ from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.inference.frames import Frame, Source, Video, quiet, read, sources
 from clfer.inference.output import film, row, tables
-from clfer.inference.predictor import UNSURE, Face, Predictor, Result
+from clfer.inference.predictor import Predictor, Result
 from clfer.pictures import UnreadableError
 from clfer.report.numbers import plural, short
 from pipeline import models
@@ -65,10 +65,9 @@ def predict(
     check_own(tables_of, [source.path for source in wanted])
     written = list(filter(None, tables_of.values()))
     predictor = models.predictor(model, detector, device, detect)
-    job, faces = Job(predictor, min_confidence, draw, timeline, every), 0
+    job = Job(predictor, min_confidence, draw, timeline, every)
     with quiet(), tables(predictor.classes, csv, json, parquet) as write:
         for result in job.results(wanted):
-            faces += len(result.faces)
             for face in result.faces:
                 write(row(result.frame, face, min_confidence))
         if not job.pictures.frames and not job.videos:
@@ -77,6 +76,7 @@ def predict(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
             )
     job.report(next(iter(written), None))
+    faces = sum(counts.faces for counts in (job.pictures, *job.videos))
     for path in written:
         say([], f"{plural(faces, 'face')}: {path}")
     for folder in filter(None, (draw, timeline)):
@@ -103,7 +103,7 @@ class Counts:
         self.frames += 1
         self.empty += not result.faces
         self.faces += len(result.faces)
-        self.labels.update(_label(face, minimum) for face in result.faces)
+        self.labels.update(face.shown(minimum) for face in result.faces)
 
     def row(self) -> list[str]:
         common = [f"{name} {100 * n / self.faces:.0f} %" for name, n in self.labels.most_common(2)]
@@ -165,7 +165,7 @@ class Job:
             best, second = heapq.nlargest(2, face.probability.items(), key=lambda pair: pair[1])
             first, of = "" if number > 1 else short(name, LONGEST), f"{number}/{len(result.faces)}"
             probabilities = [f"{best[1]:.2f}", f"{second[0]} {second[1]:.2f}"]
-            self.rows.append([first, of, _label(face, self.minimum), *probabilities])
+            self.rows.append([first, of, face.shown(self.minimum), *probabilities])
 
     def _video(self, source: Source) -> Iterator[Result]:
         try:
@@ -224,10 +224,6 @@ class Job:
             more = len(names) - NAMED
             if names:
                 say(names[:NAMED] + ([f"and {more:,} more"] if more > 0 else []), heading)
-
-
-def _label(face: Face, minimum: float) -> str:
-    return face.label if face.confidence >= minimum else UNSURE
 
 
 def _target(folder: Path, source: Source, endings: tuple[str, ...]) -> Path:

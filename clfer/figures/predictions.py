@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from clfer.figures.style import COLOURS, FAINT, GREY, WIDTH, page
-from clfer.inference.predictor import UNSURE, Face
+from clfer.inference.predictor import Face
 
 LIGHT = 330  # of a colour whose letters are black, as the sum of its three values
 BINS = 512
@@ -44,7 +44,7 @@ def annotated(
             draw.rectangle(box, outline=shade, width=round(2 * unit) or 1)
             taken.append(box)
     for face, box, shade in zip(faces, corners, shades, strict=True):
-        words = f"{face.label if face.confidence >= minimum else UNSURE} {face.confidence:.2f}"
+        words = f"{face.shown(minimum)} {face.confidence:.2f}"
         width = face.box[2] if face.box else image.width
         font = _font(round(min(max(width / 6, 6 * unit), 18 * unit)) or 6)
         pad = font.size / 5

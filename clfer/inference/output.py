@@ -18,6 +18,7 @@ from clfer.files import replacing
 from clfer.inference.frames import Frame
 from clfer.inference.predictor import Face
 
+NAMES = ("file", "frame", "seconds", "box", "detection_score", "probability", "label", "confidence")
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which spreadsheets start one
@@ -55,9 +56,7 @@ def tables(
     """
     with ExitStack() as stack:
         kinds = ((csv_file, _csv), (json_file, _json), (parquet_file, _parquet))
-        writers = [
-            stack.enter_context(kind(path, classes)) for path, kind in kinds if path is not None
-        ]
+        writers = [stack.enter_context(kind(path, classes)) for path, kind in kinds if path]
 
         def write(one: Row) -> None:
             for writer in writers:
@@ -130,15 +129,7 @@ def _flat(one: Row) -> Row:
 
 
 def _columns(classes: Sequence[str]) -> list[str]:
-    return list(
-        _flat(
-            row(
-                Frame("", lambda: np.empty((0, 0), np.uint8)),
-                Face(dict.fromkeys(classes, 0.0)),
-                0.0,
-            )
-        )
-    )
+    return list(_flat(dict.fromkeys(NAMES) | {"probability": dict.fromkeys(classes)}))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from clfer.faces.cropping import coloured
 from clfer.faces.detection import Detector, Found
 from clfer.faces.preprocessing import Cut
 from clfer.faces.weights import locate
-from clfer.inference.engines import Engine, open_engine
+from clfer.inference.engines import open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels
 from clfer.inference.models import located
 from clfer.pictures import UnreadableError
@@ -52,6 +52,10 @@ class Face:
     def confidence(self) -> float:
         """The probability of `label`."""
         return self.probability[self.label]
+
+    def shown(self, minimum: float) -> str:
+        """The label, or UNSURE where it is less probable than that."""
+        return self.label if self.confidence >= minimum else UNSURE
 
 
 @dataclass(frozen=True)
@@ -106,8 +110,15 @@ class Predictor:
         self.files = [located(one, track) for one in models]
         self.engines = [open_engine(file, device) for file in self.files]
         self.classes = self.engines[0].card.classes
-        pairs = zip(self.engines, self.files, strict=True)
-        self._orders = [_class_order(engine, file, self.classes) for engine, file in pairs]
+        self._orders = []  # where each model has each of the classes
+        for engine, file in zip(self.engines, self.files, strict=True):
+            own = engine.card.classes
+            if sorted(own) != sorted(self.classes):
+                raise InputError(
+                    f"{file}: expected the classes of the first model, {', '.join(self.classes)}, "
+                    f"to average them; found {', '.join(own)}"
+                )
+            self._orders.append([own.index(name) for name in self.classes])
         self._cuts: list[Cut] = list(dict.fromkeys(engine.card.cut for engine in self.engines))
         self._detector = open_detector(detector, self._cuts[0], track) if detect else None
 
@@ -223,17 +234,6 @@ def central_square(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
 
 def _already_read() -> Picture:
     raise UnreadableError("read already")
-
-
-def _class_order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
-    """Where a model has each of the classes; InputError where it has others."""
-    own = engine.card.classes
-    if sorted(own) != sorted(classes):
-        raise InputError(
-            f"{file}: expected the classes of the first model, {', '.join(classes)}, to average "
-            f"them; found {', '.join(own)}"
-        )
-    return [own.index(name) for name in classes]
 
 
 def _face(
