@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from clfer.explanation.reasons import BLOCK, Reasons
 from clfer.figures import style
-from clfer.figures.features import colour_bar, coloured, tiles
+from clfer.figures.features import colour_bar, over, tiles
 from clfer.figures.style import BLACK, COLOURS, FAINT, GREY
 from clfer.report.numbers import short
 
@@ -195,7 +195,7 @@ def _draw_maps(part: SubFigure, reasons: Reasons) -> None:
     maps = list(_maps(reasons))
     grid = part.subplots(1, len(maps), squeeze=False)[0]
     for axes, (lines, values) in zip(grid, maps, strict=True):
-        style.picture(axes, _over(reasons.face, values))
+        style.picture(axes, over(reasons.face, values, ALPHA))
         axes.set_title("\n".join(lines), fontsize=SMALL)
     colour_bar(grid[-1], 1, "share of its highest")
 
@@ -223,18 +223,9 @@ def _draw_groups(part: SubFigure, reasons: Reasons) -> None:
         pictures = np.ones((2 * across, *reasons.face.shape))
         for n, one in enumerate(maps):
             if not np.isnan(one).any():
-                pictures[n] = _over(reasons.face, one)
+                pictures[n] = over(reasons.face, one, ALPHA)
         tiles(axes, pictures.reshape(2, across, *reasons.face.shape))
         axes.set_title(f"{name}: {size} channel{'s' * (size != 1)}", fontsize=SMALL, color=FAINT)
-
-
-def _over(
-    face: Float[np.ndarray, "S S 3"], values: Float[np.ndarray, "S S"]
-) -> Float[np.ndarray, "S S 3"]:
-    """A map in colours over the face in grey."""
-    grey = face.mean(axis=-1, keepdims=True)
-    mixed: Float[np.ndarray, "S S 3"] = (1 - ALPHA) * grey + ALPHA * coloured(values)
-    return mixed
 
 
 def signed(value: float) -> str:

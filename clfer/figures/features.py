@@ -156,6 +156,15 @@ def coloured(maps: Float[np.ndarray, "*batch S S"]) -> Float[np.ndarray, "*batch
     return pixels
 
 
+def over(
+    faces: Float[np.ndarray, "*batch S S 3"], maps: Float[np.ndarray, "*batch S S"], opacity: float
+) -> Float[np.ndarray, "*batch S S 3"]:
+    """Maps in colours over faces in grey."""
+    grey = faces.mean(axis=-1, keepdims=True)
+    mixed: Float[np.ndarray, "*batch S S 3"] = (1 - opacity) * grey + opacity * coloured(maps)
+    return mixed
+
+
 def colour_bar(axes: Axes, columns: int, label: str) -> None:
     """The colours of `coloured` to the right of axes with that many columns, and their measure."""
     shades = ScalarMappable(Normalize(0, 1), mpl.colormaps[SHADES])

@@ -1,6 +1,7 @@
 """Scores of variants: accuracy over seeds, over numbers of clusters, and calibration."""
 
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from textwrap import fill
 from typing import Any, TypedDict
@@ -106,24 +107,20 @@ def draw_clusters(points: Sequence[Point], title: str, path: Path) -> None:
         style.heading(figure, title)
         grid = figure.subplots(1, 2, sharey=True)
         for axes, (module, name) in zip(grid, MODULES.items(), strict=True):
-            chosen = sorted((one for one in points if one["module"] == module), key=_k)
-            means = [100 * one["mean"] for one in chosen]
-            axes.plot(list(map(_k, chosen)), means, c=COLOURS[0], lw=1.2)
+            chosen = sorted((p for p in points if p["module"] == module), key=itemgetter("k"))
+            numbers = [one["k"] for one in chosen]
+            axes.plot(numbers, [100 * one["mean"] for one in chosen], c=COLOURS[0], lw=1.2)
             for one in chosen:
                 low, high = one["ci95"] or (one["mean"], one["mean"])
                 axes.vlines(one["k"], 100 * low, 100 * high, color=COLOURS[0], lw=1.2)
                 axes.plot(one["k"], 100 * one["mean"], **_mark(one["paper_best"]))
-            axes.set(xlabel=name, xticks=list(map(_k, chosen)))
+            axes.set(xlabel=name, xticks=numbers)
             axes.margins(x=0.08)
             axes.grid(axis="y")
         grid[0].set_ylabel("test accuracy (%)")
         names = {False: "mean, 95 % interval", True: "the paper's best K"}
         keys = [Line2D([], [], label=name, **_mark(best)) for best, name in names.items()]
         figure.legend(handles=keys, loc="outside lower center", ncols=2)
-
-
-def _k(point: Point) -> int:
-    return point["k"]
 
 
 def _mark(best: bool) -> dict[str, Any]:

@@ -75,11 +75,9 @@ class Result:
 class _Cropped:
     """A frame whose F faces are found and cut: an array [F, S, S, C] for each kind of crop."""
 
-    frame: Frame
-    detections: Found | None
-    crops: list[UInt8[np.ndarray, "F _ _ _"]]
-    picture: Picture | None = None
-    problem: str | None = None
+    result: Result  # without faces
+    detections: Found | None = None
+    crops: Sequence[UInt8[np.ndarray, "F _ _ _"]] = ()
 
     def __len__(self) -> int:
         return len(self.crops[0]) if self.crops else 0
@@ -130,7 +128,8 @@ class Predictor:
         TypeError for anything else.
         """
         pixels = as_pixels(picture)
-        return self._classified([self._crop(Frame("", lambda: pixels), pixels)])[0].faces
+        frame = Frame("", lambda: pixels)
+        return self._classified([self._crop(Result(frame, [], None, None), pixels)])[0].faces
 
     def stream(self, frames: Iterable[Frame], keep: bool = False) -> Iterator[Result]:
         """The result of each frame, in order; memory does not grow with their number.
@@ -165,21 +164,22 @@ class Predictor:
         try:
             picture = as_pixels(frame.read())
         except UnreadableError as error:
-            return _Cropped(frame, None, [], problem=str(error))
+            return _Cropped(Result(frame, [], None, str(error)))
         # a video's frame holds its pixels in `read`: let them go
-        cropped = self._crop(replace(frame, read=_already_read), picture)
-        return replace(cropped, picture=picture) if keep else cropped
+        frame = replace(frame, read=_already_read)
+        return self._crop(Result(frame, [], picture if keep else None, None), picture)
 
-    def _crop(self, frame: Frame, picture: Picture) -> _Cropped:
+    def _crop(self, result: Result, picture: Picture) -> _Cropped:
         """The faces of a picture, cut in each way that a model wants."""
         if self._detector is None:
-            return _Cropped(frame, None, [central_square(picture, cut)[None] for cut in self._cuts])
+            squares = [central_square(picture, cut)[None] for cut in self._cuts]
+            return _Cropped(result, None, squares)
         detections = left_to_right(self._detector(picture))
         crops = []
         for cut in self._cuts:
             faces = [cut_out(picture, landmarks, cut) for landmarks in detections.landmarks]
             crops.append(np.array(faces, np.uint8).reshape(-1, cut.size, cut.size, cut.channels))
-        return _Cropped(frame, detections, crops)
+        return _Cropped(result, detections, crops)
 
     def _classified(self, frames: Sequence[_Cropped]) -> list[Result]:
         """The results of these frames, whose faces are classified together."""
@@ -190,7 +190,7 @@ class Predictor:
             rows = probability[start : start + len(one)]
             start += len(one)
             faces = [_face(self.classes, row, one.detections, i) for i, row in enumerate(rows)]
-            results.append(Result(one.frame, faces, one.picture, one.problem))
+            results.append(replace(one.result, faces=faces))
         return results
 
     def _probability(self, frames: Sequence[_Cropped]) -> Float[np.ndarray, "N K"]:
@@ -248,5 +248,6 @@ def _face(
 
 
 def _is_full(ready: Sequence[_Cropped]) -> bool:
-    kept = sum(one.picture.nbytes for one in ready if one.picture is not None)
+    pictures = (one.result.picture for one in ready)
+    kept = sum(picture.nbytes for picture in pictures if picture is not None)
     return sum(map(len, ready)) >= BATCH or kept >= WAITING or len(ready) >= 4 * BATCH

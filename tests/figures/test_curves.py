@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from pictures import check_picture
 
 from clfer.figures import curves
-from clfer.figures.curves import block_columns, group_columns, mean
+from clfer.figures.curves import mean
 from clfer.figures.style import legend_below, page, strokes
 
 
@@ -50,14 +50,8 @@ def test_pictures(tmp_path, runs):
         (tmp_path / str(place)).mkdir()
         said = set(check_picture(tmp_path / str(place), width, draw, runs, *given))
         assert words <= said
+        assert "block 5" not in said  # a group is no block
         assert any("group" in text for text in said) == (2 in given)
-
-
-def test_columns_of_blocks_and_of_groups_are_told_apart():
-    history = frame(2, 1)
-    assert block_columns(history) == [f"gradient_{j}" for j in range(1, 5)]
-    assert group_columns(history, 2) == [f"gradient_2_group_{k}" for k in range(1, 5)]
-    assert group_columns(history, 3) == []
 
 
 @pytest.mark.parametrize(("variants", "rows"), [(4, 1), (14, 3)])

@@ -8,8 +8,8 @@ from matplotlib.patches import Rectangle
 from pictures import check_picture
 
 from clfer.explanation.reasons import Reasons
-from clfer.figures import explanation
-from clfer.figures.explanation import FacePlace, draw, draw_close, draw_picture, signed
+from clfer.figures.explanation import ALPHA, FacePlace, draw, draw_close, draw_picture, signed
+from clfer.figures.features import over
 from clfer.report.numbers import short
 
 RNG = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_a_map_shows_the_face_where_it_is_dark():
     """Of equal attention the face is seen, of equal skin the attention."""
     ramp = np.linspace(0, 1, 16)
     face = np.broadcast_to(ramp[None, :, None], (16, 16, 3))
-    mixed = explanation._over(face, np.broadcast_to(ramp[:, None], (16, 16))).sum(-1)
+    mixed = over(face, np.broadcast_to(ramp[:, None], (16, 16)), ALPHA).sum(-1)
     assert (np.diff(mixed, axis=0) > 0).all()
     assert (np.diff(mixed, axis=1) > 0).all()
 
