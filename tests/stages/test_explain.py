@@ -117,7 +117,7 @@ def test_what_it_refuses(folder):
         ({"model": folder / "model.onnx"}, "name the .safetensors"),
         ({"model": None}, "expected a trained model, found none"),
         ({"label": "hapiness"}, "did you mean 'happiness'?"),
-        ({"label": "hunger"}, "no 'hunger'; expected one of: neutral, happiness"),
+        ({"label": "xyz"}, "no 'xyz'; expected one of: neutral, happiness"),
         ({"to": folder / "face.bmp"}, "--to: expected a name that ends on .png, .svg, .pdf"),
         ({"to": image}, "--to: expected a file of its own"),
         ({"numbers": image}, "--json: expected a file of its own"),
