@@ -11,6 +11,8 @@ import typer
 
 from clfer.datasets.expressions import canonical
 from clfer.errors import InputError, did_you_mean
+from clfer.faces.detection import principal
+from clfer.faces.preprocessing import Cut
 from clfer.files import replacing
 from clfer.inference.frames import Picture, read
 from clfer.inference.models import located
@@ -24,7 +26,6 @@ from pipeline.options import Detect, Weights, check_own
 
 if TYPE_CHECKING:  # PyTorch, which takes seconds
     from clfer.explanation.reasons import Reasons
-    from clfer.faces.preprocessing import Cut
     from clfer.figures.explanation import FacePlace
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -115,14 +116,13 @@ def explain(
 
 
 def find_face(
-    image: Path, picture: Picture, cut: "Cut", detector: Path | None, number: int | None
+    image: Path, picture: Picture, cut: Cut, detector: Path | None, number: int | None
 ) -> "tuple[FacePlace, float, str]":
     """The face of that number, from the left, or without one the largest and most central; the
     score of its detection, and which face it is, in words.
 
     detector: as for `clfer.Predictor`. InputError where there is no face, or none of that number.
     """
-    from clfer.faces.detection import principal
     from clfer.figures.explanation import FacePlace
 
     faces = left_to_right(open_detector(detector, cut, track)(picture))
