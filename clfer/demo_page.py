@@ -25,8 +25,8 @@ from clfer.errors import user_message
 from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
 from clfer.explanation.layers import weights
 from clfer.faces.views import central
-from clfer.figures.faces import annotated
-from clfer.figures.maps import coloured
+from clfer.figures.features import over
+from clfer.figures.predictions import annotated
 from clfer.figures.style import COLOURS
 from clfer.inference.engines import Trained
 from clfer.inference.frames import Picture
@@ -101,14 +101,13 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     with torch.inference_mode():
         mu = weights(network, network.features(images))
     pixels = denormalised(images).cpu().numpy()
-    grey = pixels.mean(axis=-1, keepdims=True)
     result = [{"face": data_url(face)} for face in _bytes(pixels)]
     for j, block in enumerate(maps):
-        colours = coloured(scaled(enlarged(block, card.view.crop)).cpu().numpy())
-        over = _bytes((1 - OPACITY) * grey + OPACITY * colours)
+        bright = scaled(enlarged(block, card.view.crop)).cpu().numpy()
+        mixed = _bytes(over(pixels, bright, OPACITY))
         for i, pictures in enumerate(result):
             weight = "" if mu is None else f", μ {mu[i, j]:.2f}"
-            pictures[f"block {j + 1}{weight}"] = data_url(over[i])
+            pictures[f"block {j + 1}{weight}"] = data_url(mixed[i])
     return result
 
 

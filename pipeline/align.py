@@ -61,7 +61,6 @@ def _align(name: str, team: Team) -> None:
     from clfer.faces import packing
     from clfer.faces.alignment import Alignment
     from clfer.faces.detection import open_detector
-    from clfer.figures import contact_sheet
     from pipeline import stored
 
     shown = track if team.leads else silent
@@ -87,10 +86,10 @@ def _align(name: str, team: Team) -> None:
         with replacing(array.with_suffix(".parquet")) as temporary:
             table.sink_parquet(temporary, metadata={"detector": weights}, row_group_size=GROUP)
             outcomes = packing.outcomes(pl.scan_parquet(temporary))
-            worst = contact_sheet.worst(pl.scan_parquet(temporary))
+            worst = figures.worst(pl.scan_parquet(temporary))
         with replacing(array.with_suffix(".png")) as temporary:
             seen = pictures(rows.at(worst["row"]))
-            contact_sheet.draw(seen, worst, np.load(array, mmap_mode="r"), temporary)
+            figures.draw_contact_sheet(seen, worst, np.load(array, mmap_mode="r"), temporary)
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"
     lines = [f"{len(rows):,} images, faces of {size}", *outcomes]
     say([*lines, f"to look at: {array.with_suffix('.png')}"], f"align {name}: {array}")

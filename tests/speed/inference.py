@@ -17,8 +17,8 @@ import numpy as np
 from speed.memory import anonymous
 from speed.trees import POLL, family
 
+from clfer.inference import output
 from clfer.inference.frames import Frame, read
-from clfer.inference.output import VideoWriter
 from clfer.inference.predictor import Predictor
 
 CROPS = 5000
@@ -49,11 +49,11 @@ def film(photo, minutes, path):
     large = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = cv2.copyMakeBorder(large, 0, 0, WIDTH, WIDTH, cv2.BORDER_REPLICATE)
     down, across = large.shape[0] - HEIGHT, large.shape[1] - WIDTH
-    with VideoWriter(path, RATE) as writer:
+    with output.film(path, RATE) as add:
         for number in range(60 * RATE * minutes):
             top = int(down * (0.5 + 0.5 * np.sin(number / 41)))
             left = int(across * (0.5 + 0.5 * np.sin(number / 67)))
-            writer.add(np.ascontiguousarray(large[top : top + HEIGHT, left : left + WIDTH]))
+            add(np.ascontiguousarray(large[top : top + HEIGHT, left : left + WIDTH]))
 
 
 def watched(model, path):
