@@ -61,6 +61,7 @@ def _align(name: str, team: Team) -> None:
     from clfer.faces import packing
     from clfer.faces.alignment import Alignment
     from clfer.faces.detection import open_detector
+    from clfer.figures import dataset as figures
     from pipeline import stored
 
     shown = track if team.leads else silent
