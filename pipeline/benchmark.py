@@ -10,8 +10,7 @@ import typer
 
 from clfer import benchmark as measure
 from clfer.model.backbone import check_input
-from clfer.training.machine import device
-from clfer.training.precision import numbers
+from clfer.training.machine import device, resolved_precision
 from pipeline import cell
 from pipeline.console import say, table, track
 
@@ -79,7 +78,7 @@ def benchmark(
             "size": size,
             "batch": batch,
             "rounds": rounds,
-            "precision": numbers(recipe, there),
+            "precision": resolved_precision(recipe, there),
             "compile": compiled,
         },
     }

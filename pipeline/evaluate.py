@@ -26,9 +26,9 @@ from clfer.report.model_card import model_card
 from clfer.report.trained import Trained
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import TEST
+from clfer.team import started
 from clfer.training.examples import Faces
 from clfer.training.machine import device, memory, threads
-from clfer.training.precision import precision
 from clfer.training.prediction import predict
 from clfer.training.recipe import Recipe
 from pipeline import paths
@@ -53,7 +53,7 @@ def evaluate(
 
     With --on, classes are brought together by name, and the scores stand under transfer/.
     """
-    if processes > 1 and not distributed.started():
+    if processes > 1 and not started():
         from pipeline.processes import launch
 
         launch(processes, ["evaluate", name, variant, str(seed), *(["--on", on] if on else [])])
@@ -74,11 +74,10 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
     images = images.select("row", "group", "unique", "label", "target")
     faces = Faces(stored, there, memory())
     network.to(faces.device).to(memory_format=torch.channels_last)
-    numbers = precision(recipe, faces.device)
     index = examples(split, "test").face
     shown = track if distributed.leads() else silent
     with threads(recipe.threads):
-        probability = predict(network, faces, index, card.view, numbers, shown).cpu().numpy()
+        probability = predict(network, faces, index, recipe, shown).cpu().numpy()
     if not distributed.leads():
         return
     if on:

@@ -32,7 +32,8 @@ from clfer.scoring.selection import peeked
 from clfer.scoring.summary import Significance
 from clfer.training import cells as grid
 from clfer.training import pack as packs
-from clfer.training.cell import HISTORY, Cell, Data
+from clfer.training.cell import Cell, Data
+from clfer.training.cells import HISTORY
 from pipeline import outputs, params, paths, stored
 from pipeline.cell import cell
 from pipeline.console import err, page, say, track
@@ -119,7 +120,7 @@ def experiment(
         chosen = given or list(plan.seeds or settings(Grid, "run").seeds)
         pairs = product(chosen, trained)
         cells = [cell(dataset, variant, seed, recipe) for seed, variant in pairs]
-        cells = grid.sped(cells, compiled, precision)
+        cells = grid.override(cells, compiled, precision)
         there = folder or Path("cells") / dataset / (recipe or "")
         target = to or outputs.table(dataset, name).with_suffix("")
         studies = _studies(name, dataset, cells, there)
@@ -260,7 +261,7 @@ def _runs(study: Study, training: bool) -> list[Run]:
 
 def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
-    path, classes = grid.place(study.folder, one) / grid.PREDICTIONS, study.data.classes
+    path, classes = grid.folder_of(study.folder, one) / grid.PREDICTIONS, study.data.classes
     with packs.undamaged(path), np.load(path) as found:
         probability = found["test"]
     if probability.shape != (len(test), len(classes)):
@@ -347,7 +348,9 @@ def _write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         settings=settings(Significance, "significance"),
     )
     histories = [_history(study, one) for one in cells]
-    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
+    facts = [
+        json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text()) for one in cells
+    ]
     document = headline.document(
         summary["datasets"][name],
         [(one.name, one.seed, peeked(h)) for one, h in zip(cells, histories, strict=True)],

@@ -1,17 +1,17 @@
 """Stage train: one variant on one dataset with one seed."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
 
 from clfer import distributed
 from clfer.progress import silent
-from clfer.training.cell import Cell, train_cell
-from clfer.training.checkpoints import claim
+from clfer.team import started
+from clfer.training.cell import Cell
+from clfer.training.cells import train_cell
 from clfer.training.examples import UNLABELLED
 from clfer.training.machine import device
-from clfer.training.state import State
+from clfer.training.state import State, claim
 from pipeline import cell, paths
 from pipeline.console import err, say, track
 from pipeline.data import data
@@ -30,7 +30,7 @@ def train(
     ] = 1,
 ) -> None:
     """Train one variant with one seed and keep its model and history under runs/."""
-    if processes > 1 and not distributed.started():
+    if processes > 1 and not started():
         from pipeline.processes import launch
 
         launch(processes, ["train", name, variant, str(seed), *(["--fresh"] if fresh else [])])
@@ -76,8 +76,9 @@ def _summary(one: Cell, state: State) -> list[str]:
     ]
 
 
-def report(row: Mapping[str, int | float]) -> None:
+def report(state: State) -> None:
     """A line per epoch on standard error."""
+    row = state.history[-1]
     err.print(
         f"  epoch {row['epoch']:>3.0f}  loss {row['loss']:.4f}  train {row['train_accuracy']:.4f}  "
         f"val {row['val_accuracy']:.4f}",

@@ -1,10 +1,10 @@
-"""Train the cells of a pack, on a machine that has PyTorch and neither DVC nor polars.
+"""Train the cells of a pack, on a machine that has PyTorch but neither DVC nor polars.
 
     clfer experiment NAME --dataset D --pack PACK      # where the pipeline is
     python -m clfer.training PACK CELLS                # where the GPU is
     clfer experiment NAME --dataset D --cells CELLS --no-train     # and back
 
-Cells that are there are left out; an interrupted one goes on.
+Cells that are there are skipped; an interrupted one goes on.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from clfer.ending import orderly
 from clfer.errors import trouble
-from clfer.training.cells import sped, train_cells
+from clfer.training.cells import override, train_cells
 from clfer.training.machine import device
 from clfer.training.pack import read
 
@@ -26,12 +26,12 @@ def main() -> None:
     parser.add_argument("cells", type=Path, help="where to put them")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="time there is")
     parser.add_argument("--compile", action="store_true", help="with train.compile")
-    numbers = ("float32", "bfloat16")
-    parser.add_argument("--precision", choices=numbers, help="in place of train.precision")
+    precision = parser.add_argument("--precision", help="in place of train.precision")
+    precision.choices = ("float32", "bfloat16")
     given = parser.parse_args()
     try:
         data, cells = read(given.pack, device())
-        cells = sped(cells, given.compile, given.precision)
+        cells = override(cells, given.compile, given.precision)
         with orderly():
             say = partial(print, flush=True)
             left = train_cells(cells, data, given.cells, given.seconds, say=say)

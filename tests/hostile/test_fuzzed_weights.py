@@ -9,7 +9,7 @@ from safetensors.torch import save
 from torch import nn
 
 from clfer.model.backbone import Encoder, load_weights
-from clfer.training.checkpoints import Checkpoint
+from clfer.training.state import Checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # hundreds, on files that are wrong on purpose
 TENSORS = {
@@ -51,14 +51,14 @@ class Run:
         self.optimizer = torch.optim.Adam(self.layer.parameters())
         self.history = []
 
-    def saved(self):
+    def state_dict(self):
         return {
             "layer": self.layer.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
 
-    def restore(self, saved):
+    def load_state_dict(self, saved):
         self.layer.load_state_dict(saved["layer"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.history = saved["history"]

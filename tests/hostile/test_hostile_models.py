@@ -16,7 +16,7 @@ from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
 from clfer.model.card import METADATA, card
-from clfer.training.checkpoints import Checkpoint
+from clfer.training.state import Checkpoint
 
 MB = 1 << 20
 START = (
@@ -25,16 +25,16 @@ START = (
     "encoder = Encoder('resnet10_quarter', 'small')",
 )
 MODEL = ("from clfer.model.bundle import load", "load(path)")
-RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
+RUN = ("from clfer.training.state import Checkpoint", "Checkpoint(path.parent).resume(None)")
 
 
 class Kept:
     """What a checkpoint is read into."""
 
-    def saved(self):
+    def state_dict(self):
         return {}
 
-    def restore(self, saved):
+    def load_state_dict(self, saved):
         self.kept = saved["trained"]
 
 

@@ -13,7 +13,7 @@ from clfer.errors import InputError
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
 from clfer.progress import silent
-from clfer.training.checkpoints import Checkpoint
+from clfer.training.state import Checkpoint
 
 
 class Evil:
@@ -29,10 +29,10 @@ class Evil:
 class Kept:
     """What a checkpoint is read into."""
 
-    def saved(self):
+    def state_dict(self):
         return {}
 
-    def restore(self, saved):
+    def load_state_dict(self, saved):
         self.kept = saved["trained"]
 
 

@@ -10,6 +10,7 @@ import argparse
 
 import numpy as np
 import torch
+from clfer.training.tally import Tally
 from recipes import PARAMS, recipe
 from speed.turns import medians
 from torch import nn
@@ -21,7 +22,6 @@ from clfer.model.variant import Variant
 from clfer.training.batches import Batches
 from clfer.training.examples import Examples, Faces
 from clfer.training.state import begin
-from clfer.training.tally import Tally
 
 CPU = torch.device("cpu")
 OURS = Variant.model_validate(PARAMS["variants"]["ours"])

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from clfer.training.checkpoints import CODE
 from closure import ROOT
 from recipes import recipe
 from safetensors.torch import load_file
@@ -23,7 +24,6 @@ from clfer.model.bundle import load
 from clfer.model.variant import MSR, Variant
 from clfer.training import cells, pack
 from clfer.training.cell import HISTORY, MODEL, Cell
-from clfer.training.checkpoints import CODE
 
 CPU = torch.device("cpu")
 CLASSES = ["neutral", "happiness", "anger"]

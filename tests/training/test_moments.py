@@ -2,13 +2,13 @@
 
 import pytest
 import torch
+from clfer.training.moments import moments, observed
 from recipes import recipe
 from tiny import data, killed_and_resumed, run
 from variants import BASELINE, OURS
 
 from clfer.faces.views import central
 from clfer.training.examples import Examples
-from clfer.training.moments import moments, observed
 
 
 @pytest.mark.parametrize(

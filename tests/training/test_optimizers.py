@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from recipes import recipe
-
 from clfer.training.optimizers import MOMENTUM, optimizer, rate_on, set_rate
+from recipes import recipe
 
 CPU = torch.device("cpu")
 DECAY = 0.1

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from clfer.training.descent import Descent
 from recipes import recipe
 from tiny import data, digest, variant
 
 from clfer.training.batches import Batches
-from clfer.training.descent import Descent
 from clfer.training.examples import Faces
 from clfer.training.state import begin
 

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from clfer.training.supervision import class_weights, supervised
+from clfer.training.tally import Tally
 from recipes import recipe
 from tiny import ROWS, data, variant
 
@@ -9,8 +11,6 @@ from clfer.training.batches import Batches
 from clfer.training.examples import Faces
 from clfer.training.state import begin
 from clfer.training.step import forward, update
-from clfer.training.supervision import class_weights, supervised
-from clfer.training.tally import Tally
 
 CPU = torch.device("cpu")
 

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from clfer.training.tally import Tally
 
 

@@ -6,6 +6,9 @@ from itertools import pairwise
 
 import pytest
 import torch
+from clfer.training.checkpoints import claim
+from clfer.training.schedule import learning_rate
+from clfer.training.supervision import class_weights
 from recipes import RECIPE, recipe
 from safetensors.torch import load_file
 from tiny import ROWS, data, digest, killed_and_resumed, run, variant
@@ -14,10 +17,7 @@ from variants import BASELINE, OURS, small
 from clfer.errors import InputError
 from clfer.scratch import fingerprint
 from clfer.training.batches import Batches
-from clfer.training.checkpoints import claim
 from clfer.training.examples import Examples, Faces, order
-from clfer.training.schedule import learning_rate
-from clfer.training.supervision import class_weights
 
 LOSSES = {
     "baseline": set(),

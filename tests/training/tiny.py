@@ -5,14 +5,15 @@ import hashlib
 import numpy as np
 import pytest
 import torch
+from clfer.training.cell import Cell, Data
 from recipes import PARAMS, recipe
-from variants import OURS
+from variants import CUT, OURS
 
 from clfer.model.variant import Variant
 from clfer.progress import silent
-from clfer.training.checkpoints import claim
 from clfer.training.examples import Examples, Faces
 from clfer.training.loop import train
+from clfer.training.state import claim
 
 ROWS = PARAMS["variants"]
 SMALLER = {
@@ -48,20 +49,13 @@ def data(count=40, classes=3):
     return stored, split
 
 
-def run(folder, variant=OURS, seed=0, report=lambda row: None, split=None, device="cpu", **changes):
+def run(folder, variant=OURS, seed=0, report=lambda _: None, split=None, device="cpu", **changes):
     stored, whole = data()
     faces = Faces(stored, torch.device(device), memory=1.0)
+    bands = Data("bands", ("a", "b", "c"), CUT, faces, split or whole, {})
+    cell = Cell("any", seed, variant, recipe(**changes))
     with claim(folder) as checkpoint:
-        return train(
-            faces,
-            split or whole,
-            recipe(**changes),
-            variant,
-            seed,
-            checkpoint,
-            silent,
-            report,
-        )
+        return train(cell, bands, checkpoint, silent, report)
 
 
 def digest(weights):
@@ -78,12 +72,12 @@ class KilledError(Exception):
 def killed_and_resumed(folder, **how):
     """A run killed after its first epoch and started again."""
 
-    def kill(row):
+    def kill(state):
         raise KilledError
 
     with pytest.raises(KilledError):
         run(folder, report=kill, **how)
     seen = []
-    state = run(folder, report=seen.append, **how)
+    state = run(folder, report=lambda state: seen.append(state.history[-1]), **how)
     assert [row["epoch"] for row in seen] == [row["epoch"] for row in state.history[1:]]
     return state
