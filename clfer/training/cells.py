@@ -20,6 +20,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,6 @@ from clfer.training.loop import train
 from clfer.training.machine import threads
 from clfer.training.pack import undamaged
 from clfer.training.prediction import predict
-from clfer.training.recipe import Recipe
 from clfer.training.state import Checkpoint, State, claim
 
 HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
@@ -112,20 +112,14 @@ def train_cells(
     started, longest = time.monotonic(), 0.0
     absent = missing(cells, data, out)
     for number, cell in enumerate(absent):
-        begun, epochs, folder = time.monotonic(), 0, folder_of(out, cell)
+        begun, folder = time.monotonic(), folder_of(out, cell)
         if longest and begun - started + longest > seconds:
             return len(absent) - number
-
-        def count(state: State, cell: Cell = cell) -> None:
-            nonlocal epochs
-            epochs += 1
-            report(cell, state)
-
         with claim(out / ".unfinished" / cell.fingerprint(data), PAUSE) as checkpoint:
-            state = train_cell(cell, data, checkpoint, folder, track, count)
+            resumed = checkpoint.path.exists()  # and it is unknown what that process took
+            state = train_cell(cell, data, checkpoint, folder, track, partial(report, cell))
             taken = time.monotonic() - begun
-            # unknown where an earlier process was interrupted
-            _finish(cell, data, state, taken if epochs == cell.recipe.epochs else None, folder)
+            _finish(cell, data, state, None if resumed else taken, folder)
         longest = max(longest, taken)
         accuracy = state.history[state.best_epoch - 1]["val_accuracy"]
         say(
@@ -186,45 +180,41 @@ def missing(cells: Sequence[Cell], data: Data, out: Path, training: bool = True)
     absent: list[Cell] = []
     code = CODE if training else None
     for cell in cells:
-        path = folder_of(out, cell) / CELL
-        if not path.exists():
+        folder = folder_of(out, cell)
+        if not (folder / CELL).exists():
             absent.append(cell)
             continue
         # to tabulate it, the weights that it started from need not be here
         sources = cell.sources(data) if training else data.sources
-        with undamaged(path):
-            found = json.loads(path.read_text())
-            was = _comparable(found)
+        now = _settings({**cell.to_json(), "sources": sources})
+        with undamaged(folder / CELL):
+            found = json.loads((folder / CELL).read_text())
             if not training:
-                was["sources"] = {key: was["sources"].get(key) for key in sources}
-        _refuse_other(path.parent, was, _comparable({**cell.to_json(), "sources": sources}))
+                found["sources"] = {key: found["sources"].get(key) for key in sources}
+            was = _settings(found)
+        for key in sorted({*was, *now}):
+            if was.get(key) != now.get(key):
+                raise InputError(
+                    f"{folder}: trained with other settings, {key}: expected {now.get(key)}, "
+                    f"found {was.get(key)}; name another folder by --cells, or delete this one"
+                )
         version = found.get("code", 0)
         code = version if code is None else code
         if version != code:
             raise InputError(
-                f"{path.parent}: trained by version {version} of the training code, expected "
-                f"{code}; name another folder by --cells, or delete this one"
+                f"{folder}: trained by version {version} of the training code, expected {code}; "
+                "name another folder by --cells, or delete this one"
             )
     return absent
 
 
-def _comparable(cell: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a cell's numbers depend on, beside its seed; settings that came later have defaults."""
-    fields = Recipe.model_fields.items()
-    defaults = {name: field.default for name, field in fields if not field.is_required()}
-    recipe = {**defaults, **cell["recipe"]}
+def _settings(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cell's numbers depend on, beside its seed; modules' later settings have defaults."""
+    modules = Variant.model_validate(cell["modules"]).model_dump(mode="json")
+    blocks = {"modules": modules, "recipe": dict(cell["recipe"]), "sources": dict(cell["sources"])}
     return {
-        "modules": Variant.model_validate(cell["modules"]).model_dump(mode="json"),
-        "recipe": {key: value for key, value in recipe.items() if key not in FREE},
-        "sources": dict(cell["sources"]),
+        f"{block}.{key}": value
+        for block, values in blocks.items()
+        for key, value in values.items()
+        if key not in FREE
     }
-
-
-def _refuse_other(folder: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for block in now:
-        for key in sorted({*was[block], *now[block]}):
-            if (found := was[block].get(key)) != (expected := now[block].get(key)):
-                raise InputError(
-                    f"{folder}: trained with other settings, {block}.{key}: expected {expected}, "
-                    f"found {found}; name another folder by --cells, or delete this one"
-                )

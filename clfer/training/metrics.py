@@ -1,7 +1,8 @@
 """Metrics of an epoch, summed on the device: nothing is read back to the host before its end."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -23,15 +24,17 @@ class EpochMetrics:
     The same tensors are kept from epoch to epoch and reset, since a recorded step adds to them.
     """
 
-    def __init__(self, steps: int, device: torch.device) -> None:
-        self.steps, self.device = steps, device
+    def __init__(self, device: torch.device) -> None:
+        self.steps, self.device = 0, device
         self.losses: dict[str, Tensor] = {}  # by name, one for each step
         self.correct = torch.zeros((), device=device)
         self.labelled = torch.zeros((), device=device)
         self.intensity: list[Tensor] = []
         self.by_group: dict[int, Tensor] = {}  # per block: sums of norms, then numbers of channels
 
-    def reset(self) -> None:
+    def reset(self, steps: int) -> None:
+        """Begin an epoch; all have as many steps."""
+        self.steps = steps
         for total in (*self.losses.values(), *self.intensity, *self._counts()):
             total.zero_()
 
@@ -47,11 +50,11 @@ class EpochMetrics:
         if not self.intensity:
             self.intensity = [torch.zeros((), device=f.device) for f in features]
         for total, feature in zip(self.intensity, features, strict=True):
-            feature.register_hook(_add_norms(total))
+            feature.register_hook(partial(_add_norms, total))
         for block, (feature, group) in enumerate(zip(features, groups, strict=False), start=1):
             if block not in self.by_group:
                 self.by_group[block] = torch.zeros(2, SEMANTICS, device=feature.device)
-            feature.register_hook(_add_norms_by_group(self.by_group[block], group))
+            feature.register_hook(partial(_add_norms_by_group, self.by_group[block], group))
 
     @torch.no_grad()
     def add(
@@ -102,30 +105,24 @@ class EpochMetrics:
         return [self.correct, self.labelled, *self.by_group.values()]
 
 
-def _add_norms(total: Tensor) -> Callable[[Tensor], None]:
-    """A hook that adds a batch's mean intensity. The loss is a mean over B images, so that an
-    image's own gradient is B times what arrives, and the mean of B such norms is the plain sum of
-    those that arrive.
+def _add_norms(total: Tensor, gradient: Float[Tensor, "B C H W"]) -> None:
+    """Add a batch's mean intensity. The loss is a mean over B images, so that an image's own
+    gradient is B times what arrives, and the mean of B such norms is the plain sum of those that
+    arrive.
     """
-
-    def add(gradient: Tensor) -> None:
-        total.add_(_norms(gradient, (1, 2, 3)).sum())
-
-    return add
+    total.add_(_norms(gradient, (1, 2, 3)).sum())
 
 
-def _add_norms_by_group(total: Tensor, group: Int[Tensor, "B C"]) -> Callable[[Tensor], None]:
-    """A hook that adds, per group, the norms of its channels' own gradients, B times what arrives,
-    and their number.
+def _add_norms_by_group(
+    total: Tensor, group: Int[Tensor, "B C"], gradient: Float[Tensor, "B C H W"]
+) -> None:
+    """Add, per group, the norms of its channels' own gradients, B times what arrives, and their
+    number.
     """
-    member = (group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)).float()
-
-    def add(gradient: Tensor) -> None:
-        norms = _norms(gradient, (2, 3))  # [B, C]
-        total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member.to(norms.dtype)))
-        total[1].add_(member.sum((0, 1)))
-
-    return add
+    norms = _norms(gradient, (2, 3))  # [B, C]
+    member = group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)
+    total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member.to(norms.dtype)))
+    total[1].add_(member.float().sum((0, 1)))
 
 
 def _norms(gradient: Tensor, dim: tuple[int, ...]) -> Tensor:

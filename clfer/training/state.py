@@ -7,7 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import compress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Int
@@ -28,6 +28,9 @@ from clfer.training.recipe import Recipe
 
 FORMAT = 5  # of a checkpoint; to be raised with every change of what it holds or means
 MOMENTUM = 0.9
+# of a checkpoint, beside the labels
+PARTS = ("trained", "network", "contrast", "optimizer")
+VALUES = ("history", "best", "best_epoch", "snapshots")
 SHAPES = 64  # of one function that are compiled in a process that trains several networks
 
 Row = dict[str, int | float]  # an epoch in the history
@@ -88,25 +91,16 @@ class State:
         self.history.append(row)
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "trained": self.trained.state_dict(),
-            "network": self.network.state_dict(),
-            "contrast": self.contrast.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "label": self.label,
-            "history": self.history,
-            "best": self.best,
-            "best_epoch": self.best_epoch,
-            "snapshots": self.snapshots,
-        }
+        parts = {name: getattr(self, name).state_dict() for name in PARTS}
+        return {**parts, "label": self.label, **{name: getattr(self, name) for name in VALUES}}
 
     def load_state_dict(self, saved: Mapping[str, Any]) -> None:
-        for name in ("trained", "network", "contrast", "optimizer"):
+        for name in PARTS:
             getattr(self, name).load_state_dict(saved[name])
         if self.ema is not None:
             self.ema.started = True
         self.label.copy_(saved["label"])
-        for name in ("history", "best", "best_epoch", "snapshots"):
+        for name in VALUES:
             setattr(self, name, saved[name])
 
 
@@ -144,22 +138,28 @@ def optimizer(recipe: Recipe, weights: Iterable[nn.Parameter], device: torch.dev
     return kind(weights, recipe.lr, weight_decay=decay, fused=True, capturable=capturable)
 
 
+@runtime_checkable
+class Stateful(Protocol):
+    def state_dict(self) -> dict[str, Any]: ...
+    def load_state_dict(self, saved: Mapping[str, Any]) -> None: ...
+
+
 class Checkpoint:
     """The state of one run in its own folder; made by `claim`, which keeps other processes out.
     It is saved at most every `pause` seconds.
     """
 
-    def __init__(self, folder: Path, pause: float = 0) -> None:
+    def __init__(self, folder: Path, pause: int = 0) -> None:
         self.path, self.pause, self.last = folder / "state.pt", pause, time.monotonic()
 
-    def save(self, state: State) -> None:
+    def save(self, state: Stateful) -> None:
         """Replace what was saved before; a reader sees one or the other, whole."""
         if time.monotonic() - self.last >= self.pause:
             with replacing(self.path) as temporary:
                 torch.save(state.state_dict(), temporary)
             self.last = time.monotonic()
 
-    def resume(self, state: State) -> None:
+    def resume(self, state: Stateful) -> None:
         """Load what was saved into the state, if anything was."""
         if not self.path.exists():
             return
@@ -180,7 +180,7 @@ class Checkpoint:
 
 
 @contextmanager
-def claim(folder: Path, pause: float = 0) -> Iterator[Checkpoint]:
+def claim(folder: Path, pause: int = 0) -> Iterator[Checkpoint]:
     """The checkpoint of a folder, held by this process alone and removed when the run has ended
     well; of several processes the leader holds it for all.
 

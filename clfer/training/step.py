@@ -97,14 +97,16 @@ class Stepper:
     def __init__(
         self, state: State, recipe: Recipe, variant: Variant, device: torch.device
     ) -> None:
-        self.state, self.recipe, self.variant, self.device = state, recipe, variant, device
-        self.metrics: EpochMetrics | None = None
+        self.state, self.recipe, self.variant = state, recipe, variant
+        self.metrics = EpochMetrics(device)
         self.weight: Float[Tensor, " C"] | None = None  # of the classes
         self.forward: nn.Module = _Forward(state, recipe, variant)
         self.steps: list[Callable[[Batch], Outcome]]
         self.steps = [partial(self._step, grouping=grouping) for grouping in (False, True)]
         if size() > 1:
-            unused = without_gradient(variant)
+            parts = [one for one in (variant.clfm, variant.clbs) if one]
+            # some of their weights get no gradient
+            unused = any(one.detach_deep or getattr(one, "hash", "") == "hard" for one in parts)
             self.forward = DistributedDataParallel(self.forward, find_unused_parameters=unused)
         elif device.type == "cuda":
             lr_on_device(state.optimizer, device)
@@ -113,9 +115,7 @@ class Stepper:
 
     def begin_epoch(self, training: Examples, steps: int) -> EpochMetrics:
         """The metrics of a new epoch, reset, and the class weights of its labels."""
-        if self.metrics is None:
-            self.metrics = EpochMetrics(steps, self.device)
-        self.metrics.reset()
+        self.metrics.reset(steps)
         if self.recipe.balance == "weights":
             weight = class_weights(training)
             self.weight = weight if self.weight is None else self.weight.copy_(weight)
@@ -131,16 +131,9 @@ class Stepper:
         groups: Sequence[Int[Tensor, "B _"]] = ()
         if grouping:  # of the shallow blocks' channels
             groups = semantic_groups(outcome.features, batch.start_semantics, STRONGEST)[:-1]
-        self.metrics.watch(outcome.features, groups)  # type: ignore[union-attr]
+        self.metrics.watch(outcome.features, groups)
         update(self.state, outcome)
         return outcome
-
-
-def without_gradient(variant: Variant) -> bool:
-    """Whether some weights get no gradient, which DistributedDataParallel has to know."""
-    clfm, clbs = variant.clfm, variant.clbs
-    detached = clfm and (clfm.hash == "hard" or clfm.detach_deep)
-    return bool(detached or (clbs and clbs.detach_deep))
 
 
 class _Forward(nn.Module):

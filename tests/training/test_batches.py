@@ -190,9 +190,9 @@ def test_the_contrast_rises_in_equal_steps_over_its_share_of_the_epochs():
     """4 epochs of 3 batches; by the end of the third quarter, nine steps, it is all there."""
     warming = OURS.model_copy(update={"warmup": Warmup(share=0.75)})
     found = [
-        float(batch.risen)
+        float(batch.warmup)
         for epoch in range(4)
         for batch in epoch_of(warming, epoch=epoch, epochs=4, batch_size=8)
     ]
     assert found == pytest.approx([min(step / 9, 1) for step in range(12)])
-    assert [float(batch.risen) for batch in epoch_of(epochs=4, batch_size=8)] == [1, 1, 1]
+    assert [float(batch.warmup) for batch in epoch_of(epochs=4, batch_size=8)] == [1, 1, 1]

@@ -12,7 +12,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from clfer.training.checkpoints import CODE
 from closure import ROOT
 from recipes import recipe
 from safetensors.torch import load_file
@@ -23,7 +22,8 @@ from clfer.faces.views import central
 from clfer.model.bundle import load
 from clfer.model.variant import MSR, Variant
 from clfer.training import cells, pack
-from clfer.training.cell import HISTORY, MODEL, Cell
+from clfer.training.cell import CODE, Cell
+from clfer.training.cells import HISTORY, MODEL
 
 CPU = torch.device("cpu")
 CLASSES = ["neutral", "happiness", "anger"]
@@ -58,7 +58,7 @@ def folder(tmp_path):
         "classes": CLASSES,
         "cut": CUT.model_dump(mode="json"),
         "sources": {"faces_sha256": "a", "split_sha256": "b"},
-        "cells": [pack.described(one) for one in GRID],
+        "cells": [one.to_json() for one in GRID],
     }
     (there / pack.PLAN).write_text(json.dumps(plan))
     return there
@@ -91,7 +91,7 @@ def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(data, tm
     assert train(data, tmp_path) == 0
     faces = torch.from_numpy(np.array(data.faces.stored))
     for cell in GRID:
-        there = cells.place(tmp_path, cell)
+        there = cells.folder_of(tmp_path, cell)
         network, card = load(there / MODEL)
         assert {one.dtype for one in load_file(there / MODEL).values()} <= {
             torch.float32,
@@ -118,7 +118,7 @@ def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(data, tm
 def test_a_cell_predicts_in_the_numbers_that_it_was_trained_in(data, tmp_path):
     low = replace(GRID[0], recipe=recipe(precision="bfloat16"))
     train(data, tmp_path, [low])
-    there = cells.place(tmp_path, low)
+    there = cells.folder_of(tmp_path, low)
     network, _ = load(there / MODEL)
     faces = torch.from_numpy(np.array(data.faces.stored))[data.splits["test"].face]
     network.to(memory_format=torch.channels_last)
@@ -137,7 +137,7 @@ def test_of_a_scarce_class_few_images_are_trained_on(data, tmp_path):
     assert 0 < int((label == 2).sum()) < len(label)
     train(data, tmp_path / "a", [none])
     train(by_hand, tmp_path / "b", [replace(GRID[0], recipe=recipe(epochs=1))])
-    weights = [load_file(cells.place(tmp_path / one, none) / MODEL) for one in "ab"]
+    weights = [load_file(cells.folder_of(tmp_path / one, none) / MODEL) for one in "ab"]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     unknown = replace(none, recipe=none.recipe.model_copy(update={"scarce_class": "joy"}))
     with pytest.raises(InputError, match=r"train\.scarce_class: expected one of neutral.*'joy'"):
@@ -146,7 +146,7 @@ def test_of_a_scarce_class_few_images_are_trained_on(data, tmp_path):
 
 def test_what_is_there_is_left_out_and_what_is_begun_last_fits_the_time(data, tmp_path):
     assert train(data, tmp_path, seconds=0.0) == 3  # nothing is known yet of how long one takes
-    first = cells.place(tmp_path, GRID[0]) / cells.CELL
+    first = cells.folder_of(tmp_path, GRID[0]) / cells.CELL
     before = first.stat().st_mtime_ns
     assert cells.missing(GRID, data, tmp_path) == GRID[1:]
     assert train(data, tmp_path) == 0
@@ -163,13 +163,13 @@ def test_a_cell_of_other_settings_or_sources_is_not_passed_off(data, tmp_path):
     for training in (True, False):
         with pytest.raises(InputError, match=r"sources\.faces_sha256: expected c, found a"):
             cells.missing(GRID[:1], moved, tmp_path, training)
-    fast = cells.sped(GRID[:1], compiled=True, precision="bfloat16")
+    fast = cells.override(GRID[:1], compiled=True, precision="bfloat16")
     assert cells.missing(fast, data, tmp_path) == []
 
 
 def test_a_setting_that_came_after_a_cell_had_its_default_there(data, tmp_path):
     train(data, tmp_path, GRID[1:2])
-    path = cells.place(tmp_path, GRID[1]) / cells.CELL
+    path = cells.folder_of(tmp_path, GRID[1]) / cells.CELL
     old = json.loads(path.read_text())
     del old["modules"]["msr"]["whole_deep"], old["recipe"]["threads"]
     path.write_text(json.dumps(old))
@@ -181,7 +181,7 @@ def test_a_setting_that_came_after_a_cell_had_its_default_there(data, tmp_path):
 
 def test_a_cell_of_other_code_is_refused_for_training_and_shown_alone(data, tmp_path):
     train(data, tmp_path, GRID[:2])
-    path = cells.place(tmp_path, GRID[0]) / cells.CELL
+    path = cells.folder_of(tmp_path, GRID[0]) / cells.CELL
     path.write_text(path.read_text().replace(f'"code": {CODE}', f'"code": {CODE - 1}'))
     with pytest.raises(InputError, match=rf"version {CODE - 1} of the training code, .* {CODE};"):
         cells.missing(GRID, data, tmp_path)
@@ -210,7 +210,7 @@ def test_other_weights_under_the_same_name_are_another_cell(data, tmp_path):
 
 def _trained(data, tmp_path):
     train(data, tmp_path / "from", GRID[:1])
-    return cells.place(tmp_path / "from", GRID[0]) / MODEL
+    return cells.folder_of(tmp_path / "from", GRID[0]) / MODEL
 
 
 def _published(name):
@@ -259,7 +259,7 @@ def test_a_killed_cell_goes_on_from_its_state(data, tmp_path, monkeypatch):
 
     train(data, tmp_path / "twice", GRID[:1], track=watched)
     assert [one for one in seen if one.startswith("epoch")] == ["epoch 2 of 2"]
-    through, twice = (cells.place(tmp_path / way, GRID[0]) for way in ("through", "twice"))
+    through, twice = (cells.folder_of(tmp_path / way, GRID[0]) for way in ("through", "twice"))
     for name in (MODEL, HISTORY, cells.PREDICTIONS):
         assert (through / name).read_bytes() == (twice / name).read_bytes()
     took, unknown = (json.loads((one / cells.CELL).read_text()) for one in (through, twice))

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from clfer.training.supervision import withhold
 from tiny import data, digest, killed_and_resumed, run, variant
 from variants import small
 
 from clfer.model.variant import Variant
+from clfer.training.examples import withhold
 
 EAGER = {"relabel_margin": 0.0, "high": 0.5}  # half of a batch may change
 

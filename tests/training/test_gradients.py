@@ -14,8 +14,7 @@ from tiny import data, variant
 
 from clfer.training import pack as plan
 from clfer.training.batches import Batches
-from clfer.training.cell import MODEL
-from clfer.training.cells import train_cells
+from clfer.training.cells import MODEL, train_cells
 from clfer.training.examples import Faces
 from clfer.training.state import begin
 from clfer.training.step import forward

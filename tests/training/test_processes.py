@@ -25,12 +25,12 @@ from tiny import data, variant
 from clfer import distributed
 from clfer.faces.views import central
 from clfer.training.batches import Batches
-from clfer.training.descent import Descent
+from clfer.training.step import Stepper
 from clfer.training.examples import Faces
 from clfer.training.loop import relabel
 from clfer.training.prediction import predict
 from clfer.training.state import begin
-from clfer.training.supervision import supervised
+from clfer.training.examples import supervised
 from clfer.progress import silent
 
 CPU = torch.device("cpu")
@@ -52,20 +52,20 @@ def steps(name, **changes):
         state.trained.train()(central(torch.from_numpy(stored), how))
     for module in (state.trained, state.contrast):
         module.double().eval()
-    descent = Descent(state, how, chosen, CPU)
+    stepper = Stepper(state, how, chosen, CPU)
     losses = {}
     for epoch in range(2):
         labelled = replace(training, label=state.label)
         batches = Batches(faces, labelled, how, state.contrast, 0, epoch)
-        tally = descent.begin(training, len(batches))
-        descent.balance = descent.balance.double()
+        metrics = stepper.begin_epoch(training, len(batches))
+        stepper.balance = stepper.balance.double()
         for step, batch in enumerate(map(doubled, batches)):
-            outcome = descent.take(batch, 1e-3, grouping=step == 0)
-            tally.add(step, outcome.losses, outcome.logits, batch.label)
+            outcome = stepper.take(batch, 1e-3, grouping=step == 0)
+            metrics.add(step, outcome.losses, outcome.logits, batch.label)
             if chosen.scn:
                 relabel(state, batch, outcome, chosen.scn)
-        tally.gather()
-        for key, values in tally.losses.items():
+        metrics.gather()
+        for key, values in metrics.losses.items():
             losses[key] = losses.get(key, []) + values.tolist()
     state.trained.float()
     exact = torch.autocast("cpu", enabled=False)
@@ -73,7 +73,7 @@ def steps(name, **changes):
     weights = torch.cat([value.flatten().double() for value in state.trained.state_dict().values()])
     return {
         "losses": losses,
-        "means": tally.means(),
+        "means": metrics.means(),
         "labels": state.label.tolist(),
         "seen": seen.tolist(),
         "weights": weights[::37].tolist(),

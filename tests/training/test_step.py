@@ -2,13 +2,11 @@
 
 import pytest
 import torch
-from clfer.training.supervision import class_weights, supervised
-from clfer.training.tally import Tally
 from recipes import recipe
 from tiny import ROWS, data, variant
 
 from clfer.training.batches import Batches
-from clfer.training.examples import Faces
+from clfer.training.examples import Faces, class_weights, supervised
 from clfer.training.state import begin
 from clfer.training.step import forward, update
 
@@ -27,14 +25,14 @@ def test_a_whole_step_never_makes_the_host_wait(no_host_reads, name):
     state = begin(how, chosen, training, 0, CPU)
     balance = class_weights(training)
     batches = Batches(Faces(stored, CPU, 1.0), training, how, state.contrast, 0, 0)
-    tally = Tally(len(batches), CPU)
+    metrics = Tally(len(batches), CPU)
 
     def step(number):
         batch = batches[number]
         outcome = forward(state, batch, how, chosen, balance)
-        tally.watch(outcome.features)
+        metrics.watch(outcome.features)
         update(state, outcome)
-        tally.add(number, outcome.losses, outcome.logits, batch.label)
+        metrics.add(number, outcome.losses, outcome.logits, batch.label)
 
     step(0)  # the optimiser makes its state
     before = state.trained.classifier.weight.detach().clone()

@@ -5,20 +5,20 @@ from itertools import pairwise
 
 import pytest
 import torch
-from clfer.training.supervision import (
-    class_weights,
-    cross_entropy,
-    subsample_class,
-    supervised,
-    withhold,
-)
 from recipes import recipe
 from tiny import variant
 from variants import BASELINE, CLBS_SETTINGS, CLFM_SETTINGS, OURS
 
 from clfer.errors import InputError
 from clfer.model.variant import Variant
-from clfer.training.examples import Examples
+from clfer.training.examples import (
+    Examples,
+    class_weights,
+    cross_entropy,
+    subsample_class,
+    supervised,
+    withhold,
+)
 
 CLASSES = 4
 ONLY_CLASS_CENTERS = Variant(clbs=CLBS_SETTINGS.model_copy(update={"centers": "class"}))

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from clfer.training.supervision import withhold
 from tiny import data, digest, run, variant
 from variants import BASELINE, OURS, small
+
+from clfer.training.examples import withhold
 
 HALF = {"labelled_fraction": 0.5, "epochs": 1}
 

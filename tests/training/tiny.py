@@ -1,16 +1,19 @@
 """A few small faces and runs over them that take a fraction of a second."""
 
 import hashlib
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
-from clfer.training.cell import Cell, Data
 from recipes import PARAMS, recipe
 from variants import CUT, OURS
 
 from clfer.model.variant import Variant
 from clfer.progress import silent
+from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.loop import train
 from clfer.training.state import claim
@@ -49,13 +52,23 @@ def data(count=40, classes=3):
     return stored, split
 
 
-def run(folder, variant=OURS, seed=0, report=lambda _: None, split=None, device="cpu", **changes):
+def bands(split=None, device="cpu"):
     stored, whole = data()
     faces = Faces(stored, torch.device(device), memory=1.0)
-    bands = Data("bands", ("a", "b", "c"), CUT, faces, split or whole, {})
+    return Data("bands", ("a", "b", "c"), CUT, faces, split or whole, {})
+
+
+def run(variant=OURS, folder=None, seed=0, report=lambda _: None, split=None, device="cpu", **changes):
+    """A training from its start, or from the state that `folder` has."""
     cell = Cell("any", seed, variant, recipe(**changes))
-    with claim(folder) as checkpoint:
-        return train(cell, bands, checkpoint, silent, report)
+    with TemporaryDirectory() as own, claim(folder or Path(own) / "run") as checkpoint:
+        return train(cell, bands(split, device), checkpoint, silent, report)
+
+
+@cache
+def trained(name="ours", **changes):
+    """A run that several tests look at, and none changes."""
+    return run(variant(name), **changes)
 
 
 def digest(weights):
@@ -76,8 +89,8 @@ def killed_and_resumed(folder, **how):
         raise KilledError
 
     with pytest.raises(KilledError):
-        run(folder, report=kill, **how)
+        run(folder=folder, report=kill, **how)
     seen = []
-    state = run(folder, report=lambda state: seen.append(state.history[-1]), **how)
+    state = run(folder=folder, report=lambda state: seen.append(state.history[-1]), **how)
     assert [row["epoch"] for row in seen] == [row["epoch"] for row in state.history[1:]]
     return state
