@@ -3,6 +3,14 @@
 import pytest
 import torch
 
+from clfer.training.metrics import EpochMetrics
+
+
+def begun(steps):
+    metrics = EpochMetrics(torch.device("cpu"))
+    metrics.reset(steps)
+    return metrics
+
 
 def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
     random = torch.Generator().manual_seed(0)
@@ -14,7 +22,7 @@ def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
 
     features = (images * 2).requires_grad_()
     inner = features * 1.5
-    metrics = Tally(1, torch.device("cpu"))
+    metrics = begun(1)
     metrics.watch([inner])
     loss = loss_of(inner).mean()
     loss.backward()
@@ -31,16 +39,16 @@ def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
 
 
 def test_the_first_step_without_a_number_is_found():
-    metrics = Tally(4, torch.device("cpu"))
+    metrics = begun(4)
     for step, (first, second) in enumerate([(1, 1), (1, 1), (1, torch.nan), (torch.inf, 1)]):
         losses = {"first": torch.tensor(float(first)), "second": torch.tensor(float(second))}
         metrics.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
-        assert metrics.first_broken() == (None if step < 2 else 2)
+        assert metrics.first_non_finite() == (None if step < 2 else 2)
 
 
 def test_the_accuracy_is_that_of_the_images_with_a_label():
     def accuracy(*labels):
-        metrics = Tally(len(labels), torch.device("cpu"))
+        metrics = begun(len(labels))
         for step, label in enumerate(labels):
             logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]])
             metrics.add(step, {"a": torch.tensor(1.0)}, logits, torch.tensor(label))
@@ -51,7 +59,7 @@ def test_the_accuracy_is_that_of_the_images_with_a_label():
 
 
 def test_a_loss_is_the_mean_over_the_steps():
-    metrics = Tally(2, torch.device("cpu"))
+    metrics = begun(2)
     for step, (a, b) in enumerate([(1.0, 0.5), (4.0, -1.0)]):
         losses = {"a": torch.tensor(a), "b": torch.tensor(b)}
         metrics.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
@@ -68,7 +76,7 @@ def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients
     def loss_of(features):
         return ((features.mean((-2, -1)) @ weight).tanh() ** 2).sum(1)
 
-    metrics = Tally(2, torch.device("cpu"))
+    metrics = begun(2)
     norms = {group: [] for group in range(4)}
     for step, shown in enumerate((images, 2 * images)):
         features = (shown * 1.0).requires_grad_()

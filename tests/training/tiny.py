@@ -1,6 +1,7 @@
 """A few small faces and runs over them that take a fraction of a second."""
 
 import hashlib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from variants import CUT, OURS
 
 from clfer.model.variant import Variant
 from clfer.progress import silent
+from clfer.training import pack
 from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.loop import train
@@ -55,10 +57,24 @@ def data(count=40, classes=3):
 def bands(split=None, device="cpu"):
     stored, whole = data()
     faces = Faces(stored, torch.device(device), memory=1.0)
-    return Data("bands", ("a", "b", "c"), CUT, faces, split or whole, {})
+    sources = {"faces_sha256": "a", "split_sha256": "b"}
+    return Data("bands", ("a", "b", "c"), CUT, faces, split or whole, sources)
 
 
-def run(variant=OURS, folder=None, seed=0, report=lambda _: None, split=None, device="cpu", **changes):
+def packed(folder, cells):
+    """A pack of the bands, 12 of whose training faces are test faces; its folder."""
+    known = bands()
+    train = known.splits["train"]
+    parts = {"train": train[torch.arange(12)], "test": train[torch.arange(12, 24)]}
+    np.save(folder / "stored.npy", known.faces.stored)
+    known = replace(known, splits={**known.splits, **parts})
+    pack.write(known, cells, folder / "stored.npy", folder / "pack")
+    return folder / "pack"
+
+
+def run(
+    variant=OURS, folder=None, seed=0, report=lambda _: None, split=None, device="cpu", **changes
+):
     """A training from its start, or from the state that `folder` has."""
     cell = Cell("any", seed, variant, recipe(**changes))
     with TemporaryDirectory() as own, claim(folder or Path(own) / "run") as checkpoint:
