@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("cells", type=Path, help="where to put them")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="time there is")
     parser.add_argument("--compile", action="store_true", help="with train.compile")
-    precision = parser.add_argument("--precision", help="in place of train.precision")
-    precision.choices = ("float32", "bfloat16")
+    numbers = ("float32", "bfloat16")
+    parser.add_argument("--precision", choices=numbers, help="in place of train.precision")
     given = parser.parse_args()
     try:
         data, cells = read(given.pack, device())
