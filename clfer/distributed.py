@@ -85,13 +85,18 @@ class _Gather(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: FunctionCtx, values: Tensor) -> Tensor:
-        parts = [torch.empty_like(values) for _ in range(size())]
-        dist.all_gather(parts, values.contiguous())
-        return torch.cat(parts)
+        return torch.cat(_all(values))
 
     @staticmethod
     def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
         return share(summed(gradient))
+
+
+def _all(values: Tensor) -> list[Tensor]:
+    """The values of each process."""
+    parts = [torch.empty_like(values) for _ in range(size())]
+    dist.all_gather(parts, values.contiguous())
+    return parts
 
 
 def summed(values: Tensor) -> Tensor:
@@ -115,9 +120,7 @@ def gathered_rows(rows: Tensor, count: int) -> Tensor:
     lengths = [len(part) for part in torch.arange(count).tensor_split(size())]
     padded = rows.new_zeros(max(lengths), *rows.shape[1:])
     padded[: len(rows)] = rows
-    parts = [torch.empty_like(padded) for _ in lengths]
-    dist.all_gather(parts, padded)
-    return torch.cat([part[:length] for part, length in zip(parts, lengths, strict=True)])
+    return torch.cat([part[:n] for part, n in zip(_all(padded), lengths, strict=True)])
 
 
 def broadcast_buffers(module: nn.Module) -> None:

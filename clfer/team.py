@@ -16,11 +16,6 @@ def started() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def local_size() -> int:
-    """How many of the processes are on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-
-
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,5 +1,6 @@
 """Stage align: every image's face, upright and of one size, in one array."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -19,7 +20,7 @@ from clfer.figures import contact_sheet
 from clfer.files import replacing, sha256
 from clfer.progress import silent
 from clfer.scratch import fingerprint, held
-from clfer.team import ALONE, Team, local_size, started
+from clfer.team import ALONE, Team, started
 from pipeline import paths, stored
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
@@ -56,10 +57,11 @@ def _joined() -> Iterator[Team]:
 
     with distributed.joined(torch.device("cpu"), PATIENCE):
         team = distributed.team()
-        if team.size != local_size():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun
+        if team.size != here:
             raise InputError(
                 f"align: expected processes of one machine, which write into one mapped file; "
-                f"found {team.size}, {local_size()} of them here; start it on one machine alone"
+                f"found {team.size}, {here} of them here; start it on one machine alone"
             )
         yield team
 
