@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -9,7 +10,7 @@ from datetime import timedelta
 from clfer.errors import InputError
 from clfer.files import fingerprint, locked_folder, replacing, sha256
 from clfer.progress import silent
-from clfer.team import ALONE, Team, here, started
+from clfer.team import ALONE, Team, started
 from pipeline import options, paths
 from pipeline.console import say, track
 from pipeline.params import check_there, dataset, settings
@@ -42,10 +43,11 @@ def _joined() -> Iterator[Team]:
 
     with distributed.joined(torch.device("cpu"), PATIENCE):
         team = distributed.team()
-        if team.size != here():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun
+        if team.size != here:
             raise InputError(
                 f"align: expected processes of one machine, which write into one mapped file; "
-                f"found {team.size}, {here()} of them here; start it on one machine alone"
+                f"found {team.size}, {here} of them here; start it on one machine alone"
             )
         yield team
 

@@ -197,7 +197,7 @@ def test_it_is_what_a_step_of_training_computes(variant):
         start_fm=torch.rand(BATCH, *per_image),
         start_bs=torch.rand(per_batch),
         start_semantics=torch.rand(BATCH, 1, 4),
-        risen=torch.tensor(1.0),
+        warmup=torch.tensor(1.0),
     )
     with FlopCounterMode(display=False) as counter:
         forward(state, batch, RECIPE, variant, None)

@@ -21,7 +21,7 @@ from clfer.inference.engines import Exported
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
 from clfer.model.bundle import METADATA, card
-from clfer.training.checkpoints import Checkpoint
+from clfer.training.state import Checkpoint
 
 # warnings: hundreds, on files that are wrong on purpose
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -21,7 +21,7 @@ from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
 from clfer.model.bundle import METADATA, card
 from clfer.progress import silent
-from clfer.training.checkpoints import Checkpoint
+from clfer.training.state import Checkpoint
 
 MB = 1 << 20
 START = (
@@ -33,16 +33,16 @@ MODEL = (
     "from clfer.model.bundle import load\nimport clfer.model.network, safetensors",
     "load(path)",
 )
-RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
+RUN = ("from clfer.training.state import Checkpoint", "Checkpoint(path.parent).resume(None)")
 
 
 class Kept:
     """What a checkpoint is read into."""
 
-    def saved(self):
+    def state_dict(self):
         return {}
 
-    def restore(self, saved):
+    def load_state_dict(self, saved):
         self.kept = saved["trained"]
 
 

@@ -1,9 +1,8 @@
-"""What happened in an epoch, summed up on the device: nothing is read back to the host until its
-end.
-"""
+"""Metrics of an epoch, summed on the device: nothing is read back to the host before its end."""
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -14,7 +13,7 @@ from clfer.model.feature_maps import SEMANTICS
 from clfer.training.examples import UNLABELLED
 
 
-class Tally:
+class EpochMetrics:
     """Losses by part, training accuracy, and the learning intensity of each block.
 
     The learning intensity of block j is the norm of the gradient with respect to its features f_ij,
@@ -22,22 +21,21 @@ class Tally:
     norm with respect to one channel's map, averaged over the channels of the group in all images
     whose groups are given (Fig. 5b).
 
-    It is kept from epoch to epoch and begun anew by `reset`: a recorded step adds to the same
-    numbers again and again.
+    The same tensors are kept from epoch to epoch and reset, since a recorded step adds to them.
     """
 
-    def __init__(self, steps: int, device: torch.device) -> None:
-        self.steps, self.device = steps, device
+    def __init__(self, device: torch.device) -> None:
+        self.steps, self.device = 0, device
         self.losses: dict[str, Tensor] = {}  # by name, one for each step
-        self.right = torch.zeros((), device=device)
+        self.correct = torch.zeros((), device=device)
         self.labelled = torch.zeros((), device=device)
         self.intensity: list[Tensor] = []
         self.by_group: dict[int, Tensor] = {}  # per block: sums of norms, then numbers of channels
 
-    def reset(self) -> None:
-        """Forget what has been added."""
-        kept = [*self.losses.values(), *self.intensity, *self.by_group.values()]
-        for total in (self.right, self.labelled, *kept):
+    def reset(self, steps: int) -> None:
+        """Begin an epoch; all have as many steps."""
+        self.steps = steps
+        for total in (*self.losses.values(), *self.intensity, *self._counts()):
             total.zero_()
 
     def watch(
@@ -45,18 +43,18 @@ class Tally:
         features: Sequence[Float[Tensor, "B _ _ _"]],
         groups: Sequence[Int[Tensor, "B _"]] = (),
     ) -> None:
-        """Call before the backward pass: adds each block's gradient norms when they come by.
+        """Add each block's gradient norms during the backward pass, which comes next.
 
         `groups`: of the first blocks, the semantic group of each image's channels.
         """
         if not self.intensity:
             self.intensity = [torch.zeros((), device=f.device) for f in features]
         for total, feature in zip(self.intensity, features, strict=True):
-            feature.register_hook(_adder(total))
+            feature.register_hook(partial(_add_norms, total))
         for block, (feature, group) in enumerate(zip(features, groups, strict=False), start=1):
             if block not in self.by_group:
                 self.by_group[block] = torch.zeros(2, SEMANTICS, device=feature.device)
-            feature.register_hook(_group_adder(self.by_group[block], group))
+            feature.register_hook(partial(_add_norms_by_group, self.by_group[block], group))
 
     @torch.no_grad()
     def add(
@@ -66,22 +64,22 @@ class Tally:
         logits: Float[Tensor, "B C"],
         label: Int[Tensor, " B"],
     ) -> None:
+        """Add a step's losses and correct predictions."""
         for name, loss in losses.items():
             if name not in self.losses:
                 self.losses[name] = torch.zeros(self.steps, device=self.device)
             self.losses[name][step] = loss
-        self.right += (logits.argmax(1) == label).sum()
+        self.correct += (logits.argmax(1) == label).sum()
         self.labelled += (label != UNLABELLED).sum()
 
     def gather(self) -> None:
-        """Make of several processes' tallies one, the same in all of them; once, at the end."""
-        means = [*self.losses.values(), *self.intensity]
-        for total in means:
-            total.copy_(summed(total) / size())
-        for total in (self.right, self.labelled, *self.by_group.values()):
-            total.copy_(summed(total))
+        """Combine the metrics of several processes, the same in all of them; once, at the end."""
+        for mean in (*self.losses.values(), *self.intensity):
+            mean.copy_(summed(mean) / size())
+        for count in self._counts():
+            count.copy_(summed(count))
 
-    def first_broken(self) -> int | None:
+    def first_non_finite(self) -> int | None:
         """The first step whose loss was not finite."""
         broken = (~torch.stack([*self.losses.values()]).isfinite().all(dim=0)).nonzero()
         return int(broken[0]) if len(broken) else None
@@ -99,39 +97,36 @@ class Tally:
         return {
             "loss": math.fsum(parts.values()),  # sum() rounds otherwise from Python 3.12 on
             **parts,
-            "train_accuracy": float(self.right / self.labelled.clamp(min=1)),
+            "train_accuracy": float(self.correct / self.labelled.clamp(min=1)),
             **gradients,
         }
 
+    def _counts(self) -> list[Tensor]:
+        return [self.correct, self.labelled, *self.by_group.values()]
 
-def _adder(total: Tensor):  # type: ignore[no-untyped-def]
-    """A hook that adds a batch's mean intensity. The loss is a mean over B images, so that an
-    image's own gradient is B times what arrives, and the mean of B such norms is the plain sum of
-    those that arrive.
+
+def _add_norms(total: Tensor, gradient: Float[Tensor, "B C H W"]) -> None:
+    """Add a batch's mean intensity. The loss is a mean over B images, so that an image's own
+    gradient is B times what arrives, and the mean of B such norms is the plain sum of those that
+    arrive.
     """
-
-    def add(gradient: Tensor) -> None:
-        total.add_(_norms(gradient, (1, 2, 3)).sum())
-
-    return add
+    total.add_(_norms(gradient, (1, 2, 3)).sum())
 
 
-def _group_adder(total: Tensor, group: Tensor):  # type: ignore[no-untyped-def]
-    """A hook that adds, per group, the norms of its channels' own gradients (see `_adder` for the
-    factor B) and how many they are.
+def _add_norms_by_group(
+    total: Tensor, group: Int[Tensor, "B C"], gradient: Float[Tensor, "B C H W"]
+) -> None:
+    """Add, per group, the norms of its channels' own gradients, B times what arrives, and their
+    number.
     """
-    member = (group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)).float()
-
-    def add(gradient: Tensor) -> None:
-        norms = _norms(gradient, (2, 3))  # [B, C]
-        total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member.to(norms.dtype)))
-        total[1].add_(member.sum((0, 1)))
-
-    return add
+    norms = _norms(gradient, (2, 3))  # [B, C]
+    member = group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)
+    total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member.to(norms.dtype)))
+    total[1].add_(member.float().sum((0, 1)))
 
 
 def _norms(gradient: Tensor, dim: tuple[int, ...]) -> Tensor:
-    """In float32 or better: bfloat16's squares would drown."""
+    """In float32 or better: squares would underflow in bfloat16."""
     dtype = torch.promote_types(gradient.dtype, torch.float32)
     norms: Tensor = torch.linalg.vector_norm(gradient, dim=dim, dtype=dtype)
     return norms
