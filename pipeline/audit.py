@@ -35,7 +35,7 @@ def audit(
     from clfer.datasets.labels import about
     from clfer.datasets.splits import COLUMNS
     from clfer.faces.packing import SCHEMA
-    from clfer.figures import description, pairs
+    from clfer.figures import dataset as figures
     from clfer.report.rendering import sentences
     from pipeline import stored
 
@@ -58,16 +58,20 @@ def audit(
     with replacing(out) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n")
     title = f"{name}: {document['protocol']}"
-    description.draw(document, means, title, out.with_suffix(".png"))
+    figures.draw_overview(document, means, title, out.with_suffix(".png"))
     sheet = out.with_name(f"{name}-pairs.png")
     shown = split.select("row", "face", "published", pl.col("label").cast(pl.String)).iter_rows()
     known = {row: (face, f"{row} {part}: {label}") for row, face, part, label in shown}
+
+    def pair(*rows: int) -> figures.Pair:
+        (one, words), (other, more) = (known[row] for row in rows)
+        return figures.square(faces[one]), figures.square(faces[other]), f"{words}\n{more}"
+
     with replacing(sheet) as temporary:
-        drawn = {
-            kind: [[(faces[known[row][0]], known[row][1]) for row in pair] for pair in rows]
-            for kind, rows in examples(split, near).items()
-        }
-        pairs.draw(drawn, temporary)
+        kinds = examples(split, near).items()
+        figures.draw_pairs(
+            {kind: [pair(*rows) for rows in some] for kind, some in kinds}, temporary
+        )
     _tables(document)
     limits = {"copied": COPIED, "tolerance": ALIKE, "reasons": REASONS, "tiny": TINY}
     lines = [

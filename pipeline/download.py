@@ -4,7 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from clfer.scratch import held
+from clfer.files import locked_folder
 from pipeline import options, paths
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
@@ -16,7 +16,7 @@ def download(name: options.Dataset) -> None:
     source = settings(module.Source, "datasets", name, "source")
     raw = paths.raw(name)
     raw.parent.mkdir(parents=True, exist_ok=True)
-    with held(paths.scratch(f"download-{name}"), f"downloading {name}"):
+    with locked_folder(paths.scratch(f"download-{name}"), f"downloading {name}"):
         for left in raw.parent.glob(f".{name}.*"):  # of a killed process
             shutil.rmtree(left, ignore_errors=True)
         # the folder appears whole or not at all

@@ -89,7 +89,7 @@ def experiment(
             options.words("--variants", variants, [*params.block("variants")])
 
         from clfer.paper.tables import LEAKED
-        from clfer.training.cells import sped
+        from clfer.training.cells import override
         from pipeline import study
         from pipeline.cell import cell
 
@@ -100,7 +100,7 @@ def experiment(
             params.replace({"variants": {**params.block("variants"), **plan.variants}})
         chosen = listed or list(plan.seeds or params.settings(params.Run, "run").seeds)
         cells = [cell(dataset, one, seed, recipe) for seed, one in product(chosen, trained)]
-        cells = sped(cells, compiled, precision)
+        cells = override(cells, compiled, precision)
         there = folder or Path("cells") / dataset / (recipe or "")
         studies = study.studies(name, dataset, cells, there)
         _print_plan(plan, dataset, chosen)

@@ -139,7 +139,7 @@ def _card(cell: parts.Cell) -> Mapping[str, Any]:
     return card
 
 
-def _figure(path: Path, caption: Mapping[str, Any]) -> Figure:
+def _figure(path: Path, caption: dict[str, Any]) -> Figure:
     """The figure beside its caption: the SVG unless it is large."""
     about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
     vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))

@@ -109,7 +109,7 @@ def runs_of(study: Study, training: bool) -> list[Run]:
 def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
 
-    path, classes = grid.place(study.folder, one) / grid.PREDICTIONS, study.data.classes
+    path, classes = grid.folder_of(study.folder, one) / grid.PREDICTIONS, study.data.classes
     with packs.undamaged(path), np.load(path) as arrays:
         probability = arrays["test"]
     if probability.shape != (len(test), len(classes)):
@@ -196,7 +196,9 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     name, there = study.data.name, {(run.variant, run.seed) for run in runs}
     cells = [one for one in study.cells if (one.name, one.seed) in there]
     histories = [_history(study, run) for run in runs]
-    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
+    facts = [
+        json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text()) for one in cells
+    ]
     recipes: dict[str, list[dict[str, Any]]] = {}
     for fact in facts:
         recipes.setdefault(fact["variant"], []).append(fact["recipe"])

@@ -113,7 +113,7 @@ def another_face(folder):
 
 
 def another_format(folder):
-    path = folder / "clfer/training/checkpoints.py"
+    path = folder / "clfer/training/state.py"
     text, changes = re.subn(r"^FORMAT = (\d+)", r"FORMAT = 1\1", path.read_text(), flags=re.M)
     assert changes == 1
     path.write_text(text)
