@@ -155,18 +155,17 @@ def flat(block: Params, above: str = "") -> dict[str, Any]:
     """The settings by their whole keys, with dots between; an empty block is itself a setting."""
     found: dict[str, Any] = {}
     for key, value in block.items():
-        inner = isinstance(value, Mapping) and value
-        found |= flat(value, f"{above}{key}.") if inner else {f"{above}{key}": value}
+        block = isinstance(value, Mapping) and value
+        found |= flat(value, f"{above}{key}.") if block else {f"{above}{key}": value}
     return found
 
 
 def options(before: Params, after: Params) -> list[str]:
     """One `-S key=value` for each setting that differs, quoted for a shell; `+` adds, `~` drops."""
-    return [f"-S {shlex.quote(one)}" for one in changes(before, after, "")]
+    return [f"-S {shlex.quote(one)}" for one in _changes(before, after, "")]
 
 
-def changes(before: Params, after: Params, above: str) -> Iterator[str]:
-    """The changes to a block whose keys begin with `above`, in the grammar of the options."""
+def _changes(before: Params, after: Params, above: str) -> Iterator[str]:
     for key in before:
         if key not in after:
             if before[key] is None:
@@ -177,7 +176,7 @@ def changes(before: Params, after: Params, above: str) -> Iterator[str]:
         if key not in before:
             yield f"+{place}={written(value)}"
         elif isinstance(old, Mapping) and isinstance(value, Mapping):
-            yield from changes(old, value, f"{place}.")
+            yield from _changes(old, value, f"{place}.")
         elif old is not None and (isinstance(old, Mapping) or isinstance(value, Mapping)):
             # given alone, a block would be merged into what is there
             yield from (f"~{place}", f"+{place}={written(value)}")
