@@ -1,6 +1,6 @@
 """A model that has been evaluated: its card as a page of Markdown, and its scores on a terminal."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,15 +8,14 @@ import numpy as np
 import polars as pl
 from ruamel.yaml import YAML
 
+from clfer.datasets.splits import SPLITS
 from clfer.model.bundle import Card
 from clfer.report.differences import Ours, from_paper
-from clfer.report.markdown import table
-from clfer.report.numbers import ABSENT, between, count, literal, percent, plural, short
+from clfer.report.numbers import count, literal, percent, plural, short
 from clfer.report.rendering import TEMPLATES, environment, sentences
 from clfer.scoring.calibration import has_votes
 from clfer.scoring.selection import TEST
 
-PARTS = ("train", "val", "test")
 MODULES = {
     "msr": "multi-scale representation (MSR)",
     "clfm": "contrastive learning of feature maps (CLFM), in training alone",
@@ -26,13 +25,6 @@ MODULES = {
     "scn": "Self-Cure Network (SCN)",
 }
 CONFUSIONS = 5  # the commonest that are named
-SCORES = {
-    "accuracy": "accuracy",
-    "uar": "UAR, mean recall of the classes",
-    "macro_f1": "macro-F1",
-    "ece": "ECE, calibration error",
-    "top2": "right among the raters' first two",
-}
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,38 @@ class EvaluatedModel:
         recorded: str = self.card.provenance.get("split_sha256", self.split_sha256)
         return recorded != self.split_sha256
 
+    @property
+    def modules(self) -> list[str]:
+        """What the variant adds to the network, with what is gone when it predicts."""
+        return [MODULES[name] for name, one in self.card.variant.model_dump().items() if one]
+
+    def differs(self) -> list[str]:
+        """What the training and the test were otherwise than in the paper."""
+        images, classes = self.scores["images"], len(self.scores["classes"])
+        protocol, selected_on = self.scores["protocol"], self.recipe["select"]
+        return from_paper(Ours(self.dataset, images, classes, protocol, selected_on), [self.recipe])
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images by part and class."""
+        labels = {part: self.split.filter(split=part)["label"].cast(pl.String) for part in SPLITS}
+        return {part: dict(one.value_counts().iter_rows()) for part, one in labels.items()}
+
+    def confusions(self) -> list[str]:
+        """The commonest mistakes, in words."""
+        names = self.scores["classes"]
+        mistakes = [
+            (n, sum(row), actual, predicted)
+            for actual, row in zip(names, self.scores["confusion"], strict=True)
+            for predicted, n in zip(names, row, strict=True)
+            if actual != predicted and n
+        ]
+        mistakes.sort(key=lambda one: -one[0])
+        return [
+            f"{literal(actual)} taken for {literal(predicted)}: {count(n)} of "
+            f"{plural(whole, 'image')} ({percent(n / whole, 1)} %)"
+            for n, whole, actual, predicted in mistakes[:CONFUSIONS]
+        ]
+
     def unused(self) -> dict[str, int]:
         """Rows of the dataset that are in no part, by reason, the commonest first."""
         if "reason" not in self.split.columns:
@@ -94,86 +118,8 @@ class EvaluatedModel:
 def model_card(model: EvaluatedModel) -> str:
     """The page; the same model, split and scores give the same text."""
     known = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml").get(model.dataset)
-    functions = (modules, images, overall, per_class, confusions, differs)
     template = environment(escape=False).get_template("model_card.md.j2")
-    text = template.render(it=model, known=known, **{one.__name__: one for one in functions})
-    return text.rstrip("\n") + "\n"
-
-
-def differs(model: EvaluatedModel) -> list[str]:
-    """What the training and the test were otherwise than in the paper."""
-    scores, recipe = model.scores, model.recipe
-    images, classes = scores["images"], len(scores["classes"])
-    ours = Ours(model.dataset, images, classes, scores["protocol"], recipe["select"])
-    return from_paper(ours, [recipe])
-
-
-def modules(model: EvaluatedModel) -> str:
-    """What the variant adds to the network, with what is gone when it predicts."""
-    here = [MODULES[name] for name, one in model.card.variant.model_dump().items() if one]
-    return "; ".join(here) or "nothing beside the backbone"
-
-
-def images(model: EvaluatedModel) -> str:
-    """Images by class and part."""
-    labels = {part: model.split.filter(split=part)["label"].cast(pl.String) for part in PARTS}
-    counts = {part: dict(one.value_counts().iter_rows()) for part, one in labels.items()}
-    rows = [
-        [literal(name), *(count(part.get(name, 0)) for part in counts.values())]
-        for name in model.card.classes
-    ]
-    total = ["all", *(count(sum(part.values())) for part in counts.values())]
-    return table(["images", *PARTS], [*rows, total], "lrrr")
-
-
-def overall(model: EvaluatedModel) -> str:
-    """The scores of the whole, and beside them those on images without a copy elsewhere."""
-    parts = [model.scores, *filter(None, [model.scores["duplicate_free"]])]
-    names = ("all test images", "without copies")[: len(parts)]
-    head = ["score, %", *(cell for name in names for cell in (name, "95 % interval"))]
-    rows = [["images", *(cell for part in parts for cell in (count(part["images"]), ""))]]
-    for key, words in SCORES.items():
-        if model.scores[key] is not None:
-            pairs = [(percent(one[key]), interval(one.get(f"{key}_ci95"))) for one in parts]
-            rows.append([words, *(cell for pair in pairs for cell in pair)])
-    return table(head, rows, "l" + "r" * (len(head) - 1))
-
-
-def per_class(model: EvaluatedModel) -> str:
-    """Recall and precision of each class with their intervals; a class that is never chosen has no
-    precision.
-    """
-    scores, rows = model.scores, []
-    for name, chosen in zip(scores["classes"], np.sum(scores["confusion"], axis=0), strict=True):
-        one = scores["per_class"][name]
-        recall, precision = (
-            f"{percent(one[key], 1)} {interval(one[f'{key}_ci95'])}"
-            for key in ("recall", "precision")
-        )
-        cells = (count(one["support"]), recall, precision if chosen else "never chosen")
-        rows.append([literal(name), *cells])
-    return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")
-
-
-def interval(bounds: Sequence[float] | None) -> str:
-    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
-    return between(bounds, 1) or ABSENT
-
-
-def confusions(model: EvaluatedModel) -> list[str]:
-    """The commonest mistakes, in words."""
-    names = model.scores["classes"]
-    mistakes = [
-        (n, sum(row), actual, predicted)
-        for actual, row in zip(names, model.scores["confusion"], strict=True)
-        for predicted, n in zip(names, row, strict=True)
-        if actual != predicted and n
-    ]
-    return [
-        f"{literal(actual)} taken for {literal(predicted)}: {count(n)} of "
-        f"{plural(whole, 'image')} ({percent(n / whole, 1)} %)"
-        for n, whole, actual, predicted in sorted(mistakes, key=lambda one: -one[0])[:CONFUSIONS]
-    ]
+    return template.render(it=model, known=known).rstrip("\n") + "\n"
 
 
 def confusion_table(
