@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from clfer.report import numbers
 from clfer.report.contents import Contents
 from clfer.report.dataset_part import DatasetPart
 from clfer.report.provenance import other_runs
@@ -37,13 +36,14 @@ MATTERS = ("warnings", "safeguards", "limitations", "what_was_done")
 def page(contents: Contents) -> str:
     """The page; the same contents give the same text. Names and words in it are escaped."""
     datasets = [DatasetPart(name, contents) for name in contents.summary["datasets"]]
-    functions = (tags, modules, outcome, further, heat, verdict, of_paper, other_runs)
+    functions = (tags, modules, outcome, further, of_paper, other_runs)
     return (
         environment(escape=True)
         .get_template("page.html.j2")
         .render(
             contents=contents,
             datasets=datasets,
+            drawn=DRAWN,  # a warning that stands in a box of its own
             title=", ".join(one.name for one in datasets),
             **{one.__name__: one for one in functions},
             **{matter: partial(statements, matter) for matter in MATTERS},
@@ -76,11 +76,6 @@ def tags(about: Mapping[str, Any], selected_on: Sequence[str] | str | None) -> l
     return drawn + (["optimistic: chosen on test"] if TEST in (selected_on or ()) else [])
 
 
-def verdict(entry: Mapping[str, Any]) -> str:
-    """A verdict without the warning that stands in a box of its own."""
-    return numbers.prose(entry["verdict"].removeprefix(DRAWN))
-
-
 def outcome(entry: Mapping[str, Any], alpha: float) -> str:
     """What a primary comparison came to, in a word: better, worse, no claim or no test."""
     if entry["p_holm"] is None:
@@ -93,8 +88,3 @@ def outcome(entry: Mapping[str, Any], alpha: float) -> str:
 def further(dataset: DatasetPart) -> list[tuple[str, str, bool]]:
     """The scores beside the headline that the summary has."""
     return [score for score in FURTHER if dataset.has(score[0])]
-
-
-def heat(counts: Sequence[Sequence[int]]) -> list[list[tuple[int, float]]]:
-    """Each cell of a confusion matrix as its count and its share of the row, 0 in an empty row."""
-    return [[(cell, cell / max(sum(row), 1)) for cell in row] for row in counts]
