@@ -11,7 +11,7 @@ import typer
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.report import contents as parts
-from clfer.report.contents import Code, Contents, Figure, check, picture
+from clfer.report.contents import Code, Contents, Picture, check, picture
 from clfer.report.numbers import plural
 from pipeline import checkout, paths
 from pipeline.console import say
@@ -52,25 +52,21 @@ def _contents() -> Contents:
     from clfer.report.provenance import as_run, mismatches, options
     from pipeline import stored
 
-    document = stored.document(paths.SUMMARY, "significance")
-    summary = check(parts.Summary, document, paths.SUMMARY, "run `dvc repro`")
+    found = stored.document(paths.SUMMARY, "significance")
+    summary = check(parts.Summary, found, paths.SUMMARY, "run `dvc repro`")
     named, datasets, params = summary["sources"], summary["datasets"], everything()
     there = {path: sha256(Path(path)) for path in named if Path(path).is_file()}
-    unchanged = {path for path, sha in there.items() if sha == named[path]}
-    cells = [
-        (name, variant, seed)
+    changed = sorted(path for path, sha in there.items() if sha != named[path])
+    unchanged = [Path(path) for path in sorted(there) if path not in changed]
+    models = {
+        (name, variant, seed): paths.run(name, variant, seed) / paths.MODEL
         for name, dataset in datasets.items()
         for variant, one in dataset["variants"].items()
         for seed in one["seeds"]
-    ]
-    models = {cell: paths.run(*cell) / paths.MODEL for cell in cells}
-    cards = {cell: _card(cell) for cell, path in models.items() if path.as_posix() in unchanged}
+    }
+    cards = {cell: _card(path, cell) for cell, path in models.items() if path in unchanged}
     prepared = {name: _prepared(name) for name in datasets}
-    used = as_run(
-        params, summary, cards, {k: v for one in prepared.values() for k, v in one.items()}
-    )
-    splits = {name: paths.split(name) for name in datasets}
-    plots = [path for path in map(Path, sorted(unchanged)) if path.is_relative_to(paths.PLOTS)]
+    used = as_run(params, summary, cards, prepared.values())
     tables, captions = (
         [
             (path, stored.document(path, stage))
@@ -87,15 +83,20 @@ def _contents() -> Contents:
             options=options(checkout.committed() or params, used),
             unrecorded=[name for name, known in prepared.items() if not known],
         ),
-        mismatches=mismatches(summary, sorted({*there} - unchanged), cards, params, used),
+        mismatches=mismatches(summary, changed, cards, params, used),
         unchanged=len(unchanged),
         audits={
             name: stored.document(audit, f"split {name}")
-            for name, split in splits.items()
-            if split.as_posix() in unchanged and (audit := split.with_suffix(".json")).is_file()
+            for name in datasets
+            if (split := paths.split(name)) in unchanged
+            and (audit := split.with_suffix(".json")).is_file()
         },
         cards=cards,
-        plots={path.stem: picture(path.read_bytes(), path) for path in plots},
+        plots={
+            path.stem: picture(path.read_bytes(), path)
+            for path in unchanged
+            if path.is_relative_to(paths.PLOTS)
+        },
         tables=[
             check(parts.Table, about, path, "let `clfer experiment` write it again")
             for path, about in tables
@@ -122,12 +123,11 @@ def _prepared(dataset: str) -> dict[str, Any]:
     return {k: v for one in locked if one for k, v in one["params"]["params.yaml"].items()}
 
 
-def _card(cell: parts.Cell) -> Mapping[str, Any]:
+def _card(path: Path, cell: parts.Cell) -> Mapping[str, Any]:
     from safetensors import SafetensorError, safe_open
 
     from clfer.model.bundle import METADATA
 
-    path = paths.run(*cell) / paths.MODEL
     try:
         with safe_open(path, framework="numpy") as file:
             card: Mapping[str, Any] = json.loads(file.metadata()[METADATA])
@@ -139,7 +139,7 @@ def _card(cell: parts.Cell) -> Mapping[str, Any]:
     return card
 
 
-def _figure(path: Path, caption: dict[str, Any]) -> Figure:
+def _figure(path: Path, caption: dict[str, Any]) -> tuple[dict[str, Any], Picture]:
     """The figure beside its caption: the SVG unless it is large."""
     about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
     vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
@@ -147,4 +147,4 @@ def _figure(path: Path, caption: dict[str, Any]) -> Figure:
     shown = vector if small or not raster.is_file() else raster
     if not shown.is_file():
         raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
-    return Figure(about, picture(shown.read_bytes(), shown))
+    return about, picture(shown.read_bytes(), shown)

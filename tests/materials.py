@@ -10,7 +10,7 @@ import polars as pl
 from PIL import Image
 
 from clfer.model.variant import Variant
-from clfer.report.contents import Cell, Code, Contents, Figure, Picture
+from clfer.report.contents import Cell, Code, Contents, Picture
 from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance
@@ -154,10 +154,10 @@ def paper_table(**more: Any) -> dict[str, Any]:
     return {**about, **more}
 
 
-def figure(**more: Any) -> Figure:
+def figure(**more: Any) -> tuple[dict[str, Any], Picture]:
     about = {"name": "figure9", "title": "Features", "caption": "By class.", "dataset": "faces"}
     made = {"variants": ["baseline", "ours"], "seeds": [0], "evidence": True, "sources": {}}
-    return Figure({**about, **made, **more}, picture())
+    return {**about, **made, **more}, picture()
 
 
 def full(**more: Any) -> Contents:

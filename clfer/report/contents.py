@@ -16,8 +16,6 @@ SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<"}
 
 
 class VariantScores(BaseModel):
-    """What the page needs of a variant in metrics/summary.json."""
-
     seeds: list[int]
     accuracy: Block
     uar: Block
@@ -27,8 +25,6 @@ class VariantScores(BaseModel):
 
 
 class DatasetScores(BaseModel):
-    """The same of a dataset."""
-
     evidence: bool
     protocol: Any
     classes: list[str]
@@ -39,7 +35,9 @@ class DatasetScores(BaseModel):
 
 
 class Summary(BaseModel):
-    """metrics/summary.json. sources: SHA-256 by path of what it was computed from or drawn with."""
+    """What the page needs of metrics/summary.json. sources: SHA-256 by path of what it was computed
+    from or drawn with.
+    """
 
     alpha: float
     baseline: str
@@ -120,14 +118,6 @@ def picture(content: bytes, path: Path) -> Picture:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A figure as `clfer figure` draws it, with its caption."""
-
-    about: Mapping[str, Any]
-    picture: Picture
-
-
-@dataclass(frozen=True)
 class Code:
     """With what to run it again.
 
@@ -153,6 +143,7 @@ class Contents:
     audits:     by dataset, of `clfer.audit.leakage.leakage`
     cards:      by cell, the card of its model as `clfer.model.bundle` writes it
     plots:      by file name without its ending, what `clfer significance` drew
+    figures:    what `clfer figure` drew, each with its caption
     """
 
     summary: Mapping[str, Any]
@@ -163,4 +154,4 @@ class Contents:
     cards: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     plots: Mapping[str, Picture] = field(default_factory=dict)
     tables: Sequence[Mapping[str, Any]] = ()
-    figures: Sequence[Figure] = ()
+    figures: Sequence[tuple[Block, Picture]] = ()

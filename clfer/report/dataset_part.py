@@ -40,11 +40,6 @@ class DatasetPart:
         return [one for one in self.results["comparisons"] if one["primary"]]
 
     @property
-    def runs(self) -> int:
-        """How many runs the results rest on."""
-        return sum(len(one["seeds"]) for one in self.variants.values())
-
-    @property
     def seeds(self) -> list[int]:
         """The seeds of any variant, ascending."""
         return sorted({seed for one in self.variants.values() for seed in one["seeds"]})

@@ -77,16 +77,16 @@ def as_run(
     params: Params,
     summary: Mapping[str, Any],
     cards: Mapping[Cell, Mapping[str, Any]],
-    prepared: Mapping[str, Any],
+    prepared: Iterable[Params],
 ) -> dict[str, Any]:
     """The params with what is known of the runs instead: the grid and the level of the tests from
-    the summary, modules, recipe and the cut of the faces from the models' cards, and from
-    `prepared` blocks by key, such as datasets.demo.source.
+    the summary, modules, recipe and the cut of the faces from the models' cards, and `prepared`:
+    of each dataset blocks by key, such as datasets.demo.source.
 
     A setting that the params no longer have is left out: the code would refuse it.
     """
     found = deepcopy(dict(params))
-    for place, value in prepared.items():
+    for place, value in chain.from_iterable(one.items() for one in prepared):
         *outer, last = place.split(".")
         block = found
         for key in outer:
@@ -155,8 +155,8 @@ def flat(block: Params, above: str = "") -> dict[str, Any]:
     """The settings by their whole keys, with dots between; an empty block is itself a setting."""
     found: dict[str, Any] = {}
     for key, value in block.items():
-        block = isinstance(value, Mapping) and value
-        found |= flat(value, f"{above}{key}.") if block else {f"{above}{key}": value}
+        inner = isinstance(value, Mapping) and value
+        found |= flat(value, f"{above}{key}.") if inner else {f"{above}{key}": value}
     return found
 
 

@@ -18,7 +18,7 @@ def test_what_the_stages_write_passes() -> None:
     given = summary()
     assert check(contents.Summary, given, PATH, "") is given
     assert check(contents.Table, paper_table(), PATH, "") == paper_table()
-    assert check(contents.Caption, figure().about, PATH, "") == figure().about
+    assert check(contents.Caption, figure()[0], PATH, "") == figure()[0]
     assert contents.picture(picture().content, Path("a.png")) == picture()
     assert contents.picture(b"<?xml", Path("a.svg")).kind == "svg+xml"
 

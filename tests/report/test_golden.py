@@ -17,7 +17,7 @@ from clfer.model.variant import Variant
 from clfer.paper.result import result
 from clfer.paper.tables import Plan, Row
 from clfer.report import experiment
-from clfer.report.contents import Code, Contents, Figure, Picture
+from clfer.report.contents import Code, Contents, Picture
 from clfer.report.markdown import markdown
 from clfer.report.model_card import EvaluatedModel
 from clfer.report.model_card import model_card as card_page
@@ -157,7 +157,7 @@ def test_report() -> None:
         mismatches=[f"`{other}` is not the file that these numbers were computed from."],
         plots={"accuracy": PNG, "history-faces": PNG, "reliability-faces": PNG},
         tables=[paper_table(question="What do `modules` add?")],
-        figures=[Figure(figure(sources={other: "ef"}).about, PNG)],
+        figures=[(figure(sources={other: "ef"})[0], PNG)],
     )
     same("report.html", page(contents))
 

@@ -9,7 +9,7 @@ from markup import Element, read
 from materials import CLASSES, figure, full, paper_table, picture, summary, with_classes
 from PIL import Image
 
-from clfer.report.contents import Code, Contents, Figure, Picture
+from clfer.report.contents import Code, Contents, Picture
 from clfer.report.page import page
 
 HOSTILE = "<script>alert('&\"1\"')</script>"
@@ -35,7 +35,7 @@ def test_nothing_is_loaded_from_anywhere() -> None:
 
 def test_images_are_inside_and_described() -> None:
     svg = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
-    drawn = Figure(figure().about, Picture(svg, "svg+xml"))
+    drawn = (figure()[0], Picture(svg, "svg+xml"))
     images = list(read(page(full(figures=[figure(), drawn]))).every("img"))
     assert len(images) == 5
     for one in images:

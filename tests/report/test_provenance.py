@@ -96,12 +96,12 @@ def changed() -> dict[str, Any]:
 
 
 def test_the_same_settings_stay_as_they_are(changed: dict[str, Any]) -> None:
-    assert as_run(changed, summary(), cards(), {}) == changed == PARAMS
+    assert as_run(changed, summary(), cards(), []) == changed == PARAMS
 
 
 def test_the_grid_and_the_level_are_the_summarys() -> None:
     other = {**summary(seeds=2, variants=("baseline", "cl")), "alpha": 0.01}
-    used = as_run(PARAMS, other, {}, {})
+    used = as_run(PARAMS, other, {}, [])
     assert used["run"] == {"datasets": ["faces"], "variants": ["baseline", "cl"], "seeds": [0, 1]}
     assert used["significance"]["alpha"] == 0.01
 
@@ -109,7 +109,7 @@ def test_the_grid_and_the_level_are_the_summarys() -> None:
 def test_settings_that_have_changed_are_those_of_the_models(changed: dict[str, Any]) -> None:
     changed["datasets"]["faces"]["recipe"]["epochs"] = 4
     changed["recipes"]["paper"] |= {"crop": 128, "new": 1}
-    used = as_run(changed, summary(), cards(), {})
+    used = as_run(changed, summary(), cards(), [])
     for variant in ("baseline", "ours"):
         assert recipe(used, "faces", variant) == {**RECIPE, "new": 1}
     assert recipe(used, "other", "ours") == recipe(changed, "other", "ours")
@@ -118,21 +118,21 @@ def test_settings_that_have_changed_are_those_of_the_models(changed: dict[str, A
 def test_a_variants_own_setting_stays_its_own(changed: dict[str, Any]) -> None:
     changed["variants"]["ours"]["recipe"] = {"epochs": 4}
     given = cards() | {("faces", "ours", seed): card("ours", seed, epochs=5) for seed in range(3)}
-    used = as_run(changed, summary(), given, {})
+    used = as_run(changed, summary(), given, [])
     assert recipe(used, "faces", "ours") == {**RECIPE, "epochs": 5}
     assert recipe(used, "faces", "baseline") == RECIPE
 
 
 def test_what_was_set_under_train_stays_there(changed: dict[str, Any]) -> None:
     changed["train"]["epochs"] = 7
-    used = as_run(changed, summary(), cards(), {})
+    used = as_run(changed, summary(), cards(), [])
     assert used["train"]["epochs"] == 9
     assert recipe(used, "faces", "ours") == RECIPE
 
 
 def test_what_a_named_recipe_sets_stays_there(changed: dict[str, Any]) -> None:
     changed["run"]["recipe"] = "short"
-    used = as_run(changed, summary(), cards(), {})
+    used = as_run(changed, summary(), cards(), [])
     assert used["recipes"]["short"] == {"epochs": 9}
     assert used["run"]["recipe"] == "short"
 
@@ -143,7 +143,7 @@ def test_modules_and_prepared_images_are_those_of_the_runs(changed: dict[str, An
     for (_, variant, _), model in models.items():
         model["variant"] = then[variant].model_dump(mode="json")
     changed["variants"] = {"baseline": {"msr": {}}, "ours": {"clfm": {"k": 8}}}
-    used = as_run(changed, summary(), models, {"datasets.faces.source": {"train": 200}})
+    used = as_run(changed, summary(), models, [{"datasets.faces.source": {"train": 200}}])
     assert used["variants"]["baseline"] == {}
     assert used["variants"]["ours"]["clfm"] == {"k": 4}
     assert Variant.model_validate(used["variants"]["ours"]) == then["ours"]
