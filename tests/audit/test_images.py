@@ -13,12 +13,11 @@ from clfer.datasets.expressions import FERPLUS_VOTES
 CLASSES = ("neutral", "happiness", "contempt")
 LABELS = ["neutral", "neutral", "happiness", "neutral", "happiness", "happiness"]
 FACES = np.random.default_rng(0).integers(0, 256, (6, 3, 3, 3), dtype=np.uint8)
+REJECTED = [(None, "rejected", "empty file")] * 2
 ALIGNED = pl.DataFrame(
-    {
-        "face": [*range(6), None, None],
-        "outcome": ["given"] * 6 + ["rejected"] * 2,
-        "reason": [None] * 6 + ["empty file"] * 2,
-    }
+    [*((i, "given", None) for i in range(6)), *REJECTED],
+    ["face", "outcome", "reason"],
+    orient="row",
 )
 # label, votes for neutral, happiness, unknown
 ROWS = [

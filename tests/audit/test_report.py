@@ -12,6 +12,7 @@ from clfer.datasets import labels
 from clfer.datasets.splits import Split, split
 from clfer.errors import InputError
 from clfer.faces.packing import SCHEMA
+from clfer.report.rendering import sentences
 
 CLASSES = ("calm", "glad")
 # published, label, picture; a picture with a dash is a near duplicate of the one before the dash
@@ -112,6 +113,39 @@ def test_classes_and_copies_by_split_and_the_imbalance_that_follows(audited):
     even = {"published": 1.0, "used": 1.0}
     uneven = {"published": 2.0, "used": 2.0}
     assert audited[0]["imbalance"] == {"train": even, "val": even, "test": uneven}
+
+
+def test_lines_for_a_terminal(audited):
+    limits = {"copied": 0.99, "tolerance": 0.1, "reasons": 1, "tiny": 32}
+    agreed = {"groups": 1200, "same_label": 0.95, "ci95": [0.9, 0.99], "ceiling": 0.97}
+    far = {"identical": 0.2, "distance": 0.123}
+    document = audited[0] | {
+        "raters": None,
+        "near": audited[0]["near"] | {"cropped": None},
+        "faces": audited[0]["faces"]
+        | {
+            "lost": {"published": {"test": {"images": 1, "of": 3}}},
+            "rejected": {"a\nb": 2, "c": 1},
+        },
+        "repeated": {
+            "identical": agreed | {"votes": far | {"identical": 1.0}},
+            "near": agreed | {"same_label": 0.5, "votes": far},
+        },
+    }
+    assert sentences("audit.txt.j2", audit=document, **limits)[:-2] == [
+        "2 pairs of near duplicates, 0 mirrored",
+        "1 of 3 test images leak as near duplicates alone",
+        "0 of 3 test images still do so after the split",
+        "raters: this dataset has no votes",
+        "identical images: 1,200 groups, whose votes were copied, not given anew",
+        "near duplicates, 1,200 groups: agree 50.0 % [90.0, 99.0], votes differ 12 %",
+        "no model is expected above 97.0 %",
+        "near duplicates agree less than identical images: many may be other people;",
+        "look at the sheet of pairs, and raise --threshold",
+        "faces: 14 whole, 1 rejected",
+        "no face found: test 1 of 3",
+        "rejected: 2 a\\nb",
+    ]
 
 
 def test_tables_of_other_images_are_refused(dataset):
