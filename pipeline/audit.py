@@ -57,9 +57,8 @@ def audit(
     out = paths.audit(name)
     with replacing(out) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n")
-    title = f"{name}: {document['protocol']}"
-    figures.draw_overview(document, means, title, out.with_suffix(".png"))
-    sheet = out.with_name(f"{name}-pairs.png")
+    overview, sheet = out.with_suffix(".png"), out.with_name(f"{name}-pairs.png")
+    figures.draw_overview(document, means, f"{name}: {document['protocol']}", overview)
     shown = split.select("row", "face", "published", pl.col("label").cast(pl.String)).iter_rows()
     known = {row: (face, f"{row} {part}: {label}") for row, face, part, label in shown}
 
@@ -74,12 +73,11 @@ def audit(
         )
     _tables(document)
     limits = {"copied": COPIED, "tolerance": ALIKE, "reasons": REASONS, "tiny": TINY}
-    lines = [
-        document["protocol"],
-        *sentences("leakage.txt.j2", leakage=document["leakage"]),
-        *sentences("audit.txt.j2", audit=document, **limits),
-    ]
-    say(lines, f"audit {name}: {out}, {out.with_suffix('.png').name}, {sheet.name}")
+    leaks = sentences("leakage.txt.j2", leakage=document["leakage"])
+    rest = sentences("audit.txt.j2", audit=document, **limits)
+    say(
+        [document["protocol"], *leaks, *rest], f"audit {name}: {out}, {overview.name}, {sheet.name}"
+    )
 
 
 def _tables(found: dict[str, Any]) -> None:

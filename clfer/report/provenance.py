@@ -92,9 +92,9 @@ def as_run(
         for key in outer:
             block = block.setdefault(key, {})
         block[last] = value
-    found["run"] = {**params.get("run", {}), **grid(params.get("run", {}), summary["datasets"])}
-    given = {key: summary[key] for key in ("alpha", "baseline")}
-    found["significance"] = {**params.get("significance", {}), **given}
+    run, tests = found.setdefault("run", {}), found.setdefault("significance", {})
+    run |= grid(run, summary["datasets"])
+    tests |= {key: summary[key] for key in ("alpha", "baseline")}
     for (dataset, variant, _), card in cards.items():
         if dataset in found.get("datasets", {}) and variant in found.get("variants", {}):
             found["variants"][variant] = _modules(found["variants"][variant] or {}, card)
