@@ -1,4 +1,4 @@
-"""Rows of lists and their images, landmarks, and other spellings of a dataset's name."""
+"""Rows of lists and their images, and landmarks."""
 
 import numpy as np
 import polars as pl
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from image_trees import has
 
-from clfer.datasets.labels import attached, dataset_name, five, ordered, settled
+from clfer.datasets.labels import attached, five, ordered, settled
 
 
 def test_rows_of_one_image_become_one():
@@ -57,11 +57,3 @@ def test_the_five_of_68_points():
     points[30], points[48], points[54] = (13.0, 20.0), (5.0, 30.0), (20.0, 31.0)
     flat = [number for point in points for number in point]
     assert five(flat) == [3.5, 10.0, 23.5, 12.0, 13.0, 20.0, 5.0, 30.0, 20.0, 31.0]
-
-
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [("RAF-DB", "raf_db"), ("fer+", "ferplus"), ("FERPlus", "ferplus"), ("sfew", "sfew")],
-)
-def test_a_dataset_under_the_name_of_its_paper(written, name):
-    assert dataset_name(written) == name

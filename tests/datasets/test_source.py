@@ -14,8 +14,8 @@ from clfer.progress import silent
 
 
 def copied(tmp_path, content):
-    there, raw = plant(tmp_path / "there", {"list.txt": content, "a.png": 1}), tmp_path / "raw"
-    images.index(raw, there, there, images.listing(there, raw, silent).images, silent)
+    there, raw = plant(tmp_path / "there", {"list.txt": content}), tmp_path / "raw"
+    images.index(raw, there, there, [], silent)
     source.copy(raw, there, ["list.txt"])
     return list(source.lines(raw, "list.txt"))
 
@@ -43,12 +43,7 @@ def test_a_note_that_is_large_is_named(tmp_path):
         source.gather(tmp_path / "raw", there, ["a.txt"], silent)
 
 
-FILES = {
-    f"{split}/{label}/1.png": number
-    for number, (split, label) in enumerate(
-        [("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")]
-    )
-}
+FILES = {f"{split}/{name}/1.png": 1 for split in ("train", "test") for name in ("cat", "dog")}
 
 
 def brought(folder, url, raw, digest=None):
@@ -78,6 +73,6 @@ def test_nothing_is_downloaded_beside_files(tmp_path, dead_address):
     assert not (tmp_path / "raw/unpacked").exists()
 
 
-def test_an_address_of_no_archive_is_told(tmp_path, dead_address):
+def test_an_address_of_no_archive_is_refused(tmp_path, dead_address):
     with pytest.raises(InputError, match=r"expected the address of an archive \(\.zip, \.tar"):
         brought(tmp_path, f"{dead_address}/faces.rar", tmp_path / "raw")
