@@ -84,10 +84,8 @@ def _classes(raw: Path, placed: Sequence[tuple[str, str, str]]) -> dict[str, str
 
 def _in_order(names: Sequence[str]) -> Sequence[str]:
     """In the order of FERPLUS where each name means another of its expressions, else as given."""
-    places = {name: FERPLUS.index(meant) for name in names if (meant := canonical(name))}
-    return (
-        sorted(names, key=places.__getitem__) if len(set(places.values())) == len(names) else names
-    )
+    places = {FERPLUS.index(meant): name for name in names if (meant := canonical(name))}
+    return [places[place] for place in sorted(places)] if len(places) == len(names) else names
 
 
 def _lacking(paths: Sequence[str], files: Sequence[str]) -> str | None:

@@ -101,12 +101,8 @@ def fetch(wanted: Wanted, source: Source, base: Path, raw: Path, track: Track) -
 def copy(raw: Path, folder: Path, paths: Sequence[str]) -> None:
     """Copy these lists, as they are, below `raw`."""
     for path in paths:
-        with (
-            located(raw, folder, path).open("rb") as file,
-            replacing(raw / COPIES / path) as temporary,
-            temporary.open("wb") as target,
-        ):
-            shutil.copyfileobj(file, target)
+        with replacing(raw / COPIES / path) as temporary:
+            shutil.copyfile(located(raw, folder, path), temporary)
 
 
 def gather(raw: Path, folder: Path, paths: Sequence[str], track: Track) -> None:

@@ -14,14 +14,10 @@ from clfer.scoring.scores import scores
 
 def images(labels, classes, targets=None):
     one_hot = [[float(name == each) for each in classes] for name in labels]
-    return pl.DataFrame(
-        {
-            "row": range(len(labels)),
-            "group": range(len(labels)),
-            "unique": [True] * len(labels),
-            "label": pl.Series(labels, dtype=pl.Enum(classes)),
-            "target": pl.Series(targets or one_hot, dtype=pl.Array(pl.Float32, len(classes))),
-        }
+    columns = {"row": range(len(labels)), "group": range(len(labels)), "unique": True}
+    return pl.DataFrame(columns).with_columns(
+        label=pl.Series(labels, dtype=pl.Enum(classes)),
+        target=pl.Series(targets or one_hot, dtype=pl.Array(pl.Float32, len(classes))),
     )
 
 
