@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from image_trees import encoded, fetched, has, labelled, noise, plant, refused, zipped
+from image_trees import encoded, fetched, has, labelled, noise, plant, refused
 
 from clfer.datasets import raf_db
 from clfer.datasets.expressions import RAF_DB
-from clfer.pictures import UnreadableError
 from clfer.progress import silent
 
 LIST = "basic/EmoLabel/list_patition_label.txt"
@@ -79,46 +78,12 @@ def test_original_images_have_landmarks_left_before_right_and_a_box(there, raw, 
     assert np.array_equal(raf_db.pictures(raw, tmp_path)(table)[4], noise(104))
 
 
-def test_zips_as_they_are_handed_out(there, raw, tmp_path):
-    files = whole()
-    plant(there, {LIST: files[LIST]})
-    for folder in (
-        "Image/aligned",
-        "Image/original",
-        "Annotation/manual",
-        "Annotation/boundingbox",
-    ):
-        top = f"basic/{folder}".rpartition("/")[0] + "/"
-        inside = {
-            path.removeprefix(top): content
-            for path, content in files.items()
-            if path.startswith(f"basic/{folder}/")
-        }
-        zipped(there / f"basic/{folder}.zip", inside)
-    table, _ = both(there, raw)
-    assert table["name"][0] == f"{ALIGNED}.zip/aligned/train_00001_aligned.jpg"
-    assert table["name"].null_count() == 0
-    original, _ = both(there, raw, images="original")
-    assert original["landmarks"].null_count() == original["box"].null_count() == 0
-    assert np.array_equal(raf_db.pictures(raw, tmp_path)(original)[1], noise(101))
-
-
-@pytest.mark.parametrize(
-    ("name", "ending"),
-    [("list_partition_label.txt", "_aligned.jpg"), ("sub/LIST_Patition_Label.TXT", ".JPG")],
-)
-def test_the_list_under_either_name_anywhere(there, raw, name, ending):
-    files = whole()
-    del files[LIST]
-    table, _ = both(plant(there, {**files, name: listed(ending)}), raw)
+@pytest.mark.parametrize("name", ["list_partition_label.txt", "sub/LIST_Patition_Label.TXT"])
+def test_the_list_and_the_images_under_other_names_in_other_places(there, raw, name):
+    files = {f"Image/{name}_ALIGNED.JPG": 1 for name in CODES}
+    table, _ = both(plant(there, {**files, name: listed("_aligned.jpg")}), raw)
     assert table["name"].null_count() == 0
     assert table["label"].to_list() == [RAF_DB[code - 1] for code in CODES.values()]
-
-
-def test_upper_case_endings_windows_lines_and_a_byte_order_mark(there, raw):
-    plant(there, {LIST: ("\ufeff" + listed()).replace("\n", "\r\n").encode()})
-    plant(there, {f"Image/{name}_ALIGNED.JPG": 1 for name in CODES})
-    assert both(there, raw)[0]["name"].null_count() == 0
 
 
 def test_compound_expressions_beside_the_basic_ones_are_left_alone(there, raw, tmp_path):
@@ -132,31 +97,27 @@ def test_compound_expressions_beside_the_basic_ones_are_left_alone(there, raw, t
     assert np.array_equal(raf_db.pictures(raw, tmp_path)(table)[0], noise(0))
 
 
-def test_extra_missing_and_repeated_rows_are_counted_with_the_first(there, raw, tmp_path):
+def test_extra_missing_and_repeated_rows_are_counted_with_the_first(there, raw):
     files = whole()
     del files[f"{ALIGNED}/train_00002_aligned.jpg"]
-    files[f"{ALIGNED}/test_0009_aligned.jpg"] = 9
-    files["copy/aligned/more/train_00001_aligned.jpg"] = 50
-    files["readme.txt"] = "words"
+    files |= {f"{ALIGNED}/test_0009_aligned.jpg": 9, "readme.txt": "words"}
     files[LIST] += "train_00001.jpg 5\ntest_0001.jpg 2\n"
     lines = fetched(raf_db, plant(there, files), raw)
-    assert has(lines, "images: 11, ")
+    assert has(lines, "images: 10, ")
     assert has(lines, f"labels: {LIST}")
     assert has(lines, "neither images nor labels, ignored: 6 (first: basic/Annotation/auto/test_")
     table, remarks = both(there, raw)
-    names = ["train_00001", None, "train_00003", "test_0001", "test_0002"]
-    assert table["name"].to_list() == [name and f"{ALIGNED}/{name}_aligned.jpg" for name in names]
+    assert table["name"].is_null().to_list() == [False, True, False, False, False]
     assert table["label"].to_list() == ["sadness", "surprise", "neutral", None, "fear"]
-    assert has(remarks, "label rows without an image: 1 (first: train_00002.jpg)")
-    assert has(remarks, "images without a label row, left out: 1", "test_0009_aligned.jpg")
-    assert has(remarks, "label rows that repeat another: 1 (first: train_00001.jpg)")
-    assert has(remarks, "rows of different labels, left without one: 1 (first: test_0001.jpg)")
-    assert has(remarks, "the name of another one, left out: 1 (first: copy/aligned/more/train")
-    with pytest.raises(UnreadableError, match="no file"):
-        raf_db.pictures(raw, tmp_path)(table)[1]
-    assert raf_db.protocol(raf_db.Labels(images="aligned"), table).endswith(
-        "incomplete copy: 2 of 12,271 train and 1 of 3,068 test images"
-    )
+    counts = "2 of 12,271 train and 1 of 3,068 test images"
+    assert remarks == [
+        "label rows that repeat another: 1 (first: train_00001.jpg)",
+        "images with rows of different labels, left without one: 1 (first: test_0001.jpg)",
+        "label rows without an image: 1 (first: train_00002.jpg)",
+        f"images without a label row, left out: 1 (first: {ALIGNED}/test_0009_aligned.jpg)",
+        f"not the published numbers: {counts}; scores do not compare",
+    ]
+    assert raf_db.protocol(raf_db.Labels(images="aligned"), table).endswith(f" copy: {counts}")
 
 
 def test_the_protocol_of_a_whole_and_of_a_swollen_copy():
@@ -213,10 +174,7 @@ def test_two_lists_that_differ_and_two_that_do_not(there, raw):
     ("files", "found"),
     [
         ({}, "an empty folder"),
-        (
-            {LIST: ""},
-            "1 files, none of them an image (first: basic/EmoLabel/list_patition_label.txt)",
-        ),
+        ({"a.txt": ""}, "1 files, none of them an image (first: a.txt)"),
         ({"x/RAF.7z": "x"}, "no image but x/RAF.7z: unpack it there, a .7z is not read"),
         ({f"{ALIGNED}/train_00001_aligned.jpg": 1}, "1 images but no list_patition_label.txt"),
         ({LIST: listed(), "a.jpg": 1}, "1 images, none called train_... or test_..."),

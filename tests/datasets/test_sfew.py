@@ -47,14 +47,11 @@ def test_whole_frames_beside_aligned_faces_are_left_out(tmp_path):
     assert has(remarks, "Val: unaligned images, left out: 7")
 
 
-def test_whole_frames_alone_are_called_so(tmp_path):
+def test_whole_frames_alone_are_called_so_and_do_not_mix_with_faces(tmp_path):
     table, _ = both(images("Train") | images("Val", 30), tmp_path)
     assert len(table) == 14
     assert sfew.protocol(sfew.Labels(), table).startswith("SFEW 2.0, whole frames, tested on Val")
-
-
-def test_faces_here_and_frames_there_do_not_mix(tmp_path):
-    there = plant(tmp_path, images("Train/Train_Aligned_Faces") | images("Val"))
+    there = plant(tmp_path / "SFEW 2.0", images("Train/Train_Aligned_Faces"))
     error = refused(sfew, there, tmp_path / "raw")
     assert "found only whole frames in Val (Val/" in error
     assert "put Val/Val_Aligned_Faces there" in error
