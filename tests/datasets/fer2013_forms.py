@@ -23,13 +23,17 @@ def official(faces=FACES):
     return "\n".join(["emotion,pixels,Usage", *rows, ""]).encode()
 
 
-def icml(faces=FACES):
-    rows = [f"{e},{u},{words(f)}" for e, f, u in zip(EMOTION, faces, USAGE, strict=True)]
+def icml():
+    rows = [f"{e},{u},{words(f)}" for e, f, u in zip(EMOTION, FACES, USAGE, strict=True)]
     return "\r\n".join(["emotion, Usage, pixels", *rows, ""]).encode()
 
 
 def quoted():
-    rows = [f'"{e}","{words(f)}","{u}"' for e, f, u in zip(EMOTION, FACES, USAGE, strict=True)]
+    """With a byte order mark, two blanks between levels, and zeros before them."""
+    rows = [
+        f'"{e}","{words(f).replace(" ", "  00")}","{u}"'
+        for e, f, u in zip(EMOTION, FACES, USAGE, strict=True)
+    ]
     return "\n".join(['\ufeff"emotion","pixels","Usage"', *rows]).encode()
 
 

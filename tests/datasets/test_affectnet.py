@@ -106,37 +106,6 @@ def test_a_face_without_landmarks_or_box_and_dropped_rows_with_nonsense(tmp_path
     assert table["box"].to_list()[:4] == [[1, 2, 30, 40], [1, 2, 30, 40], None, None]
 
 
-GOOD = row("1/a.jpg", 0)
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "found"),
-    [
-        (HEADER + GOOD + "1/b.jpg,1,2,3\n", 3, "9 columns, found 4"),
-        (HEADER + GOOD + "\n" + row("1/b.jpg", 11), 4, "an expression 0 to 10, found '11'"),
-        (GOOD + row("1/b.jpg", "1.0"), 2, "an expression 0 to 10, found '1.0'"),
-        (row("", 1), 1, "the path of an image in the first column, found none"),
-        (row("1/b.jpg", 1, box="1,x,3,4"), 1, "a number as face_y, found 'x'"),
-        (row("1/b.jpg", 1, box="1,2,inf,4"), 1, "a number as face_width, found 'inf'"),
-        (row("1/b.jpg", 1, marks=MARKS + "x"), 1, "68 landmarks x, y, x, y and so on, found 135 "),
-    ],
-)
-def test_a_row_that_is_none_names_the_users_file_and_its_line(tmp_path, text, line, found):
-    files = {**PLANTED, "validation.csv": HEADER, "lists/training.csv": text}
-    there = plant(tmp_path / "AffectNet", files)
-    error = refused(affectnet, there, tmp_path / "raw", classes=8)
-    assert f"{there}/lists/training.csv line {line}: expected {found}" in error
-
-
-def test_a_list_that_is_missing_or_empty(tmp_path):
-    there = plant(tmp_path / "there", {**PLANTED, "training.csv": HEADER})
-    error = refused(affectnet, there, tmp_path / "raw", classes=7)
-    assert "expected training.csv and validation.csv, found no validation.csv" in error
-    plant(there, {"validation.csv": HEADER})
-    error = refused(affectnet, there, tmp_path / "raw", classes=7)
-    assert "found lists without a row; request it at" in error
-
-
 CODES = {"train_set/10": "0", "train_set/9": 7, "val_set/10": np.int64(1), "val_set/3": [2]}
 
 
@@ -189,37 +158,70 @@ def test_arrays_without_image_images_without_array_and_without_landmarks(tmp_pat
     assert has(remarks, "images without a label row, left out: 1 (first: val_set/images/3.jpg)")
 
 
-@pytest.mark.parametrize(
-    ("part", "content", "found"),
-    [
-        ("exp", array("happy"), "an expression 0 to 10, found happy"),
-        ("exp", array(1.5), "an expression 0 to 10, found 1.5"),
-        ("exp", array([1, 2]), "an expression 0 to 10, found 1, 2"),
-        ("exp", array(np.zeros(0)), "an expression 0 to 10, found nothing"),
-        ("exp", array(np.array([{}], object), allow_pickle=True), "found a pickled array"),
-        ("exp", b"no array", "a plain .npy of numbers, found the magic string"),
-        ("exp", array(1)[:-1], "a plain .npy of numbers, found 7 bytes for an array"),
-        ("lnd", array(FLAT[:-1]), "68 landmarks x, y, x, y and so on, found 135 numbers"),
-        ("lnd", array([float("nan")] * 136), "68 landmarks x, y, x, y and so on, found 0 numbers"),
-    ],
+def training(*rows):
+    """Lists of which training.csv has these rows."""
+    return {**PLANTED, "validation.csv": HEADER, "lists/training.csv": "".join(rows)}
+
+
+def exp(content):
+    return {**arrays(), "train_set/annotations/10_exp.npy": content}
+
+
+GOOD = row("1/a.jpg", 0)
+LIST, EXP = "/lists/training.csv line", "/train_set/annotations/10_exp.npy: expected"
+CODE, POINTS_68 = (
+    "an expression 0 to 10, found",
+    "expected 68 landmarks x, y, x, y and so on, found",
 )
-def test_an_array_that_is_none_is_named(tmp_path, part, content, found):
-    name = f"train_set/annotations/10_{part}.npy"
-    there = plant(tmp_path / "there", {**arrays(), name: content})
-    error = refused(affectnet, there, tmp_path / "raw", classes=8)
-    assert f"{there}/{name}: expected " in error
-    assert found in error
+ASK = "request it at https://mohammadmahoor.com/pages/databases/affectnet/ and put it there"
 
 
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        (PLANTED, "7 images but neither training.csv nor *_exp.npy"),
-        ({**LISTS, "Automatically_Annotated_Images/1/a.jpg": 1}, "1 images, none where they bel"),
+        (training(HEADER, GOOD, "1/b.jpg,1,2,3\n"), f"{LIST} 3: expected 9 columns, found 4"),
+        (training(HEADER, GOOD, "\n", row("1/b.jpg", 11)), f"{LIST} 4: expected {CODE} '11'"),
+        (training(GOOD, row("1/b.jpg", "1.0")), f"{LIST} 2: expected {CODE} '1.0'"),
+        (
+            training(row("", 1)),
+            f"{LIST} 1: expected the path of an image in the first column, found",
+        ),
+        (training(row("1/b", 1, "1,x,3,4")), f"{LIST} 1: expected a number as face_y, found 'x'"),
+        (
+            training(row("1/b", 1, "1,2,inf,4")),
+            f"{LIST} 1: expected a number as face_width, found ",
+        ),
+        (training(row("1/b", 1, marks=MARKS + "x")), f"{LIST} 1: {POINTS_68} 135 numbers"),
+        (
+            training(HEADER),
+            ": expected AffectNet there as training.csv, validation.csv and Manually",
+        ),
+        (training(HEADER), f"; found lists without a row; {ASK}"),
+        (
+            {**PLANTED, "training.csv": HEADER},
+            ": expected training.csv and validation.csv, found no v",
+        ),
+        (exp(array("happy")), f"{EXP} {CODE} happy"),
+        (exp(array(1.5)), f"{EXP} {CODE} 1.5"),
+        (exp(array([1, 2])), f"{EXP} {CODE} 1, 2"),
+        (exp(array(np.zeros(0))), f"{EXP} {CODE} nothing"),
+        (
+            exp(array(np.array([{}]), allow_pickle=True)),
+            f"{EXP} a plain .npy of numbers, found a pick",
+        ),
+        (exp(b"no array"), f"{EXP} a plain .npy of numbers, found the magic string"),
+        (exp(array(1)[:-1]), f"{EXP} a plain .npy of numbers, found 7 bytes for an array"),
+        (arrays(FLAT[:-1]), f"_lnd.npy: {POINTS_68} 135 numbers"),
+        (arrays([float("nan")] * 136), f"_lnd.npy: {POINTS_68} 0 numbers"),
+        (PLANTED, f"; found 7 images but neither training.csv nor *_exp.npy; {ASK}"),
+        (
+            {**LISTS, "Automatically_Annotated_Images/1/a.jpg": 1},
+            "; found 1 images, none where they b",
+        ),
     ],
 )
-def test_what_is_missing_is_named_with_where_to_get_it(tmp_path, files, found):
-    error = refused(affectnet, plant(tmp_path / "there", files), tmp_path / "raw")
-    assert "expected AffectNet there as training.csv, validation.csv and" in error
-    assert f"found {found}" in error
-    assert "https://mohammadmahoor.com/pages/databases/affectnet/" in error
+def test_files_that_are_wrong_or_missing_are_named(tmp_path, files, found):
+    there = plant(tmp_path / "there", files)
+    line = refused(affectnet, there, tmp_path / "raw", classes=8)
+    assert line.startswith(str(there))
+    assert found in line

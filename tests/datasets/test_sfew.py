@@ -52,9 +52,9 @@ def test_whole_frames_alone_are_called_so_and_do_not_mix_with_faces(tmp_path):
     assert len(table) == 14
     assert sfew.protocol(sfew.Labels(), table).startswith("SFEW 2.0, whole frames, tested on Val")
     there = plant(tmp_path / "SFEW 2.0", images("Train/Train_Aligned_Faces"))
-    error = refused(sfew, there, tmp_path / "raw")
-    assert "found only whole frames in Val (Val/" in error
-    assert "put Val/Val_Aligned_Faces there" in error
+    line = refused(sfew, there, tmp_path / "raw")
+    assert "found only whole frames in Val (Val/" in line
+    assert "put Val/Val_Aligned_Faces there" in line
 
 
 def test_the_newer_faces_of_val_are_taken(tmp_path):
