@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.datasets.expressions import FERPLUS, NAMES, SFEW, canonical
+from clfer.datasets.expressions import FERPLUS, NAMES, canonical
 
 # As dictionaries and other datasets' folders have them; the order of FERPLUS in every line.
 LANGUAGES = """\
@@ -26,11 +26,6 @@ neutro felicidade surpresa tristeza raiva nojo medo desprezo
 @pytest.mark.parametrize("language", LANGUAGES.splitlines())
 def test_every_language_names_all_eight(language):
     assert tuple(map(canonical, language.split())) == FERPLUS
-
-
-def test_the_folders_of_sfew():
-    folders = ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise")
-    assert tuple(map(canonical, folders)) == SFEW
 
 
 @pytest.mark.parametrize(

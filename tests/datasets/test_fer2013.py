@@ -93,6 +93,12 @@ def test_a_tar_that_kaggle_serves_in_a_zip(tmp_path):
     assert np.array_equal(table.pixels, FACES)
 
 
+def test_an_npz_that_unpacks_to_too_much(tmp_path, monkeypatch):
+    monkeypatch.setattr(fer2013, "LARGEST", 10_000)
+    with pytest.raises(InputError, match=r"[\d,]+ bytes unpacked, more than 10,000"):
+        fer2013.faces(place(tmp_path, ARRAYS, npz()))
+
+
 def test_a_damaged_zip_is_found_and_explained(tmp_path):
     path = place(tmp_path, "archive.zip", FORMS["archive.zip"][:9000])
     assert fer2013.find(tmp_path) == path

@@ -32,14 +32,13 @@ def test_lines_have_their_numbers_in_the_file(tmp_path):
         (b"a 1\n\xff\xfe 2\n", "line 2: expected text in UTF-8, found other bytes"),
     ],
 )
-def test_lines_that_are_no_text_name_the_users_file(tmp_path, content, found):
+def test_lines_that_are_no_text_and_large_notes_name_the_users_file(tmp_path, content, found):
     with pytest.raises(InputError, match=rf"there/list\.txt {found}"):
         copied(tmp_path, content)
-
-
-def test_a_note_that_is_large_is_named(tmp_path):
     there = plant(tmp_path / "there", {"a.txt": "x" * 70_000})
-    with pytest.raises(InputError, match=r"a\.txt: expected at most 65,536 bytes, found more"):
+    with pytest.raises(
+        InputError, match=r"there/a\.txt: expected at most 65,536 bytes, found more"
+    ):
         source.gather(tmp_path / "raw", there, ["a.txt"], silent)
 
 
@@ -66,13 +65,12 @@ def test_an_archive_is_downloaded_once_into_an_empty_folder(tmp_path, server):
         brought(placed, url, tmp_path / "other", "0" * 64)
 
 
-def test_nothing_is_downloaded_beside_files(tmp_path, dead_address):
+def test_nothing_is_downloaded_beside_files_nor_from_an_address_of_no_archive(
+    tmp_path, dead_address
+):
     plant(tmp_path / "placed", FILES)
     lines = brought(tmp_path / "placed", f"{dead_address}/faces.zip", tmp_path / "raw")
     assert has(lines, "images: 4, ")
     assert not (tmp_path / "raw/unpacked").exists()
-
-
-def test_an_address_of_no_archive_is_refused(tmp_path, dead_address):
     with pytest.raises(InputError, match=r"expected the address of an archive \(\.zip, \.tar"):
-        brought(tmp_path, f"{dead_address}/faces.rar", tmp_path / "raw")
+        brought(tmp_path / "empty", f"{dead_address}/faces.rar", tmp_path / "raw")
