@@ -93,7 +93,6 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by."""
     name = f"AffectNet-{chosen.classes}, tested on validation"
     return labels.copy_named(name, table, SPLITS, PUBLISHED[chosen.classes])
 

@@ -46,7 +46,6 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these images has to be called by."""
     return f"own images of {len(labels.classes(table))} classes"
 
 

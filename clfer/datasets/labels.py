@@ -14,6 +14,7 @@ pictures(raw, base)            a function: the images of some rows, see `clfer.p
 """
 
 from collections.abc import Iterable, Sequence
+from operator import gt
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +140,16 @@ def difference(table: pl.DataFrame, splits: dict[str, str], published: Counts) -
     numbers, of which the first are named. splits: usage -> its split, in the order of the numbers
     """
     counts = _counts(table, splits)
-    if counts in published:
-        return None
     parts = zip(counts, published[0], splits.values(), strict=True)
-    return f"{' and '.join(f'{n:,} of {all_:,} {split}' for n, all_, split in parts)} images"
+    words = " and ".join(f"{n:,} of {all_:,} {split}" for n, all_, split in parts)
+    return None if counts in published else f"{words} images"
 
 
 def copy_named(name: str, table: pl.DataFrame, splits: dict[str, str], published: Counts) -> str:
     """The name, and what is to be said with it where the copy is not the published one."""
-    if (found := difference(table, splits, published)) is None:
-        return name
-    pairs = zip(_counts(table, splits), published[0], strict=True)
-    kind = "other" if any(here > there for here, there in pairs) else "incomplete"
-    return f"{name}, {kind} copy: {found}"
+    found = difference(table, splits, published)
+    more = any(map(gt, _counts(table, splits), published[0]))
+    return f"{name}, {'other' if more else 'incomplete'} copy: {found}" if found else name
 
 
 def shortfall(table: pl.DataFrame, splits: dict[str, str], published: Counts) -> list[str]:

@@ -63,7 +63,6 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by."""
     return labels.copy_named(f"RAF-DB, {chosen.images} images", table, SPLITS, PUBLISHED)
 
 

@@ -118,11 +118,8 @@ def _reason(duplicates: str) -> pl.Expr:
 
 
 def _unique() -> pl.Expr:
-    elsewhere = [
-        (pl.col("published") == name) & copied_in(*(other for other in SPLITS if other != name))
-        for name in SPLITS
-    ]
-    return pl.when(_is_image()).then(~pl.any_horizontal(elsewhere))
+    published = pl.col("published").filter(_is_image())
+    return pl.when(_is_image()).then(published.n_unique().over("group") == 1)
 
 
 def _with_val(rows: pl.DataFrame, settings: Split) -> pl.DataFrame:

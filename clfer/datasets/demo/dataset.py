@@ -93,8 +93,7 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 def pictures(raw: Path, base: Path) -> Opened:
     """The images by `row` of the table."""
-    faces = fer2013.faces(raw / "fer2013.csv")
-    return lambda rows: faces[rows["row"].to_numpy()]
+    return fer2013.pictures(raw / "fer2013.csv")
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:
