@@ -96,10 +96,11 @@ def test_fetch_of_wrong_bytes_leaves_no_half_file(real_npz, site, tmp_path):
 
 def test_a_wrong_label_file_in_its_place_is_an_error(real_npz, placed, dead_address):
     put(placed / "fer2013.npz", real_npz)
-    (placed / "FER2013Test").mkdir()
-    (placed / "FER2013Test/label.csv").write_bytes(b"cut short")  # before data/FER2013Test
+    wrong = placed / "FER2013Test/label.csv"  # before data/FER2013Test
+    wrong.parent.mkdir()
+    wrong.write_bytes(b"cut short")
     line = refused(placed, dead_address)
-    assert line.startswith(f"{placed}/FER2013Test/label.csv: expected SHA-256 425142295cc2")
+    assert line.startswith(f"{wrong}: expected SHA-256 425142295cc2")
     assert line.endswith(f"downloaded, or take it from {dead_address}/data/FER2013Test/label.csv")
 
 

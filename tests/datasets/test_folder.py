@@ -52,17 +52,12 @@ def test_splits_as_people_call_them(tmp_path, names):
 @pytest.mark.parametrize(
     ("names", "order"),
     [
-        (
-            ("Wut", "Ekel", "Freude", "Neutral", "3_Trauer"),
-            ("Neutral", "Freude", "3_Trauer", "Wut", "Ekel"),
-        ),
+        (("Wut", "Ekel", "Freude", "3_Trauer"), ("Freude", "3_Trauer", "Wut", "Ekel")),
         (("happy", "sad", "bored"), ("bored", "happy", "sad")),  # one is no expression
         (("happy", "joy", "anger"), ("anger", "happy", "joy")),  # two are the same one
     ],
 )
-def test_classes_that_are_expressions_stand_in_the_usual_order_and_keep_their_names(
-    tmp_path, names, order
-):
+def test_expressions_stand_in_the_usual_order_and_keep_their_names(tmp_path, names, order):
     files = {f"{split}/{name}/a.png": 1 for split in ("train", "test") for name in names}
     assert columns.classes(both(files, tmp_path)[0]) == order
 
@@ -107,12 +102,9 @@ def test_what_lies_elsewhere_is_counted(tmp_path):
     [
         (
             TREE | {"train/bird/x.png": 9},
-            "found 'bird' only in train; put images of it into test/bird",
+            "found 'bird' only in train; put images of it into test/b",
         ),
-        (
-            TREE | {"val/dog/x.png": 9},
-            "found 'cat' only in train, test; put images of it into val/cat",
-        ),
+        (TREE | {"val/dog/x.png": 9}, "found 'cat' only in train, test; put images of it into val"),
         ({"train/a/a.png": 1, "test/a/a.png": 1}, "found a single class (a); put them there, or"),
         ({"happy/a.png": 1, "sad/b.png": 2}, "2 images, none of them in a class of train or of te"),
         ({"train/happy/a.png": 1}, "1 images, none of them in a class of test (first: train/happy"),

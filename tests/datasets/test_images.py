@@ -59,8 +59,8 @@ def test_the_index_has_every_image_and_its_digest_and_the_same_bytes_each_time(t
 @pytest.fixture
 def there(tmp_path):
     """A folder with images and zips, indexed under a name relative to `tmp_path`."""
-    folder = tmp_path / "my images/ü"
-    plant(folder, {"a.png": 1, "b.bmp": 2, "c.tiff": 3, "broken.png": "no image"})
+    files = {"a.png": 1, "b.bmp": 2, "c.tiff": 3, "broken.png": "no image"}
+    folder = plant(tmp_path / "my images/ü", files)
     zipped(folder / "z.zip", {"d/e.png": 4, "d/big.png": encoded(5)})
     written(folder, tmp_path / "raw", folder.relative_to(tmp_path))
     return folder
@@ -70,9 +70,7 @@ def there(tmp_path):
 def opened(there, tmp_path):
     """The pictures of these names."""
     schema = {"name": pl.String}
-    return lambda *names: pictures(tmp_path / "raw", tmp_path)(
-        pl.DataFrame({"name": names}, schema)
-    )
+    return lambda *name: pictures(tmp_path / "raw", tmp_path)(pl.DataFrame({"name": name}, schema))
 
 
 def test_pictures_are_read_from_many_threads_and_processes(opened):
@@ -203,15 +201,9 @@ def test_whatever_a_member_is_called_it_stays_below_its_archive_or_is_refused(na
 def test_links_out_of_the_folder_are_not_followed_and_loops_end(tmp_path):
     plant(tmp_path / "elsewhere", {"secret.png": 1})
     there = plant(tmp_path / "there", {"a/x.png": 2})
-    links = {
-        "out.png": tmp_path / "elsewhere/secret.png",
-        "out": tmp_path / "elsewhere",
-        "a/loop": there,
-        "a/up": "..",
-        "broken.png": there / "none.png",
-        "b.png": "a/x.png",
-    }
-    for name, target in links.items():
+    outside = {"out.png": tmp_path / "elsewhere/secret.png", "out": tmp_path / "elsewhere"}
+    loops = {"a/loop": there, "a/up": "..", "broken.png": there / "none.png", "b.png": "a/x.png"}
+    for name, target in (outside | loops).items():
         (there / name).symlink_to(target)
     (tmp_path / "link").symlink_to(there)
     for folder in (there, tmp_path / "link"):
