@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.datasets.labels import five, matched, ordered
+from clfer.datasets.labels import matched, ordered
 
 
 def test_rows_and_images_find_each_other_and_rows_of_one_image_become_one():
@@ -42,12 +42,3 @@ def test_points_are_put_left_before_right_however_the_face_is_turned(angle, eyes
     points = np.array(UPRIGHT) @ turn.T
     order = [eyes, not eyes, 2, 3 + corners, 4 - corners]
     assert ordered(points[order]) == pytest.approx(points.ravel().tolist())
-
-
-def test_the_five_of_68_points():
-    points = [(float(i), float(i % 7)) for i in range(68)]
-    points[36:42] = [(x, 10.0) for x in (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)]
-    points[42:48] = [(x, 12.0) for x in (21.0, 22.0, 23.0, 24.0, 25.0, 26.0)]
-    points[30], points[48], points[54] = (13.0, 20.0), (5.0, 30.0), (20.0, 31.0)
-    flat = [number for point in points for number in point]
-    assert five(flat) == [3.5, 10.0, 23.5, 12.0, 13.0, 20.0, 5.0, 30.0, 20.0, 31.0]

@@ -168,16 +168,3 @@ TWELVE = ": expected a csv in UTF-8 of 12 columns, found another"
 def test_bad_votes_are_explained_in_one_line(tmp_path, read, content, message):
     with pytest.raises(InputError, match=rf"^{tmp_path}/votes\.csv{message}.* again$"):
         (votes.read_votes, votes.read_layout)[read](place(tmp_path, content))
-
-
-def test_the_real_files(real_fer2013):
-    table = votes.read_votes(real_fer2013 / "fer2013new.csv")
-    assert len(table) == 35_887
-    assert table["name"].null_count() == 173
-    assert table["name"].n_unique() == 35_710 + 1  # and null
-    assert sorted(set(table["votes"].arr.sum())) == [9, 10]
-    sizes = [
-        len(votes.read_layout(real_fer2013 / "ferplus-label" / f"FER2013{split}.csv"))
-        for split in ("Train", "Valid", "Test")
-    ]
-    assert sizes == [28_558, 3_579, 3_573]
