@@ -33,29 +33,19 @@ def whole():
     return files
 
 
-@pytest.fixture
-def there(tmp_path):
-    return tmp_path / "RAF DB ü"
+def both(files, tmp_path, images="aligned"):
+    return labelled(raf_db, plant(tmp_path / "RAF DB ü", files), tmp_path / "raw", images=images)
 
 
-@pytest.fixture
-def raw(tmp_path):
-    return tmp_path / "raw"
-
-
-def both(there, raw, images="aligned"):
-    return labelled(raf_db, there, raw, images=images)
-
-
-def test_the_official_tree(there, raw, tmp_path):
-    table, remarks = both(plant(there, whole()), raw)
+def test_the_official_tree(tmp_path):
+    table, remarks = both(whole(), tmp_path)
     assert table.select("name", "usage", "label").rows() == [
         (f"{ALIGNED}/{name}_aligned.jpg", name.partition("_")[0], RAF_DB[code - 1])
         for name, code in CODES.items()
     ]
     assert table["landmarks"].null_count() == table["box"].null_count() == 5
     assert table.schema["label"] == pl.Enum(RAF_DB)
-    found = raf_db.pictures(raw, tmp_path)(table)
+    found = raf_db.pictures(tmp_path / "raw", tmp_path)(table)
     for row in range(5):
         assert np.array_equal(found[row], noise(row))
     counts = "3 of 12,271 train and 2 of 3,068 test images"
@@ -65,48 +55,48 @@ def test_the_official_tree(there, raw, tmp_path):
     )
 
 
-def test_original_images_have_landmarks_left_before_right_and_a_box(there, raw, tmp_path):
+def test_original_images_have_landmarks_left_before_right_and_a_box(tmp_path):
     files = whole()
     del files["basic/Annotation/manual/test_0001_manu_attri.txt"]
     del files["basic/Annotation/boundingbox/train_00002_boundingbox.txt"]
-    table, _ = both(plant(there, files), raw, images="original")
+    table, _ = both(files, tmp_path, images="original")
     assert table["name"][0] == "basic/Image/original/train_00001.jpg"
     expected = [30, 50, 60.5, 52.25, 46, 64, 33.5, 79, 58, 80]
     assert table["landmarks"].to_list() == [expected, expected, expected, None, expected]
     box = [20, 10, 50.5, 80]
     assert table["box"].to_list() == [box, None, box, box, box]
-    assert np.array_equal(raf_db.pictures(raw, tmp_path)(table)[4], noise(104))
+    assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[4], noise(104))
 
 
 @pytest.mark.parametrize("name", ["list_partition_label.txt", "sub/LIST_Patition_Label.TXT"])
-def test_the_list_and_the_images_under_other_names_in_other_places(there, raw, name):
+def test_the_list_and_the_images_under_other_names_in_other_places(tmp_path, name):
     files = {f"Image/{name}_ALIGNED.JPG": 1 for name in CODES}
-    table, _ = both(plant(there, {**files, name: listed("_aligned.jpg")}), raw)
+    table, _ = both({**files, name: listed("_aligned.jpg")}, tmp_path)
     assert table["name"].null_count() == 0
     assert table["label"].to_list() == [RAF_DB[code - 1] for code in CODES.values()]
 
 
-def test_compound_expressions_beside_the_basic_ones_are_left_alone(there, raw, tmp_path):
+def test_compound_expressions_beside_the_basic_ones_are_left_alone(tmp_path):
     other = {
         "compound/EmoLabel/list_patition_label.txt": "train_0001.jpg 11\n",
         "compound/Image/aligned/train_00001_aligned.jpg": 77,
         "compound/Annotation/manual/train_00001_manu_attri.txt": "nonsense",
     }
-    table, _ = both(plant(there, {**whole(), **other}), raw)
+    table, _ = both({**whole(), **other}, tmp_path)
     assert len(table) == 5
-    assert np.array_equal(raf_db.pictures(raw, tmp_path)(table)[0], noise(0))
+    assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[0], noise(0))
 
 
-def test_extra_missing_and_repeated_rows_are_counted(there, raw):
+def test_extra_missing_and_repeated_rows_are_counted(tmp_path):
     files = whole()
     del files[f"{ALIGNED}/train_00002_aligned.jpg"]
     files |= {f"{ALIGNED}/test_0009_aligned.jpg": 9, "readme.txt": "words"}
     files[LIST] += "train_00001.jpg 5\ntest_0001.jpg 2\n"
-    lines = fetched(raf_db, plant(there, files), raw)
+    lines = fetched(raf_db, plant(tmp_path / "RAF DB ü", files), tmp_path / "raw")
     assert has(lines, "images: 10, ")
     assert has(lines, f"labels: {LIST}")
     assert has(lines, "neither images nor labels, ignored: 6 (first: basic/Annotation/auto/test_")
-    table, remarks = both(there, raw)
+    table, remarks = both(files, tmp_path)
     assert table["name"].is_null().to_list() == [False, True, False, False, False]
     assert table["label"].to_list() == ["sadness", "surprise", "neutral", None, "fear"]
     counts = "2 of 12,271 train and 1 of 3,068 test images"
@@ -144,17 +134,18 @@ ROW, LABEL = "expected an image's name and a label", "expected a label 1 to 7, f
         (BOX, "5 5 9", "expected left, top, right and bottom of a box, found '5 5 9'"),
     ],
 )
-def test_a_file_that_is_none_is_named_as_the_user_has_it(there, raw, path, content, found):
-    line = refused(raf_db, plant(there, {**whole(), path: content}), raw, images="original")
+def test_a_file_that_is_none_is_named_as_the_user_has_it(tmp_path, path, content, found):
+    there = plant(tmp_path / "RAF DB ü", {**whole(), path: content})
+    line = refused(raf_db, there, tmp_path / "raw", images="original")
     assert line.startswith(f"{there / path}{' ' if path == LIST else ': '}{found}")
 
 
-def test_two_lists_that_differ_and_two_that_do_not(there, raw):
+def test_two_lists_that_differ_and_two_that_do_not(tmp_path):
     files = {**whole(), "list_partition_label.txt": listed()}
-    assert len(both(plant(there, files), raw)[0]) == 5
-    plant(there, {"list_partition_label.txt": "train_00001.jpg 1\n"})
+    assert len(both(files, tmp_path)[0]) == 5
+    there = plant(tmp_path / "RAF DB ü", {"list_partition_label.txt": "train_00001.jpg 1\n"})
     expected = f"expected one list_patition_label.txt, found {LIST} and list_partition_label.txt"
-    assert expected in refused(raf_db, there, raw, images="aligned")
+    assert expected in refused(raf_db, there, tmp_path / "raw", images="aligned")
 
 
 @pytest.mark.parametrize(
@@ -168,7 +159,8 @@ def test_two_lists_that_differ_and_two_that_do_not(there, raw):
         ({LIST: listed(), "a.jpg": 1}, "1 images, none called train_... or test_..."),
     ],
 )
-def test_what_is_missing_is_named_with_where_to_get_it(there, raw, files, found):
+def test_what_is_missing_is_named_with_where_to_get_it(tmp_path, files, found):
+    there, raw = tmp_path / "RAF DB ü", tmp_path / "raw"
     if files is not None:
         plant(there, files)
     assert refused(raf_db, there, raw) == (
@@ -180,14 +172,15 @@ def test_what_is_missing_is_named_with_where_to_get_it(there, raw, files, found)
     assert list(raw.rglob("*")) == []
 
 
-def test_the_other_images_than_asked_for(there, raw):
-    plant(there, {path: file for path, file in whole().items() if "aligned" not in path})
-    error = refused(raf_db, there, raw, images="aligned")
+def test_the_other_images_than_asked_for(tmp_path):
+    files = {path: file for path, file in whole().items() if "aligned" not in path}
+    error = refused(raf_db, plant(tmp_path / "there", files), tmp_path / "raw", images="aligned")
     assert "expected aligned images in " in error
     assert "found 5 that are original" in error
 
 
-def test_the_folder_in_the_params_is_below_the_checkout(tmp_path, raw):
+def test_the_folder_in_the_params_is_below_the_checkout(tmp_path):
+    raw = tmp_path / "raw"
     plant(tmp_path / "data/external/raf_db", whole())
     source = raf_db.Source(folder=Path("data/external/raf_db"), url=None, sha256=None)
     raf_db.fetch(source, tmp_path, raw, silent)
