@@ -2,24 +2,18 @@
 
 import os
 import pickle
-import unicodedata
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from multiprocessing import get_context
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
 import pytest
 from fer2013_forms import tar
-from hypothesis import given
-from hypothesis import strategies as st
 from image_trees import encoded, has, noise, plant, zipped
 
 from clfer.datasets import images
-from clfer.datasets.images import key, located, pictures
+from clfer.datasets.images import located, pictures
 from clfer.errors import InputError
 from clfer.pictures import UnreadableError
 from clfer.progress import silent
@@ -179,25 +173,6 @@ def test_an_archive_in_an_archive_and_one_of_another_kind(tmp_path):
     assert has(found.remarks, "archives in an archive", ": 1 (first: out.zip/c/in.zip)")
 
 
-PARTS = st.sampled_from(["a", "b.png", "..", ".", "", "C:", "\\", "ü", ".hidden", "a\\..\\b"])
-
-
-@given(st.lists(PARTS, min_size=1, max_size=5).map("/".join).filter(bool))
-def test_whatever_a_member_is_called_it_stays_below_its_archive_or_is_refused(name):
-    with TemporaryDirectory() as folder:
-        there = Path(folder) / "there"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            zipped(there / "z.zip", {name: b"x"})
-        try:
-            assert all(path.startswith("z.zip/") for path in paths(there))
-        except InputError as error:
-            assert "do not trust this archive" in str(error)  # noqa: PT017
-        files = [p.resolve() for p in Path(folder).rglob("*") if p.is_file() and p.name != "z.zip"]
-        top = (Path(folder) / "raw" / images.UNPACKED / "z.zip").resolve()
-        assert all(top in path.parents for path in files)
-
-
 def test_links_out_of_the_folder_are_not_followed_and_loops_end(tmp_path):
     plant(tmp_path / "elsewhere", {"secret.png": 1})
     there = plant(tmp_path / "there", {"a/x.png": 2})
@@ -216,8 +191,3 @@ def test_a_name_that_is_no_utf_8_is_named(tmp_path):
     (there / os.fsdecode(b"caf\xe9.png")).write_bytes(encoded(2))
     assert paths(there) == ["a.png"]
     assert has(listing(there).remarks, "no UTF-8", "1 (first: caf?.png)")
-
-
-@pytest.mark.parametrize("other", ["CAFÉ.PNG", unicodedata.normalize("NFD", "café.png")])
-def test_names_compare_whatever_their_case_and_accents_are_made_of(other):
-    assert key(other) == key("café.png") == "café.png"

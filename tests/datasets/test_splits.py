@@ -79,15 +79,12 @@ def test_split_agrees_with_a_loop_over_pairs(rows, duplicates):
 
 
 def test_the_columns_and_their_types():
-    assert divided(ANCHORS).schema == {
-        "row": pl.Int64,
-        "face": pl.Int64,
+    integers, words = dict.fromkeys(("row", "face", "group"), pl.Int64), ("published", "split")
+    assert dict(divided(ANCHORS).schema) == {
+        **integers,
+        **dict.fromkeys((*words, "reason"), pl.String),
         "label": pl.Enum(CLASSES),
         "target": pl.Array(pl.Float32, 2),
-        "published": pl.String,
-        "split": pl.String,
-        "reason": pl.String,
-        "group": pl.Int64,
         "unique": pl.Boolean,
     }
 

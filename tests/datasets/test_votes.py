@@ -126,12 +126,8 @@ def place(folder, content):
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 def test_read_votes(tmp_path, ending):
     found = votes.read_votes(place(tmp_path, TABLE.replace("\n", ending)))
-    assert found.schema == {
-        "row": pl.Int64,
-        "name": pl.String,
-        "usage": pl.String,
-        "votes": votes.VOTES,
-    }
+    schema = {"row": pl.Int64, "name": pl.String, "usage": pl.String, "votes": votes.VOTES}
+    assert found.schema == schema
     assert found["row"].to_list() == [0, 1, 2, 3]
     assert found["name"].to_list() == ["fer0000000.png", None, "fer0000001.png", "fer0000002.png"]
     assert found["usage"].to_list() == ["Training", "Training", "PublicTest", "PrivateTest"]
