@@ -31,12 +31,8 @@ def test_every_language_names_all_eight(language):
     ("name", "expression"),
     [
         ("  Angry ", "anger"),
-        ("07.Neutral", "neutral"),
         ("3_HAPPY", "happiness"),
-        ("12 - fear", "fear"),
         ("0-disgust", "disgust"),
-        ("5 contempt", "contempt"),
-        ("(1) sad", "sadness"),
         ("4: FEAR", "fear"),
         ("DEGOUT", "disgust"),
         ("en_colère", "anger"),

@@ -31,13 +31,11 @@ TABLE = "fer2013.csv"
 ARRAYS = "fer2013.npz"
 BAD = [
     (TABLE, spoilt(THIRD, THIRD.rsplit(" ", 1)[0]), LEVELS + "2303 of them"),
-    (TABLE, spoilt(THIRD, THIRD + " 7"), LEVELS + "2305 of them"),
     (TABLE, spoilt(THIRD, ""), LEVELS + "0 of them"),
     (TABLE, spoilt(THIRD, "12 x7 " + THIRD), LEVELS + "'x7'"),
     (TABLE, spoilt(THIRD, "256" + REST), LEVELS + "'256'"),
     (TABLE, spoilt(THIRD, "9" * 40 + REST), LEVELS + f"'{'9' * 20}'"),
     (TABLE, spoilt(THIRD, "-1" + REST), LEVELS + "'-1'"),
-    (TABLE, spoilt(THIRD, "1.5" + REST), LEVELS + "'1.5'"),
     (TABLE, spoilt(",PublicTest", ""), " row 2: expected Training, .* in column usage, found ''"),
     (TABLE, spoilt(",PublicTest", ",PublicTest,3"), ": expected a csv in UTF-8 of the columns emo"),
     (TABLE, spoilt("\n6,", "\n7,"), " row 1: expected 0 to 6 in column emotion, found '7'"),
@@ -46,7 +44,6 @@ BAD = [
     (TABLE, bytes(range(256)), ": expected (a csv in UTF-8 of )?the columns emotion, pixels and"),
     (TABLE, b"emotion,pixels,Usage\n", ": expected rows below the header, found none"),
     (ARRAYS, npz()[:9000], ": expected a complete .npz of plain arrays, found a damaged"),
-    (ARRAYS, b"no archive at all", ": expected a complete .npz of plain arrays, found a damaged"),
     (ARRAYS, npz(usage=None), ": expected the arrays .*, found pixels, emotion without usage"),
     (ARRAYS, npz(pixels=FACES[:, :, :47]), r": expected pixels .* found uint8 \[5, 48, 47\]"),
     (ARRAYS, npz(pixels=FACES / 255), r": expected pixels .* found float64 \[5, 48, 48\]"),

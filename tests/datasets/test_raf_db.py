@@ -124,14 +124,12 @@ ROW, LABEL = "expected an image's name and a label", "expected a label 1 to 7, f
     [
         (LIST, "train_00001.jpg 5\ntrain_00002.jpg\n", f"line 2: {ROW}"),
         (LIST, "train_00001.jpg 5\n\ntrain_00002.jpg 8\n", f"line 3: {LABEL} '8'"),
-        (LIST, "train_00001.jpg 0\n", f"line 1: {LABEL} '0'"),
         (LIST, "train_00001.jpg " + "9" * 60_000, f"line 1: {LABEL} '9999"),
         (LIST, "img_1.jpg 5\n", "line 1: expected a name train_... or test_..., found 'img_1.jpg'"),
         (LIST, "", f"line 1: {ROW}, found an empty list"),
         (MANUAL, "1 2\n3 4\n5\n", "expected five lines of x and y, found 5 numbers"),
         (MANUAL, "nan nan\n" * 5, "expected five lines of x and y, found 0"),
         (BOX, "5 5 1 9", "expected left, top, right and bottom of a box, found '5 5 1 9'"),
-        (BOX, "5 5 9", "expected left, top, right and bottom of a box, found '5 5 9'"),
     ],
 )
 def test_a_file_that_is_none_is_named_as_the_user_has_it(tmp_path, path, content, found):

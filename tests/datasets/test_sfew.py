@@ -1,7 +1,6 @@
 """SFEW 2.0 from trees of its folders, whole and broken."""
 
 import numpy as np
-import pytest
 from image_trees import has, labelled, noise, plant, refused, zipped
 
 from clfer.datasets import sfew
@@ -86,15 +85,11 @@ def test_other_folders_other_languages_and_a_class_without_an_image(tmp_path):
     assert has(remarks, "classes without an image: 1 (first: fear)")
 
 
-@pytest.mark.parametrize(
-    ("files", "found"),
-    [
-        ({"a/b.png": 1}, "1 images (first: a/b.png), none of them in Train"),
-        (images("Train/Train_Aligned_Faces"), "none of them in Val in a folder named like an exp"),
-    ],
-)
-def test_what_is_missing_is_named_with_where_to_get_it(tmp_path, files, found):
-    error = refused(sfew, plant(tmp_path / "there", files), tmp_path / "raw")
-    assert "there: expected SFEW 2.0 there as Train/Train_Aligned" in error
-    assert found in error
-    assert "request it at https://users.cecs.anu.edu.au/~few_group/AFEW.html" in error
+def test_what_is_missing_is_named_with_where_to_get_it(tmp_path):
+    there, raw = plant(tmp_path / "there", {"a/b.png": 1}), tmp_path / "raw"
+    line = refused(sfew, there, raw)
+    assert line.startswith(f"{there}: expected SFEW 2.0 there as Train/Train_Aligned")
+    assert "found 1 images (first: a/b.png), none of them in Train in a folder named like" in line
+    assert "; request it at https://users.cecs.anu.edu.au/~few_group/AFEW.html" in line
+    plant(there, images("Train/Train_Aligned_Faces"))
+    assert "none of them in Val in a folder named like an expression" in refused(sfew, there, raw)
