@@ -18,11 +18,11 @@ def test_rows_and_images_find_each_other_and_rows_of_one_image_become_one():
             "shown": ["A", "B", "A again", "C", "B again", "B", "A"],
         }
     )
-    files = [("a", "deep/er/A.png"), ("a", "A.png"), ("b", "b.png"), (None, "none"), ("d", "d.png")]
+    files = [("a", "deep/er/A.png"), ("a", "z.png"), ("b", "b.png"), (None, "none"), ("d", "d.png")]
     found, remarks = matched(rows, files)
     assert found["key"].to_list() == ["a", "b", "c", "a"]
     assert found["label"].to_list() == ["x", None, "y", "y"]
-    assert found["name"].to_list() == ["A.png", "b.png", None, "A.png"]
+    assert found["name"].to_list() == ["z.png", "b.png", None, "z.png"]
     assert remarks == [
         "label rows that repeat another: 1 (first: A again)",
         "images with rows of different labels, left without one: 1 (first: B)",

@@ -65,7 +65,7 @@ def test_the_newer_faces_of_val_are_taken(tmp_path):
 def test_the_zips_that_are_handed_out(tmp_path):
     there = tmp_path / "SFEW 2.0"
     zipped(there / "Train_Aligned_Faces.zip", images("Train_Aligned_Faces"))
-    zipped(there / "Val_Aligned_Faces_new.zip", images("Val_Aligned_Faces", 50))
+    zipped(there / "Train/Val_Aligned_Faces_new.zip", images("Val_Aligned_Faces", 50))
     zipped(there / "Test_Aligned_Faces.zip", {"Test_Aligned_Faces/a.png": 1})
     table, remarks = both({}, tmp_path)
     assert table["usage"].to_list() == ["Train"] * 7 + ["Val"] * 7
