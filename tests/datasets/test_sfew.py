@@ -68,8 +68,8 @@ def test_the_zips_that_are_handed_out(tmp_path):
     zipped(there / "Train/Val_Aligned_Faces_new.zip", images("Val_Aligned_Faces", 50))
     zipped(there / "Test_Aligned_Faces.zip", {"Test_Aligned_Faces/a.png": 1})
     table, remarks = both({}, tmp_path)
-    assert table["usage"].to_list() == ["Train"] * 7 + ["Val"] * 7
-    assert np.array_equal(sfew.pictures(tmp_path / "raw", tmp_path)(table)[13], noise(56))
+    assert table["usage"].to_list() == ["Val"] * 7 + ["Train"] * 7  # the innermost folder counts
+    assert np.array_equal(sfew.pictures(tmp_path / "raw", tmp_path)(table)[6], noise(56))
     assert len(remarks) == 1
 
 
