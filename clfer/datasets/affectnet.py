@@ -8,16 +8,16 @@ Arrays: train_set/images/<id>.jpg beside annotations/<id>_exp.npy and _lnd.npy, 
 The field trains on the training set and tests on the validation set: the test set is not public.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import polars as pl
 
 from clfer.datasets import images, labels, source
 from clfer.datasets.expressions import AFFECTNET
-from clfer.datasets.images import folders, key, stem
+from clfer.datasets.images import folders, key
 from clfer.datasets.images import pictures as pictures
 from clfer.datasets.labels import BOX, LANDMARKS, POINTS, coordinates, five
 from clfer.datasets.source import Source as Source
@@ -39,6 +39,7 @@ COLUMNS = (
     *("expression", "valence", "arousal"),
 )
 PATH, *SIDES, MARKS, CODE = COLUMNS[:7]
+BY_LOWER = {name.lower(): name for name in COLUMNS}
 NOTHING = {"", "null", "nan", "none", "-1"}
 
 USAGES = {"train_set": "training", "val_set": "validation"}
@@ -52,6 +53,8 @@ SCHEMA = {
     "landmarks": LANDMARKS,
     "box": BOX,
 }
+
+Wrong = Callable[[str, str], InputError]  # of what was expected and what was found
 
 
 class Labels(Settings):
@@ -76,22 +79,20 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
     has_class = pl.col("code") < len(classes)
     dropped = rows.filter(~has_class)
     named = pl.col("code").replace_strict(dict(enumerate(CODES)), return_dtype=pl.String)
-    kept, repeated = labels.settled(rows.filter(has_class).with_columns(label=named))
     files = ((key_of(path), path) for path in images.indexed(raw))
-    kept, missing = labels.attached(kept, files, besides=dropped["key"])
+    kept = rows.filter(has_class).with_columns(label=named)
+    kept, remarks = labels.matched(kept, files, besides=dropped["key"])
     table = labels.table(kept, classes)
     counts = dropped["code"].value_counts().sort("code").iter_rows()
     parts = [f"{count:,} {CODES[code]} ({code})" for code, count in counts]
     return table, [
         *([f"rows of no class, left out: {', '.join(parts)}"] if parts else []),
-        *repeated,
-        *missing,
+        *remarks,
         *labels.shortfall(table, SPLITS, PUBLISHED[chosen.classes]),
     ]
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by."""
     name = f"AffectNet-{chosen.classes}, tested on validation"
     return labels.copy_named(name, table, SPLITS, PUBLISHED[chosen.classes])
 
@@ -103,21 +104,17 @@ def read_lists(raw: Path, paths: dict[str, str]) -> pl.DataFrame:
     """
     rows = []
     for usage, path in paths.items():
-        columns = {name: place for place, name in enumerate(COLUMNS)}
-        width = len(COLUMNS)
+        names = [*COLUMNS]
         for place, (line, text) in enumerate(source.lines(raw, path)):
             cells = [cell.strip().strip('"').strip() for cell in text.split(",")]
-            if place == 0 and (header := _header(cells)):
-                columns, width = header, len(cells)
+            header = [BY_LOWER.get(cell.lower(), "") for cell in cells]
+            if place == 0 and {PATH, CODE} <= {*header}:
+                names = header
                 continue
-            if len(cells) != width:
-                raise source.wrong(raw, path, f"{width} columns", f"{len(cells)}", line)
-            try:
-                values = {name: cells[place] for name, place in columns.items()}
-                rows.append((usage, *_row(values)))
-            except ValueError as fault:
-                expected, found = fault.args
-                raise source.wrong(raw, path, expected, found, line) from None
+            wrong = partial(source.wrong, raw, path, line=line)
+            if len(cells) != len(names):
+                raise wrong(f"{len(names)} columns", f"{len(cells)}")
+            rows.append((usage, *_row(dict(zip(names, cells, strict=True)), wrong)))
     return pl.DataFrame(rows, SCHEMA, orient="row")
 
 
@@ -129,20 +126,16 @@ def read_arrays(raw: Path) -> pl.DataFrame:
     labelled: dict[str, tuple[str, int]] = {}
     points: dict[str, list[float]] = {}
     for path, content in source.notes(raw):
-        name = str(_array_key(path))
+        name, wrong = str(_array_key(path)), partial(source.wrong, raw, path)
         try:
             words = read_npy(content).ravel().tolist()
         except Exception as error:  # a SystemError, too, of letters that there are not
             reason = " ".join(str(error).split())[:120]
-            raise source.wrong(raw, path, "a plain .npy of numbers", reason) from error
-        try:
-            if name.endswith(LABEL_ENDING):
-                labelled[name.removesuffix(LABEL_ENDING)] = (path, _array_code(words))
-            else:
-                points[name.removesuffix(MARKS_ENDING)] = _five(words)
-        except ValueError as fault:
-            expected, found = fault.args
-            raise source.wrong(raw, path, expected, found) from None
+            raise wrong("a plain .npy of numbers", reason) from error
+        if name.endswith(LABEL_ENDING):
+            labelled[name.removesuffix(LABEL_ENDING)] = (path, _array_code(words, wrong))
+        else:
+            points[name.removesuffix(MARKS_ENDING)] = _five(words, wrong)
     rows = [
         (name.partition("/")[0], name, path, code, points.get(name), None)
         for name, (path, code) in labelled.items()
@@ -154,59 +147,52 @@ def _lists(raw: Path) -> dict[str, str]:
     """The lists by usage; empty where there is none. InputError where one of them is missing."""
     paths = {usage: source.one_list(raw, name) for usage, name in LISTS.items()}
     there = {usage: path for usage, path in paths.items() if path}
-    if there and len(there) < len(LISTS):
-        lacking = next(LISTS[usage] for usage, path in paths.items() if not path)
+    if there and (lacking := LISTS.keys() - there):
         raise InputError(
             f"{images.folder_of(raw)}: expected training.csv and validation.csv, found no "
-            f"{lacking}; put it there and download again"
+            f"{LISTS[min(lacking)]}; put it there and download again"
         )
     return there
 
 
-def _header(cells: list[str]) -> dict[str, int] | None:
-    """Where each column stands, if these are the names of columns."""
-    names = [cell.lower() for cell in cells]
-    there = {name: names.index(name.lower()) for name in COLUMNS if name.lower() in names}
-    return there if PATH in there and CODE in there else None
-
-
 def _row(
-    values: dict[str, str],
+    values: dict[str, str], wrong: Wrong
 ) -> tuple[str, str, int, list[float] | None, list[float] | None]:
-    """Key, path, code, landmarks and box. ValueError holds what was expected and what was found."""
+    """Key, path, code, landmarks and box."""
     code, path = values[CODE], values[PATH].replace("\\", "/")
     if code not in map(str, range(len(CODES))):
-        raise ValueError(EXPECTED_CODE, repr(code[:20]))
+        raise wrong(EXPECTED_CODE, repr(code[:20]))
     if not path:
-        raise ValueError("the path of an image in the first column", "none")
+        raise wrong("the path of an image in the first column", "none")
     if int(code) >= len(AFFECTNET):
         return _tail(path), path, int(code), None, None
-    marks, box = values.get(MARKS, ""), _box([values.get(side, "") for side in SIDES])
-    landmarks = None if marks.lower() in NOTHING else _five(marks.split(";"))
+    marks = values.get(MARKS, "")
+    landmarks = None if marks.lower() in NOTHING else _five(marks.split(";"), wrong)
+    box = _box([values.get(side, "") for side in SIDES], wrong)
     return _tail(path), path, int(code), landmarks, box
 
 
-def _five(words: Sequence[Any]) -> list[float]:
-    """Five landmarks from 68. ValueError as of `_row`."""
+def _five(words: Sequence[Any], wrong: Wrong) -> list[float]:
+    """Five landmarks from 68."""
     numbers = coordinates(words)
     if len(words) != 2 * POINTS or len(numbers) != 2 * POINTS:
-        raise ValueError(f"{POINTS} landmarks x, y, x, y and so on", f"{len(numbers)} numbers")
+        raise wrong(f"{POINTS} landmarks x, y, x, y and so on", f"{len(numbers)} numbers")
     return five(numbers)
 
 
-def _box(sides: list[str]) -> list[float] | None:
+def _box(sides: list[str], wrong: Wrong) -> list[float] | None:
     if any(side.lower() in NOTHING for side in sides[2:]):
         return None
     box = coordinates(sides)
     if len(box) < len(sides):
-        raise ValueError(f"a number as {SIDES[len(box)]}", repr(sides[len(box)][:20]))
+        raise wrong(f"a number as {SIDES[len(box)]}", repr(sides[len(box)][:20]))
     return box if box[2] > 0 and box[3] > 0 else None
 
 
-def _array_code(words: Sequence[Any]) -> int:
+def _array_code(words: Sequence[Any], wrong: Wrong) -> int:
     numbers = coordinates(words)
     if len(words) != 1 or len(numbers) != 1 or numbers[0] not in range(len(CODES)):
-        raise ValueError(EXPECTED_CODE, ", ".join(map(str, words[:3]))[:80] or "nothing")
+        raise wrong(EXPECTED_CODE, ", ".join(map(str, words[:3]))[:80] or "nothing")
     return int(numbers[0])
 
 
@@ -224,7 +210,7 @@ def _tail(path: str) -> str:
 def _array_key(path: str) -> str | None:
     """The usage and the number of an image; None where it lies in neither set."""
     sets = [part for part in map(key, folders(path)) if part in USAGES]
-    return f"{USAGES[sets[-1]]}/{key(stem(path))}" if sets else None
+    return f"{USAGES[sets[-1]]}/{key(PurePosixPath(path).stem)}" if sets else None
 
 
 def _is_list(path: str) -> bool:
@@ -253,9 +239,7 @@ WANTED = source.Wanted(
         "train_set/images/*.jpg with train_set/annotations/*_exp.npy and val_set likewise, also in "
         "archives"
     ),
-    request=(
-        "request it at https://mohammadmahoor.com/pages/databases/affectnet/ and put it there"
-    ),
+    request="request it at https://mohammadmahoor.com/pages/databases/affectnet/ and put it there",
     lacking=_lacking,
     is_list=_is_list,
     is_note=_is_array,

@@ -79,13 +79,9 @@ def _plain(name: str) -> str:
     return " ".join(re.split(r"[\s_-]+", unicodedata.normalize("NFC", bare)))
 
 
-def _named() -> dict[str, str]:
-    """Each name's class, names of two classes left out."""
-    found: dict[str, set[str]] = {}
-    for expression, text in NAMES.items():
-        for word in re.split(r"[,\n]", text):
-            found.setdefault(_plain(word.strip()), set()).add(expression)
-    return {name: means.pop() for name, means in found.items() if name and len(means) == 1}
-
-
-_CLASSES = _named()
+_CLASSES = {
+    _plain(name.strip()): expression
+    for expression, names in NAMES.items()
+    for name in re.split(r"[,\n]", names)
+    if name.strip()
+}

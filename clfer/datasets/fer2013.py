@@ -16,7 +16,7 @@ from clfer.archives import extract, stem
 from clfer.datasets.expressions import FER2013 as EMOTIONS
 from clfer.datasets.labels import DAMAGE
 from clfer.errors import InputError
-from clfer.pictures import read_npy
+from clfer.pictures import Opened, read_npy
 
 SIDE = 48
 PIXELS = SIDE * SIDE
@@ -111,6 +111,12 @@ def read(path: Path, shown: Path | None = None) -> Fer2013:
 def faces(path: Path) -> UInt8[np.ndarray, "N 48 48"]:
     """The grey levels of all rows of a csv or .npz, in row order."""
     return read(path).pixels
+
+
+def pictures(path: Path) -> Opened:
+    """`faces`, by `row` of a table."""
+    pixels = faces(path)
+    return lambda rows: pixels[rows["row"].to_numpy()]
 
 
 def cells(path: Path, shown: Path, columns: str, **how: Any) -> pl.DataFrame:

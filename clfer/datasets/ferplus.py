@@ -132,9 +132,9 @@ def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
                 f"{folder}: expected FER2013 and FER+'s label files there, found "
                 f"{'; '.join(absent)}; put what is missing there"
             )
-        _copy(table, raw / table.name)
-    for file, place in found:
-        _copy(place, raw / file.path)
+        for place, path in ((table, table.name), *((place, file.path) for file, place in found)):
+            with replacing(raw / path) as temporary:
+                shutil.copyfile(place, temporary)
     published = (f"{file.path}: from {place}, SHA-256 as published" for file, place in found)
     return [*lines, verified, *published]
 
@@ -156,15 +156,12 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 def pictures(raw: Path, base: Path) -> Opened:
     """The images by `row` of the table."""
-    path = fer2013.find(raw)
-    if path is None:
-        raise InputError(f"{raw}: expected FER2013, found none; download again")
-    faces = fer2013.faces(path)
-    return lambda rows: faces[rows["row"].to_numpy()]
+    if path := fer2013.find(raw):
+        return fer2013.pictures(path)
+    raise InputError(f"{raw}: expected FER2013, found none; download again")
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by."""
     mode = MODES[chosen.mode]
     return f"FERPlus, {SOURCES[chosen.source]}, {mode}, {chosen.classes} classes"
 
@@ -185,8 +182,7 @@ def _with_layout_votes(table: pl.DataFrame, raw: Path) -> pl.DataFrame:
 def _count(table: pl.DataFrame, raw: Path, chosen: Labels) -> None:
     expected = COUNTS[chosen.source, chosen.mode]
     for (usage, split), count in zip(SPLITS.items(), expected, strict=True):
-        here = table.filter(pl.col("usage") == usage)["label"]
-        if (found := here.count()) != count:
+        if (found := table.filter(usage=usage)["label"].count()) != count:
             file = LAYOUT[usage] if chosen.source == "layout" else TABLE
             raise InputError(
                 f"{raw / file.path}: expected {count:,} images with a label in {split} (source "
@@ -252,11 +248,6 @@ def _labels(
         else:
             absent.append(f"no {file.places[0]} (from {url})")
     return found, [*absent, f"their download: {failure}"] if absent else []
-
-
-def _copy(place: Path, target: Path) -> None:
-    with replacing(target) as temporary:
-        shutil.copyfile(place, temporary)
 
 
 def _verify(path: Path, shown: Path) -> str:

@@ -46,7 +46,6 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these images has to be called by."""
     return f"own images of {len(labels.classes(table))} classes"
 
 
@@ -84,10 +83,8 @@ def _classes(raw: Path, placed: Sequence[tuple[str, str, str]]) -> dict[str, str
 
 def _in_order(names: Sequence[str]) -> Sequence[str]:
     """In the order of FERPLUS where each name means another of its expressions, else as given."""
-    places = {name: FERPLUS.index(meant) for name in names if (meant := canonical(name))}
-    return (
-        sorted(names, key=places.__getitem__) if len(set(places.values())) == len(names) else names
-    )
+    places = {FERPLUS.index(meant): name for name in names if (meant := canonical(name))}
+    return [places[place] for place in sorted(places)] if len(places) == len(names) else names
 
 
 def _lacking(paths: Sequence[str], files: Sequence[str]) -> str | None:

@@ -10,9 +10,8 @@ import shutil
 import unicodedata
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -59,12 +58,6 @@ def key(name: str) -> str:
     encoded.
     """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
-
-
-def stem(name: str) -> str:
-    """The last part of a path, without its suffix."""
-    base = name.rpartition("/")[2]
-    return base.rpartition(".")[0] or base
 
 
 def folders(path: str) -> list[str]:
@@ -162,8 +155,7 @@ def index(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
 
 def indexed(raw: Path) -> list[str]:
     """The images in `raw`'s index, sorted; InputError where that is missing or damaged."""
-    with _complete(raw / INDEX):
-        return pl.read_parquet(raw / INDEX, columns=["path"])["path"].to_list()
+    return _index(raw)["name"].to_list()
 
 
 def folder_of(raw: Path) -> Path:
@@ -171,7 +163,7 @@ def folder_of(raw: Path) -> Path:
     return Path((raw / FOLDER).read_text(encoding="utf-8").removesuffix("\n"))
 
 
-class ImageFiles(Sequence[Any]):  # Any: a check of the elements' type would read one
+class ImageFiles:
     """The image of each row, uint8 grey [H, W] or RGB [H, W, 3]; may be read from many threads and
     processes at once.
 
@@ -182,33 +174,22 @@ class ImageFiles(Sequence[Any]):  # Any: a check of the elements' type would rea
     def __init__(self, raw: Path, folder: Path, files: pl.DataFrame) -> None:
         self.raw, self.folder, self.files = raw, folder, files
 
-    def __len__(self) -> int:
-        return len(self.files)
-
-    @overload
-    def __getitem__(self, row: int) -> UInt8[np.ndarray, "_ _ ..."]: ...
-    @overload
-    def __getitem__(self, row: slice) -> "ImageFiles": ...
-    def __getitem__(self, row: int | slice) -> "UInt8[np.ndarray, '_ _ ...'] | ImageFiles":
-        if isinstance(row, slice):
-            return ImageFiles(self.raw, self.folder, self.files[row])
-        return decode(self._content(self.files["name"][row], self.files["size"][row]))
-
-    def _content(self, path: str | None, size: int | None) -> bytes:
+    def __getitem__(self, row: int) -> UInt8[np.ndarray, "_ _ ..."]:
+        path, size = self.files["name"][row], self.files["size"][row]
         if path is None:
             raise UnreadableError("no file")
         place = located(self.raw, self.folder, path)
         try:
-            found = place.stat().st_size
-            if found != size:
+            if (found := place.stat().st_size) != size:
                 raise UnreadableError(
                     f"{found:,} bytes where the index has {size or 0:,}: download again"
                 )
             if found > LARGEST:
                 raise UnreadableError(f"more than {LARGEST:,} bytes")
-            return place.read_bytes()
+            content = place.read_bytes()
         except OSError as error:
             raise UnreadableError((error.strerror or type(error).__name__).lower()) from error
+        return decode(content)
 
 
 def pictures(raw: Path, base: Path) -> Opened:
@@ -220,13 +201,25 @@ def pictures(raw: Path, base: Path) -> Opened:
     folder = base / folder_of(raw)
 
     def opened(rows: pl.DataFrame) -> ImageFiles:
-        with _complete(raw / INDEX):
-            sizes = pl.scan_parquet(raw / INDEX).select(name="path", size="size")
-            named = rows.lazy().select("name")
-            files = named.join(sizes, on="name", how="left", maintain_order="left").collect()
+        files = rows.select("name").join(_index(raw), "name", how="left", maintain_order="left")
         return ImageFiles(raw, folder, files)
 
     return opened
+
+
+def _index(raw: Path) -> pl.DataFrame:
+    """`name` and `size` of the images; InputError where the index is missing or damaged."""
+    path = raw / INDEX
+    if not path.is_file():
+        raise InputError(f"{path}: expected the index of the images, found none; download")
+    try:
+        table = pl.read_parquet(path, columns=["path", "size"])
+        return table.select(name=pl.col("path").cast(pl.String), size=pl.col("size").cast(pl.Int64))
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{path}: expected the index of the images, found it damaged ({reason}); download again"
+        ) from error
 
 
 def _walk(
@@ -253,20 +246,6 @@ def _walk(
 def _is_text(path: str) -> bool:
     """Whether the name is UTF-8: Python marks other bytes with halves of surrogates."""
     return not any("\ud800" <= letter <= "\udfff" for letter in path)
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[None]:
-    """InputError where the index, which is read in the block, is missing or damaged."""
-    if not path.is_file():
-        raise InputError(f"{path}: expected the index of the images, found none; download")
-    try:
-        yield
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"{path}: expected the index of the images, found it damaged ({reason}); download again"
-        ) from error
 
 
 def _digest(path: Path) -> str | None:

@@ -13,13 +13,14 @@ protocol(labels, table)        what a score on these labels has to be called
 pictures(raw, base)            a function: the images of some rows, see `clfer.pictures.Opened`
 """
 
-import math
-import re
 from collections.abc import Iterable, Sequence
+from operator import gt
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+from jaxtyping import Float
 
 from clfer.errors import InputError
 
@@ -35,12 +36,11 @@ DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 # Of the 68 points of 300-W: the rings of the eyes, the tip of the nose, the mouth's corners.
 POINTS = 68
-EYES = (range(36, 42), range(42, 48))
+EYES = (slice(36, 42), slice(42, 48))
 NOSE = 30
 CORNERS = (48, 54)
 FARTHEST = 1e6  # pixels; beyond the side of any picture
 
-Point = tuple[float, float]
 Counts = Sequence[tuple[int, ...]]  # images of each usage, in one or more published forms
 
 
@@ -56,11 +56,9 @@ def table(rows: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
     landmarks: in pixels of the image, left to right as seen, null where the dataset has none
     box:       of the face, in pixels of the image, null where the dataset has none
     """
-    default = {
-        "row": pl.int_range(pl.len()),
-        "target": one_hot(classes),
-        **dict.fromkeys(("votes", "landmarks", "box"), pl.lit(None)),
-    }
+    shares = pl.concat_list((pl.col("label") == name).cast(pl.Float32) for name in classes)
+    label_alone = pl.when(pl.col("label").is_not_null()).then(shares.list.to_array(len(classes)))
+    default = {"row": pl.int_range(pl.len()), "target": label_alone}
     kinds: dict[str, Any] = {
         "row": pl.Int64,
         "name": pl.String,
@@ -72,16 +70,8 @@ def table(rows: pl.DataFrame, classes: tuple[str, ...]) -> pl.DataFrame:
         "box": BOX,
     }
     given = {name: pl.col(name) for name in rows.columns}
-    return rows.select(
-        ({**default, **given}[name]).cast(kind).alias(name) for name, kind in kinds.items()
-    )
-
-
-def one_hot(classes: tuple[str, ...]) -> pl.Expr:
-    """The label as a target: one for its class, null where there is no label."""
-    shares = pl.concat_list((pl.col("label") == name).cast(pl.Float32) for name in classes)
-    target = shares.list.to_array(len(classes))
-    return pl.when(pl.col("label").is_not_null()).then(target).alias("target")
+    columns = {**dict.fromkeys(kinds, pl.lit(None)), **default, **given}
+    return rows.select(columns[name].cast(kind).alias(name) for name, kind in kinds.items())
 
 
 def classes(labels: pl.DataFrame) -> tuple[str, ...]:
@@ -110,43 +100,38 @@ def about(path: Path) -> dict[str, str]:
         ) from error
 
 
-def settled(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """The first row of every image, in order; what was wrong, for people.
+def matched(
+    rows: pl.DataFrame, files: Iterable[tuple[str | None, str]], besides: Iterable[str] = ()
+) -> tuple[pl.DataFrame, list[str]]:
+    """The first row of every image, in order, with `name`, the path of the image, null where there
+    is none; what was wrong, for people.
 
-    rows: `usage`, `key` (the same for the same image), `label`, `shown` (the image as its list
-    names it) and more. Where an image has rows with different labels, its label is null.
+    rows:    `usage`, `key` (the same for the same image), `label`, `shown` (the image as its list
+             names it) and more. Where an image has rows with different labels, its label is null
+    files:   key and path of images, null where the dataset has no such image; of several with a key
+             the one in the fewest folders counts
+    besides: keys of images that are listed, and have no row here for a reason
     """
     rows = rows.with_columns(conflict=pl.col("label").n_unique().over("usage", "key") > 1)
     first = pl.struct("usage", "key").is_first_distinct()
     again = rows.filter(~first, ~pl.col("conflict"))["shown"].to_list()
     conflicts = rows.filter(first, pl.col("conflict"))["shown"].to_list()
     label = pl.when(~pl.col("conflict")).then("label")
-    return rows.filter(first).with_columns(label=label).drop("conflict"), [
-        *remark("label rows that repeat another", again),
-        *remark("images with rows of different labels, left without one", conflicts),
-    ]
-
-
-def attached(
-    rows: pl.DataFrame, files: Iterable[tuple[str | None, str]], besides: Iterable[str] = ()
-) -> tuple[pl.DataFrame, list[str]]:
-    """The rows with `name`, the path of their image, null where there is none; what is missing.
-
-    files:   key and path of images, null where the dataset has no such image; of several with a key
-             the one in the fewest folders counts
-    besides: keys of images that are listed, and have no row here for a reason
-    """
+    rows = rows.filter(first).with_columns(label=label).drop("conflict")
     by_depth = sorted(files, key=lambda file: (file[1].count("/"), file[1]))
     named = pl.DataFrame(by_depth, {"key": pl.String, "name": pl.String}, orient="row").drop_nulls()
     first = pl.col("key").is_first_distinct()
-    again, named = named.filter(~first)["name"].to_list(), named.filter(first)
-    joined = rows.join(named, on="key", how="left", maintain_order="left")
-    absent = joined.filter(pl.col("name").is_null())["shown"].to_list()
-    unlisted = ~pl.col("key").is_in([*rows["key"], *besides])
-    return joined, [
-        *remark("label rows without an image", absent),
-        *remark("images without a label row, left out", sorted(named.filter(unlisted)["name"])),
-        *remark("images with the name of another one, left out", again),
+    others, named = named.filter(~first)["name"].to_list(), named.filter(first)
+    rows = rows.join(named, on="key", how="left", maintain_order="left")
+    unlisted = named.filter(~pl.col("key").is_in([*rows["key"], *besides]))["name"]
+    return rows, [
+        *remark("label rows that repeat another", again),
+        *remark("images with rows of different labels, left without one", conflicts),
+        *remark(
+            "label rows without an image", rows.filter(pl.col("name").is_null())["shown"].to_list()
+        ),
+        *remark("images without a label row, left out", sorted(unlisted)),
+        *remark("images with the name of another one, left out", others),
     ]
 
 
@@ -155,19 +140,16 @@ def difference(table: pl.DataFrame, splits: dict[str, str], published: Counts) -
     numbers, of which the first are named. splits: usage -> its split, in the order of the numbers
     """
     counts = _counts(table, splits)
-    if counts in published:
-        return None
     parts = zip(counts, published[0], splits.values(), strict=True)
-    return f"{' and '.join(f'{n:,} of {all_:,} {split}' for n, all_, split in parts)} images"
+    words = " and ".join(f"{n:,} of {all_:,} {split}" for n, all_, split in parts)
+    return None if counts in published else f"{words} images"
 
 
 def copy_named(name: str, table: pl.DataFrame, splits: dict[str, str], published: Counts) -> str:
     """The name, and what is to be said with it where the copy is not the published one."""
-    if (found := difference(table, splits, published)) is None:
-        return name
-    pairs = zip(_counts(table, splits), published[0], strict=True)
-    kind = "other" if any(here > there for here, there in pairs) else "incomplete"
-    return f"{name}, {kind} copy: {found}"
+    found = difference(table, splits, published)
+    more = any(map(gt, _counts(table, splits), published[0]))
+    return f"{name}, {'other' if more else 'incomplete'} copy: {found}" if found else name
 
 
 def shortfall(table: pl.DataFrame, splits: dict[str, str], published: Counts) -> list[str]:
@@ -186,11 +168,6 @@ def _counts(table: pl.DataFrame, splits: dict[str, str]) -> tuple[int, ...]:
     return tuple(usage.count(name) for name in splits)
 
 
-def dataset_name(name: str) -> str:
-    """A dataset's name as params.yaml would spell it: `raf_db` for RAF-DB, `ferplus` for FER+."""
-    return re.sub(r"\W+", "_", name.casefold().replace("+", "plus")).strip("_")
-
-
 def coordinates(words: Iterable[Any]) -> list[float]:
     """The numbers before the first word that can be no coordinate of a picture."""
     numbers: list[float] = []
@@ -199,37 +176,30 @@ def coordinates(words: Iterable[Any]) -> list[float]:
             number = float(word)
         except (OverflowError, TypeError, ValueError):
             break
-        if not (math.isfinite(number) and abs(number) <= FARTHEST):
+        if not abs(number) <= FARTHEST:  # nan is not, either
             break
         numbers.append(number)
     return numbers
 
 
-def ordered(eyes: Sequence[Point], nose: Point, corners: Sequence[Point]) -> list[float]:
-    """x, y of the eyes, the nose and the mouth's corners, left before right in the upright face.
-
-    Whatever the order given, and however the face is turned in its picture: from the eyes to the
-    mouth is down.
+def ordered(points: Float[np.ndarray, "5 2"]) -> list[float]:
+    """x, y of the eyes, the nose and the mouth's corners, left before right in the upright face,
+    in whatever order each pair is given, and however the face is turned: down is from the eyes to
+    the mouth.
     """
-    down = [_middle(corners)[axis] - _middle(eyes)[axis] for axis in (0, 1)]
+    eyes, nose, corners = points[:2], points[2:3], points[3:]
+    x, y = corners.mean(axis=0) - eyes.mean(axis=0)
 
-    def across(pair: Sequence[Point]) -> list[float]:
-        (ax, ay), (bx, by) = pair
-        forward = (bx - ax) * down[1] - (by - ay) * down[0] >= 0
-        return [ax, ay, bx, by] if forward else [bx, by, ax, ay]
+    def across(pair: Float[np.ndarray, "2 2"]) -> Float[np.ndarray, "2 2"]:
+        forward = pair[1] - pair[0]
+        return pair if forward[0] * y - forward[1] * x >= 0 else pair[::-1]
 
-    return [*across(eyes), *nose, *across(corners)]
+    numbers: list[float] = np.concatenate([across(eyes), nose, across(corners)]).ravel().tolist()
+    return numbers
 
 
 def five(numbers: Sequence[float]) -> list[float]:
     """`ordered`, from x, y of POINTS points in 300-W's order. An eye is the mean of its ring."""
-    points = list(zip(numbers[::2], numbers[1::2], strict=True))
-    eyes = [_middle([points[i] for i in ring]) for ring in EYES]
-    return ordered(eyes, points[NOSE], [points[i] for i in CORNERS])
-
-
-def _middle(points: Sequence[Point]) -> Point:
-    return (
-        sum(x for x, _ in points) / len(points),
-        sum(y for _, y in points) / len(points),
-    )
+    points = np.reshape(numbers, (POINTS, 2))
+    eyes = [points[ring].mean(axis=0) for ring in EYES]
+    return ordered(np.array([*eyes, *points[[NOSE, *CORNERS]]]))

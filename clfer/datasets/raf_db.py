@@ -5,14 +5,15 @@ The files and their formats are those of the readme that comes with it.
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from clfer.datasets import images, labels, source
 from clfer.datasets.expressions import RAF_DB
-from clfer.datasets.images import key, stem
+from clfer.datasets.images import key
 from clfer.datasets.images import pictures as pictures
 from clfer.datasets.labels import BOX, LANDMARKS, coordinates
 from clfer.datasets.source import Source as Source
@@ -23,6 +24,7 @@ EVIDENCE = True
 SPLITS = {"train": "train", "test": "test"}
 PUBLISHED = [(12_271, 3_068)]
 LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is how it is handed out
+ROW = "an image's name and a label"
 CODES = {str(code): name for code, name in enumerate(RAF_DB, start=1)}
 ALIGNED = "_aligned"
 # Text files about an original image.
@@ -53,16 +55,14 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
             f"{images.folder_of(raw)}, found {len(paths):,} that are {other}; set it to {other} or "
             f"put basic/Image/{chosen.images} there and download again"
         )
-    rows, repeated = labels.settled(_listed(raw))
-    rows, missing = labels.attached(rows, files)
+    rows, remarks = labels.matched(_listed(raw), files)
     if chosen.images == "original":
         rows = rows.join(_annotations(raw), on="key", how="left", maintain_order="left")
     table = labels.table(rows, RAF_DB)
-    return table, [*repeated, *missing, *labels.shortfall(table, SPLITS, PUBLISHED)]
+    return table, [*remarks, *labels.shortfall(table, SPLITS, PUBLISHED)]
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by."""
     return labels.copy_named(f"RAF-DB, {chosen.images} images", table, SPLITS, PUBLISHED)
 
 
@@ -72,19 +72,17 @@ def _listed(raw: Path) -> pl.DataFrame:
     assert path is not None  # by `fetch`
     rows = []
     for line, text in source.lines(raw, path):
-        cells = text.split()
-        if len(cells) != 2:
-            expected = "an image's name and a label"
-            raise source.wrong(raw, path, expected, repr(text[:80]), line)
+        wrong = partial(source.wrong, raw, path, line=line)
+        if len(cells := text.split()) != 2:
+            raise wrong(ROW, repr(text[:80]))
         name, code = cells
         if code not in CODES:
-            raise source.wrong(raw, path, "a label 1 to 7", repr(code[:20]), line)
+            raise wrong("a label 1 to 7", repr(code[:20]))
         if (face := _face(name)) is None:
-            expected = "a name train_... or test_..."
-            raise source.wrong(raw, path, expected, repr(name[:80]), line)
+            raise wrong("a name train_... or test_...", repr(name[:80]))
         rows.append((face.partition("_")[0], face, CODES[code], name))
     if not rows:
-        raise source.wrong(raw, path, "an image's name and a label", "an empty list", 1)
+        raise source.wrong(raw, path, ROW, "an empty list", 1)
     return pl.DataFrame(rows, ["usage", "key", "label", "shown"], orient="row")
 
 
@@ -96,32 +94,21 @@ def _annotations(raw: Path) -> pl.DataFrame:
     points: dict[str, list[float]] = {}
     boxes: dict[str, list[float]] = {}
     for path, content in source.notes(raw):
-        name = key(stem(path))
-        words = content.decode("utf-8", "replace").split()
+        name, words = key(PurePosixPath(path).stem), content.decode("utf-8", "replace").split()
+        wrong = partial(source.wrong, raw, path)
         if name.endswith(POINTS):
-            points[name.removesuffix(POINTS)] = _points(raw, path, words)
+            numbers = coordinates(words[:10])
+            if len(numbers) != 10:
+                raise wrong("five lines of x and y", f"{len(numbers)} numbers at its start")
+            points[name.removesuffix(POINTS)] = labels.ordered(np.reshape(numbers, (5, 2)))
         else:
-            boxes[name.removesuffix(BOXES)] = _box(raw, path, words)
+            box = coordinates(words)
+            if len(box) != 4 or box[2] <= box[0] or box[3] <= box[1]:
+                found = repr(" ".join(words)[:80])
+                raise wrong("left, top, right and bottom of a box", found)
+            boxes[name.removesuffix(BOXES)] = [*box[:2], box[2] - box[0], box[3] - box[1]]
     rows = [(name, points.get(name), boxes.get(name)) for name in sorted({*points, *boxes})]
     return pl.DataFrame(rows, ANNOTATIONS, orient="row")
-
-
-def _points(raw: Path, path: str, words: list[str]) -> list[float]:
-    numbers = coordinates(words[:10])
-    if len(numbers) != 10:
-        found = f"{len(numbers)} numbers at its start"
-        raise source.wrong(raw, path, "five lines of x and y", found)
-    left, right, nose, *corners = zip(numbers[::2], numbers[1::2], strict=True)
-    return labels.ordered([left, right], nose, corners)
-
-
-def _box(raw: Path, path: str, words: list[str]) -> list[float]:
-    numbers = coordinates(words)
-    if len(numbers) != 4 or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
-        found = repr(" ".join(words)[:80])
-        raise source.wrong(raw, path, "left, top, right and bottom of a box", found)
-    left, top, right, bottom = numbers
-    return [left, top, right - left, bottom - top]
 
 
 def _is_basic(path: str) -> bool:
@@ -138,12 +125,12 @@ def _is_note(path: str) -> bool:
 
 
 def _is_aligned(path: str) -> bool:
-    return key(stem(path)).endswith(ALIGNED) or "aligned" in key(path).split("/")[:-1]
+    return key(PurePosixPath(path).stem).endswith(ALIGNED) or "aligned" in key(path).split("/")[:-1]
 
 
 def _face(path: str) -> str | None:
     """The name that both pictures of a face share; None where it is none of RAF-DB's."""
-    name = key(stem(path)).removesuffix(ALIGNED)
+    name = key(PurePosixPath(path).stem).removesuffix(ALIGNED)
     return name if name.partition("_")[0] in SPLITS else None
 
 

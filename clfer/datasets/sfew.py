@@ -23,6 +23,7 @@ EVIDENCE = True
 SPLITS = {"Train": "train", "Val": "test"}
 PUBLISHED = [(958, 436)]  # of whole frames; the face was not found in all of them
 UNLABELLED = "Test"
+USAGES = {usage.lower(): usage for usage in (*SPLITS, UNLABELLED)}
 NEWER = "_new"
 
 
@@ -55,7 +56,13 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
         older = [image.name for image in faces if image not in newer]
         remarks += remark(f"{usage}: unaligned images, left out", frames)
         remarks += remark(f"{usage}: faces not in {NEWER}, left out", older)
-    _check_alike(raw, taken)
+    whole = next((image for image in taken if not image.aligned), None)
+    if whole and any(image.aligned for image in taken):
+        raise InputError(
+            f"{images.folder_of(raw)}: expected aligned faces in Train and in Val, found only "
+            f"whole frames in {whole.usage} ({whole.name}); put {whole.usage}/{whole.usage}"
+            "_Aligned_Faces there and download again"
+        )
     rows = pl.DataFrame(sorted(taken), Image._fields, orient="row")
     table = labels.table(rows, SFEW)
     absent = [name for name in SFEW if name not in set(rows["label"])]
@@ -78,8 +85,8 @@ def _arranged(paths: Sequence[str]) -> tuple[list[Image], list[str]]:
     """The labelled images, and those that lie elsewhere."""
     labelled, elsewhere = [], []
     for path in paths:
-        parts, usage = _folders(path), _usage(path)
-        name = canonical(parts[-1]) if parts else None
+        parts = [key(part) for part in folders(path)]
+        usage, name = _usage(parts), canonical(parts[-1]) if parts else None
         if usage in SPLITS and name in SFEW:
             newer = any(part.endswith(NEWER) for part in parts)
             labelled.append(Image(path, usage, name, _is_aligned(path), newer))
@@ -88,42 +95,23 @@ def _arranged(paths: Sequence[str]) -> tuple[list[Image], list[str]]:
     return labelled, elsewhere
 
 
-def _folders(path: str) -> list[str]:
-    return [key(part) for part in folders(path)]
-
-
-def _usage(path: str) -> str | None:
-    """What the innermost folder that says so says: Train, Val or Test."""
-    for part in reversed(_folders(path)):
-        for usage in (*SPLITS, UNLABELLED):
-            if part == usage.lower() or part.startswith(f"{usage.lower()}_"):
-                return usage
-    return None
+def _usage(parts: Sequence[str]) -> str | None:
+    """Train, Val or Test, by the innermost folder with such a name."""
+    prefixes = (part.partition("_")[0] for part in reversed(parts))
+    return next((USAGES[prefix] for prefix in prefixes if prefix in USAGES), None)
 
 
 def _is_aligned(path: str) -> bool:
-    return any("aligned" in part for part in _folders(path))
-
-
-def _check_alike(raw: Path, taken: Sequence[Image]) -> None:
-    """InputError where faces of one split would meet whole frames of the other."""
-    whole = next((image for image in taken if not image.aligned), None)
-    if whole and any(image.aligned for image in taken):
-        raise InputError(
-            f"{images.folder_of(raw)}: expected aligned faces in Train and in Val, found only "
-            f"whole frames in {whole.usage} ({whole.name}); put {whole.usage}/{whole.usage}"
-            "_Aligned_Faces there and download again"
-        )
+    return any("aligned" in key(part) for part in folders(path))
 
 
 def _lacking(paths: Sequence[str], files: Sequence[str]) -> str | None:
     there = {image.usage for image in _arranged(paths)[0]}
-    for usage in SPLITS:
-        if usage not in there:
-            return (
-                f"{len(paths):,} images (first: {paths[0]}), none of them in {usage} in a folder "
-                "named like an expression"
-            )
+    if absent := [usage for usage in SPLITS if usage not in there]:
+        return (
+            f"{len(paths):,} images (first: {paths[0]}), none of them in {absent[0]} in a folder "
+            "named like an expression"
+        )
     return None
 
 

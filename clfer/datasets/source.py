@@ -101,28 +101,23 @@ def fetch(wanted: Wanted, source: Source, base: Path, raw: Path, track: Track) -
 def copy(raw: Path, folder: Path, paths: Sequence[str]) -> None:
     """Copy these lists, as they are, below `raw`."""
     for path in paths:
-        with (
-            located(raw, folder, path).open("rb") as file,
-            replacing(raw / COPIES / path) as temporary,
-            temporary.open("wb") as target,
-        ):
-            shutil.copyfileobj(file, target)
+        with replacing(raw / COPIES / path) as temporary:
+            shutil.copyfile(located(raw, folder, path), temporary)
 
 
 def gather(raw: Path, folder: Path, paths: Sequence[str], track: Track) -> None:
     """Put the bytes of these small files into tables in `raw`, TOGETHER of them into each."""
 
-    def content(path: str) -> bytes:
-        with located(raw, folder, path).open("rb") as file:
-            if len(note := file.read(LARGEST_NOTE + 1)) <= LARGEST_NOTE:
-                return note
-        raise InputError(
-            f"{folder / path}: expected at most {LARGEST_NOTE:,} bytes, found more; fetch it again"
-        )
-
     for number, start in enumerate(range(0, len(paths), TOGETHER)):
-        part = paths[start : start + TOGETHER]
-        rows = [(path, content(path)) for path in track(part, "reading labels")]
+        rows = []
+        for path in track(paths[start : start + TOGETHER], "reading labels"):
+            with located(raw, folder, path).open("rb") as file:
+                rows.append((path, file.read(LARGEST_NOTE + 1)))
+            if len(rows[-1][1]) > LARGEST_NOTE:
+                raise InputError(
+                    f"{folder / path}: expected at most {LARGEST_NOTE:,} bytes, found more; fetch "
+                    "it again"
+                )
         with replacing(raw / f"notes-{number:04}.parquet") as temporary:
             pl.DataFrame(rows, NOTES, orient="row").write_parquet(temporary)
 

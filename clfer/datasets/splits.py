@@ -4,6 +4,7 @@ An image here is a row with a label and a face; the others are in no split.
 """
 
 import hashlib
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -48,11 +49,6 @@ def split(
     and copies of val images leave train; never the reverse, and never within a split. Where no val
     is published, whole groups of train become val. InputError: a class is left without an image.
     """
-    if unknown := set(table["label"].drop_nulls()) - set(classes):
-        raise InputError(
-            f"labels: expected {', '.join(classes)}, found {', '.join(sorted(unknown))}; "
-            "relabel with the dataset's own classes"
-        )
     groups = pl.Series(duplicate_groups(faces), dtype=pl.Int64)
     rows = table.with_columns(
         pl.col("label").cast(pl.Enum(classes)), group=groups.gather(table["face"])
@@ -122,11 +118,8 @@ def _reason(duplicates: str) -> pl.Expr:
 
 
 def _unique() -> pl.Expr:
-    elsewhere = [
-        (pl.col("published") == name) & copied_in(*(other for other in SPLITS if other != name))
-        for name in SPLITS
-    ]
-    return pl.when(_is_image()).then(~pl.any_horizontal(elsewhere))
+    published = pl.col("published").filter(_is_image())
+    return pl.when(_is_image()).then(published.n_unique().over("group") == 1)
 
 
 def _with_val(rows: pl.DataFrame, settings: Split) -> pl.DataFrame:
@@ -141,13 +134,11 @@ def _with_val(rows: pl.DataFrame, settings: Split) -> pl.DataFrame:
 
 def _check(rows: pl.DataFrame, classes: tuple[str, ...]) -> None:
     """InputError unless every class has an image in every split."""
-    for part in SPLITS:
-        left = set(rows.filter(pl.col("split") == part)["label"])
-        for name in classes:
-            if name not in left:
-                published = (pl.col("published") == part) & (pl.col("label") == name)
-                raise InputError(
-                    f"split: expected images of every class, no images of {name!r} are left in "
-                    f"{part} (published there with this label: {len(rows.filter(published))}); set "
-                    "split.duplicates to keep, raise split.val_fraction or take another labels.mode"
-                )
+    for part, name in product(SPLITS, classes):
+        if rows.filter(split=part, label=name).is_empty():
+            raise InputError(
+                f"split: expected images of every class, no images of {name!r} are left in {part} "
+                "(published there with this label: "
+                f"{len(rows.filter(published=part, label=name))}); set split.duplicates to keep, "
+                "raise split.val_fraction or take another labels.mode"
+            )

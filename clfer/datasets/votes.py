@@ -137,18 +137,13 @@ def argmax8(votes: Weights) -> Weights:
     return weights
 
 
-def argmax10(votes: Weights) -> Weights:
-    """The votes as they are: dropped is where unknown or NF leads; ties to the first."""
-    return votes
-
-
 RULES: dict[str, Rule] = {
     "majority": majority,
     "probability": several,
     "crossentropy": several,
     "multi_target": multi_target,
     "argmax8": argmax8,
-    "argmax10": argmax10,
+    "argmax10": lambda votes: votes,  # dropped is where unknown or NF leads; ties to the first
 }
 
 

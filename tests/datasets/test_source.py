@@ -14,8 +14,8 @@ from clfer.progress import silent
 
 
 def copied(tmp_path, content):
-    there, raw = plant(tmp_path / "there", {"list.txt": content, "a.png": 1}), tmp_path / "raw"
-    images.index(raw, there, there, images.listing(there, raw, silent).images, silent)
+    there, raw = plant(tmp_path / "there", {"list.txt": content}), tmp_path / "raw"
+    images.index(raw, there, there, [], silent)
     source.copy(raw, there, ["list.txt"])
     return list(source.lines(raw, "list.txt"))
 
@@ -32,23 +32,17 @@ def test_lines_have_their_numbers_in_the_file(tmp_path):
         (b"a 1\n\xff\xfe 2\n", "line 2: expected text in UTF-8, found other bytes"),
     ],
 )
-def test_lines_that_are_no_text_name_the_users_file(tmp_path, content, found):
+def test_lines_that_are_no_text_and_large_notes_name_the_users_file(tmp_path, content, found):
     with pytest.raises(InputError, match=rf"there/list\.txt {found}"):
         copied(tmp_path, content)
-
-
-def test_a_note_that_is_large_is_named(tmp_path):
     there = plant(tmp_path / "there", {"a.txt": "x" * 70_000})
-    with pytest.raises(InputError, match=r"a\.txt: expected at most 65,536 bytes, found more"):
+    with pytest.raises(
+        InputError, match=r"there/a\.txt: expected at most 65,536 bytes, found more"
+    ):
         source.gather(tmp_path / "raw", there, ["a.txt"], silent)
 
 
-FILES = {
-    f"{split}/{label}/1.png": number
-    for number, (split, label) in enumerate(
-        [("train", "cat"), ("train", "dog"), ("test", "cat"), ("test", "dog")]
-    )
-}
+FILES = {f"{split}/{name}/1.png": 1 for split in ("train", "test") for name in ("cat", "dog")}
 
 
 def brought(folder, url, raw, digest=None):
@@ -71,13 +65,12 @@ def test_an_archive_is_downloaded_once_into_an_empty_folder(tmp_path, server):
         brought(placed, url, tmp_path / "other", "0" * 64)
 
 
-def test_nothing_is_downloaded_beside_files(tmp_path, dead_address):
+def test_nothing_is_downloaded_beside_files_nor_from_an_address_of_no_archive(
+    tmp_path, dead_address
+):
     plant(tmp_path / "placed", FILES)
     lines = brought(tmp_path / "placed", f"{dead_address}/faces.zip", tmp_path / "raw")
     assert has(lines, "images: 4, ")
     assert not (tmp_path / "raw/unpacked").exists()
-
-
-def test_an_address_of_no_archive_is_told(tmp_path, dead_address):
     with pytest.raises(InputError, match=r"expected the address of an archive \(\.zip, \.tar"):
-        brought(tmp_path, f"{dead_address}/faces.rar", tmp_path / "raw")
+        brought(tmp_path / "empty", f"{dead_address}/faces.rar", tmp_path / "raw")
