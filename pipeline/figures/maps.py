@@ -7,8 +7,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from clfer.errors import InputError
-from clfer.explanation.attention import denormalised, enlarged
-from clfer.explanation.layers import activations, grouped, stretched
+from clfer.explanation.attention import denormalised, enlarged, stretched
+from clfer.explanation.layers import activations, grouped
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.figures import maps
