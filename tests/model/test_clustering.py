@@ -119,6 +119,11 @@ def test_constant_points_and_fewer_distinct_points_than_clusters_stay_finite(dty
         torch.testing.assert_close(own, points)
 
 
+def test_a_draw_of_zero_starts_apart_from_the_points_so_far():
+    points = torch.tensor([[[0.0], [0.0], [3.0], [5.0]]])
+    assert plus_plus(points, torch.zeros(1, 1, 3)).flatten().tolist() == [0, 3, 5]
+
+
 def test_an_equally_near_point_belongs_to_the_first_centroid():
     points = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [1.0, 0.0], [1.0, 5.0]]])
     start = torch.tensor([[[[1.0, 0.0], [0.0, 0.0], [2.0, 0.0], [1.0, 0.0]]]])

@@ -106,6 +106,13 @@ def test_each_image_is_grouped_by_itself():
     assert shallow.tolist() == [SHALLOW, SHALLOW[::-1]]
 
 
+def test_a_group_without_channels_has_the_last_number():
+    features = [banded([0, 3, 1], 2 * SIDE), banded([3, 1, 0, 1, 3, 0])]
+    shallow, deep = semantic_groups(features, draws(0, 1, 3, 4), 8)
+    assert deep.tolist() == [[2, 1, 0, 1, 2, 0]]
+    assert shallow.tolist() == [[0, 2, 1]]
+
+
 def test_dead_channels_and_constant_maps_are_grouped_too():
     features = [torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, 5, SIDE, SIDE)]
     for groups in semantic_groups(features, draws(0, 2, 3, 4), 8):

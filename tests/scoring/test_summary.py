@@ -301,6 +301,18 @@ def test_one_seed_is_about_wilsons_interval_and_extremes_are_it() -> None:
         assert recall_interval(np.full(3, recall), 16) == pytest.approx(exact)
 
 
+def test_the_interval_of_a_recall_by_formula() -> None:
+    """Wilson's: its ends are where the mean is so many of their own standard errors away."""
+    recall, groups = np.array([0.5, 0.7, 0.75]), 12
+    mean, u = recall.mean(), recall.var(ddof=1) / 3
+    v = mean * (1 - mean) / groups
+    df = (u + v) ** 2 / (u**2 / 2 + v**2 / (groups - 1))
+    half = max(t.ppf(0.975, df) * (u + v) ** 0.5, t.ppf(0.975, 2) * u**0.5)
+    for end in recall_interval(recall, groups):
+        error = (end * (1 - end) / (mean * (1 - mean)) * (u + v)) ** 0.5
+        assert abs(end - mean) == pytest.approx(half / (u + v) ** 0.5 * error)
+
+
 def test_more_spread_is_less_certain() -> None:
     narrow, wide = (recall_interval(np.array([0.7 - s, 0.7, 0.7 + s]), 50) for s in (0.01, 0.1))
     assert wide[0] < narrow[0] < 0.7 < narrow[1] < wide[1]

@@ -152,6 +152,16 @@ def test_the_history_has_every_part_and_the_losses_add_up(tmp_path):
     assert "loss_fm" not in baseline
 
 
+def test_gradients_by_group_are_those_of_the_first_images(tmp_path, monkeypatch):
+    """Of whole batches of twelve: the one, or both where one more image is wanted."""
+    found = []
+    for images in (11, 12, 13):
+        monkeypatch.setattr("clfer.training.loop.GROUPED", images)
+        state = run(tmp_path / str(images), epochs=1, batch_size=12)
+        found.append({k: v for k, v in state.history[0].items() if "group" in k})
+    assert found[0] == found[1] != found[2]
+
+
 def test_the_first_best_epoch_is_kept(tmp_path):
     state = run(tmp_path / "a", epochs=4)
     accuracies = [row["val_accuracy"] for row in state.history]
