@@ -23,7 +23,7 @@ from uvicorn import Config, Server
 
 from clfer.errors import trouble
 from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
-from clfer.explanation.layers import weights
+from clfer.explanation.layers import contributions
 from clfer.faces.views import central
 from clfer.figures.faces import annotated
 from clfer.figures.maps import coloured
@@ -99,7 +99,7 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     labels = [card.classes.index(face.label) for face in faces]
     maps = class_maps(network, images, torch.tensor(labels, device=engine.device))
     with torch.inference_mode():
-        mu = weights(network, network.features(images))
+        blocks = contributions(network, network.features(images))
     pixels = denormalised(images).cpu().numpy()
     grey = pixels.mean(axis=-1, keepdims=True)
     result = [{"face": data_url(face)} for face in _bytes(pixels)]
@@ -107,7 +107,7 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
         colours = coloured(scaled(enlarged(block, card.view.crop)).cpu().numpy())
         over = _bytes((1 - OPACITY) * grey + OPACITY * colours)
         for i, pictures in enumerate(result):
-            weight = "" if mu is None else f", μ {mu[i, j]:.2f}"
+            weight = f", μ {blocks[0][i, j]:.2f}" if blocks else ""
             pictures[f"block {j + 1}{weight}"] = data_url(over[i])
     return result
 

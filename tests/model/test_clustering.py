@@ -127,8 +127,7 @@ def test_a_draw_of_zero_starts_apart_from_the_points_so_far():
 def test_an_equally_near_point_belongs_to_the_first_centroid():
     points = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [1.0, 0.0], [1.0, 5.0]]])
     start = torch.tensor([[[[1.0, 0.0], [0.0, 0.0], [2.0, 0.0], [1.0, 0.0]]]])
-    expected, _ = references.lloyd(points[0].double().numpy(), start[0, 0].double().numpy(), 0)
-    assert lloyd(points, start, 0)[0].flatten().tolist() == expected.tolist() == [1, 2, 0, 0]
+    assert lloyd(points, start, 0)[0].flatten().tolist() == [1, 2, 0, 0]
 
 
 @given(
