@@ -23,7 +23,7 @@ from uvicorn import Config, Server
 
 from clfer.errors import user_message
 from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
-from clfer.explanation.layers import weights
+from clfer.explanation.layers import contributions
 from clfer.faces.views import central
 from clfer.figures.features import over
 from clfer.figures.predictions import annotated
@@ -99,14 +99,14 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     labels = [card.classes.index(face.label) for face in faces]
     maps = class_maps(network, images, torch.tensor(labels, device=engine.device))
     with torch.inference_mode():
-        mu = weights(network, network.features(images))
+        blocks = contributions(network, network.features(images))
     pixels = denormalised(images).cpu().numpy()
     result = [{"face": data_url(face)} for face in _bytes(pixels)]
     for j, block in enumerate(maps):
         bright = scaled(enlarged(block, card.view.crop)).cpu().numpy()
         mixed = _bytes(over(pixels, bright, OPACITY))
         for i, pictures in enumerate(result):
-            weight = "" if mu is None else f", μ {mu[i, j]:.2f}"
+            weight = f", μ {blocks[0][i, j]:.2f}" if blocks else ""
             pictures[f"block {j + 1}{weight}"] = data_url(mixed[i])
     return result
 

@@ -286,8 +286,8 @@ def _k(asked: Request) -> Drawing:
 
 
 def _feature_maps(asked: Request) -> Drawing:
-    from clfer.explanation.attention import enlarged
-    from clfer.explanation.layers import activations, stretched
+    from clfer.explanation.attention import enlarged, stretched
+    from clfer.explanation.layers import activations
 
     chosen, maps, levels = features.examples(asked.validation(), asked.images), {}, {}
     faces, blocks = asked.seen(chosen)
@@ -303,8 +303,8 @@ def _feature_maps(asked: Request) -> Drawing:
 
 
 def _semantic_groups(asked: Request) -> Drawing:
-    from clfer.explanation.attention import enlarged
-    from clfer.explanation.layers import grouped, stretched
+    from clfer.explanation.attention import enlarged, stretched
+    from clfer.explanation.layers import grouped
 
     block, images, maps, sizes = asked.block or 1, asked.validation(), {}, {}
     row = images["row"][0] if asked.row is None else asked.row

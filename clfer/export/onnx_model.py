@@ -1,11 +1,9 @@
-"""A network as an ONNX model, from cut faces to class probabilities, its card in the metadata; in
-float32 or quantised to eight bits.
-"""
+"""A network as an ONNX model, in float32 or eight bits, with its card in the metadata."""
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
@@ -31,8 +29,8 @@ from clfer.progress import Track
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 20  # of the standard operators; onnxruntime knows it from 1.17 on
 PACKAGES = ("onnx", "onnxscript")
+OPSET = 20  # of the standard operators; onnxruntime knows it from 1.17 on
 CALIBRATION = 512  # faces that the ranges of activations are taken from
 BATCH = 32  # of these
 FLOAT = ("Softmax", "Sigmoid")  # not quantised: small, and each probability depends on them
@@ -88,7 +86,9 @@ def quantised(
     kept += [node for node in nodes if node.op_type in FLOAT]
     parts = track(np.array_split(faces, max(1, len(faces) // BATCH)), "calibrating")
     batches = ({FACES: np.ascontiguousarray(part)} for part in parts)
-    with TemporaryDirectory() as folder, _quiet():  # onnxruntime writes beside what it reads
+    with TemporaryDirectory() as folder, ExitStack() as after_all:
+        after_all.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.WARNING)  # onnxruntime's advice, which goes to the root logger
         before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
         onnx.save(model, before)
         quantize_static(
@@ -117,23 +117,19 @@ class Deployed(nn.Module):
     takes standard operators, where `clfer.faces.views.central` uses `grid_sample`.
     """
 
-    matrix: Tensor
-    gain: Tensor
-    offset: Tensor
-
     def __init__(self, network: Network, size: int, view: View) -> None:
         super().__init__()
-        # the views of a black face, and of one with a single white row each
-        black = central(torch.zeros(1, size, size, 1, dtype=torch.uint8), view)[0, :, 0, 0]
-        white = central(torch.full((1, size, size, 1), 255, dtype=torch.uint8), view)[0, :, 0, 0]
+        # the views of a black face, a white one, and those with a single white row each
+        plain = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
+        black, white = central(plain.expand(-1, size, size, -1), view)[:, :, 0, 0]
         rows = (torch.eye(size, dtype=torch.uint8) * 255)[:, None, :, None, None]
         columns = [central(row.expand(-1, -1, size, -1), view)[0, 0, :, 0] for row in rows]
         low, high = black[0].double(), white[0].double()
         matrix = ((torch.stack(columns).double() - low) / (high - low)).T  # [crop, S]
         self.network = network
-        self.register_buffer("matrix", matrix.float().contiguous())
-        self.register_buffer("gain", ((white - black) / 255).view(3, 1, 1))
-        self.register_buffer("offset", black.view(3, 1, 1))
+        self.matrix = nn.Buffer(matrix.float().contiguous())
+        self.gain = nn.Buffer(((white - black) / 255).view(3, 1, 1))
+        self.offset = nn.Buffer(black.view(3, 1, 1))
 
     def view(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N 3 H W"]:
         """The result of `clfer.faces.views.central`, within rounding."""
@@ -175,7 +171,7 @@ def _strip(message: Any, names: Sequence[str]) -> None:
         if field.name in names:
             message.ClearField(field.name)
         elif field.type == field.TYPE_MESSAGE:
-            for one in value if not hasattr(value, "ListFields") else (value,):
+            for one in (value,) if hasattr(value, "ListFields") else value:
                 _strip(one, names)
 
 
@@ -195,14 +191,3 @@ def _pooled(maps: Any, output_size: Sequence[int]) -> Any:
     )
     rows = operators.MatMul(operators.Constant(value=from_array(down.numpy())), maps)
     return operators.MatMul(rows, operators.Constant(value=from_array(across.T.numpy())))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without onnxruntime's advice, which it writes to the root logger."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        yield
-    finally:
-        logging.disable(before)

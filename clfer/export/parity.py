@@ -19,14 +19,12 @@ BATCH = 32
 
 
 class Parity(NamedTuple):
-    """difference: the largest of any probability; same: faces with the same label; tied: faces with
-    another label whose two highest probabilities are within LIMIT.
-    """
+    """How far the probabilities that two engines give to the same faces are apart."""
 
     faces: int
-    difference: float
-    same: int
-    tied: int
+    difference: float  # the largest of any probability
+    same: int  # faces with the same label
+    tied: int  # with another one, their two highest probabilities being within LIMIT
 
     @property
     def holds(self) -> bool:

@@ -19,15 +19,8 @@ CLASSES = tuple("abcdefgh")
 
 def written(path):
     network, _ = small(OURS)
-    made = card(
-        CLASSES,
-        "resnet10_quarter",
-        "small",
-        OURS,
-        CUT,
-        View(resize=72, crop=64),
-        {"dataset": "demo"},
-    )
+    view, provenance = View(resize=72, crop=64), {"dataset": "demo"}
+    made = card(CLASSES, "resnet10_quarter", "small", OURS, CUT, view, provenance)
     save(network.state_dict(), made, path)
     return network.eval(), made
 
@@ -49,20 +42,17 @@ def test_the_bytes_repeat(tmp_path):
 
 
 def test_other_files_are_refused_by_name(tmp_path):
-    path = tmp_path / "model.safetensors"
-    with pytest.raises(InputError, match=r"model.safetensors is missing"):
-        load(path)
-    path.write_bytes(b"\x80\x04pickle?")
-    with pytest.raises(InputError, match=r"model.safetensors is no readable safetensors"):
-        load(path)
-    save_file({"w": torch.zeros(1)}, path)
-    with pytest.raises(InputError, match=r"model.safetensors: expected a model written by clfer"):
-        load(path)
-    save_file({"w": torch.zeros(1)}, path, metadata={"clfer": json.dumps({"format": 99})})
-    with pytest.raises(
-        InputError, match=r"model.safetensors: expected a card of format 2, found 99"
+    path, weights = tmp_path / "model.safetensors", {"w": torch.zeros(1)}
+    other = {"clfer": json.dumps({"format": 99})}
+    for write, message in (
+        (lambda: None, " is missing"),
+        (lambda: path.write_bytes(b"\x80\x04pickle?"), " is no readable safetensors"),
+        (lambda: save_file(weights, path), ": expected a model written by clfer"),
+        (lambda: save_file(weights, path, other), ": expected a card of format 2, found 99"),
     ):
-        load(path)
+        write()
+        with pytest.raises(InputError, match=f"model.safetensors{message}"):
+            load(path)
 
 
 def test_the_old_name_of_pooled_size_is_read_and_the_new_one_written():

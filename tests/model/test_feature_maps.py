@@ -5,97 +5,37 @@ import references
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references import CHANNELS, draws, random_maps
 from variants import CLFM_SETTINGS
 
 from clfer.errors import InputError
 from clfer.model.feature_maps import FeatureMapContrast, semantic_groups
 
-CHANNELS = (5, 7, 9, 12)
 
-
-def module(channels=CHANNELS, **changes):
+def module(**changes):
     """In double precision."""
     small = {"alpha": (0.3, 0.0, 0.7), "k": 3, "fd": 6, "temperature": 0.5} | changes
-    return FeatureMapContrast(channels, CLFM_SETTINGS.model_copy(update=small)).double()
+    return FeatureMapContrast(CHANNELS, CLFM_SETTINGS.model_copy(update=small)).double()
 
 
-def random_maps(seed, images, channels=CHANNELS, layers=(0, 2, 3), side=3):
-    random = torch.Generator().manual_seed(seed)
-    shape = images, side, side + 1
-    maps = {}
-    for j in layers:
-        maps[j] = torch.randn(channels[j], *shape, generator=random, dtype=torch.float64)
-    return {j: m.transpose(0, 1).contiguous() for j, m in maps.items()}
-
-
-def draws(seed, *shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def slow_codes(clfm, maps):
-    weights = {
-        int(j): (c.weight.detach().numpy()[:, :, 0, 0], c.bias.detach().numpy())
-        for j, c in clfm.convolutions.items()
-    }
-    return references.codes({j: m.numpy() for j, m in maps.items()}, weights, clfm.settings)
-
-
-sizes = {
-    "seed": st.integers(0, 2**31),
-    "images": st.integers(1, 3),
-    "restarts": st.integers(1, 2),
-    "k": st.integers(2, 5),
-    "alpha": st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
-    "detach": st.booleans(),
-}
-
-
-@given(**sizes)
+@given(
+    seed=st.integers(0, 2**31),
+    images=st.integers(1, 3),
+    restarts=st.integers(1, 2),
+    k=st.integers(2, 5),
+    alpha=st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
+    detach=st.booleans(),
+)
 @settings(max_examples=60, deadline=None)
 def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
     torch.manual_seed(seed)
     clfm = module(k=k, alpha=alpha, detach_deep=detach)
-    maps, uniform = random_maps(seed, images, layers=range(4)), draws(seed, images, restarts, k)
-    codes = slow_codes(clfm, maps)
-    pairs = zip(codes[3], uniform.numpy(), strict=True)
-    clusters = [references.kmeans(deep, u, clfm.settings.iterations) for deep, u in pairs]
-    expected = references.feature_map_loss(codes, clfm.settings, clusters)
+    maps, uniform = random_maps(seed, images, range(4)), draws(seed, images, restarts, k)
+    convolutions = {int(j): references.layer(c) for j, c in clfm.convolutions.items()}
+    expected = references.feature_map_loss(
+        references.arrays(maps), convolutions, clfm.settings, uniform.numpy()
+    )
     assert float(clfm(maps, uniform).detach()) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-@given(st.integers(0, 2**31), st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0)]))
-@settings(max_examples=12, deadline=None)
-def test_the_gradient_of_the_loss(seed, alpha):
-    """In the maps and in the convolutions, with the clusters as they fall."""
-    torch.manual_seed(seed)
-    clfm = module(channels=(2, 3, 4, 5), alpha=alpha, k=2)
-    maps = random_maps(seed, 2, (2, 3, 4, 5), clfm.layers)
-    names, weights = zip(*clfm.named_parameters(), strict=True)
-    uniform = draws(seed, 2, 1, 2)
-
-    def loss(*values):
-        given = dict(zip(clfm.layers, values, strict=False))
-        changed = dict(zip(names, values[len(given) :], strict=True))
-        return torch.func.functional_call(clfm, changed, (given, uniform))
-
-    inputs = [value.detach().clone().requires_grad_() for value in (*maps.values(), *weights)]
-    assert torch.autograd.gradcheck(loss, inputs, fast_mode=True)
-
-
-def test_layers_of_weight_zero_have_no_parameters_and_are_never_asked_for():
-    clfm = module(alpha=(0.0, 0.1, 0.0))
-    assert set(clfm.convolutions) == {"1", "3"}
-    maps = random_maps(0, 2, layers=(1, 3))
-    assert float(clfm(maps, draws(0, 2, 1, 3)).detach()) != 0
-
-
-def test_the_deepest_layer_learns_unless_it_is_detached():
-    for detach in (False, True):
-        clfm = module(detach_deep=detach)
-        clfm(random_maps(0, 2), draws(0, 2, 1, 3)).backward()
-        gradient = clfm.convolutions["3"].weight.grad
-        assert (gradient is None) == detach
-        assert clfm.convolutions["0"].weight.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0])
@@ -164,6 +104,13 @@ def test_each_image_is_grouped_by_itself():
     shallow, deep = semantic_groups(pair, draws(0, 2, 3, 4), 8)
     assert deep.tolist() == [DEEP, DEEP[::-1]]
     assert shallow.tolist() == [SHALLOW, SHALLOW[::-1]]
+
+
+def test_a_group_without_channels_has_the_last_number():
+    features = [banded([0, 3, 1], 2 * SIDE), banded([3, 1, 0, 1, 3, 0])]
+    shallow, deep = semantic_groups(features, draws(0, 1, 3, 4), 8)
+    assert deep.tolist() == [[2, 1, 0, 1, 2, 0]]
+    assert shallow.tolist() == [[0, 2, 1]]
 
 
 def test_dead_channels_and_constant_maps_are_grouped_too():

@@ -1,11 +1,13 @@
-"""MSR (eq. 8-9) against the pixel shuffle written down literally."""
+"""MSR (eq. 8-9) against the equations as they are written, with PyTorch's own pixel shuffle."""
+
+import math
 
 import numpy as np
 import pytest
-import references_network as references
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references import pool
 from torch.nn import functional as F
 
 from clfer.model.multiscale import MultiScale
@@ -31,19 +33,12 @@ def random_case(seed, images, multiples, side, fd, grid=4, training=False):
     return module, features
 
 
-def literal(module, features, j, weight):
-    norm = module.blocks[j][1]
-    values = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    linear = module.reduce[j]
-    return references.reshaped(
-        features[j].numpy(),
-        2**j,
-        weight,
-        [v.detach().numpy() for v in values],
-        (linear.weight.detach().numpy(), linear.bias.detach().numpy()),
-        module.settings.pooled_size,
-        module.training,
-    )
+def literal(module, maps, j, weight):
+    """f'_j as eq. 8 is written: shuffle, convolution block, AP, flatten, 1 x 1 convolution."""
+    shuffled = F.pixel_shuffle(maps, 2**j)
+    active = module.blocks[j][1](F.conv2d(shuffled, weight, stride=weight.shape[-1])).relu()
+    side = module.settings.pooled_size
+    return module.reduce[j](torch.tensor(pool(active.numpy(), side, side)).flatten(1))
 
 
 sizes = {
@@ -64,24 +59,14 @@ def test_the_rearranged_convolution_equals_the_shuffled_one(
     """Eq. 8, with the weights drawn for the shuffled map and carried over to ours."""
     module, features = random_case(seed, images, multiples, side, fd, grid, training)
     expected = []
-    for j, block in enumerate(module.blocks):
-        out, channels, k, _ = block[0].weight.shape
-        weight = np.random.default_rng(seed).normal(
-            size=(out, channels // 4**j, k * 2**j, k * 2**j)
-        )
-        with torch.no_grad():
-            block[0].weight.copy_(torch.tensor(references.unshuffled_weight(weight, 2**j)))
-        expected.append(literal(module, features, j, weight))
-    found = module.reshape(features).detach()
-    np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-9, atol=1e-9)
-
-
-def test_the_shuffle_written_down_is_the_one_of_the_cited_paper():
-    """As PyTorch has it, which cites the same paper (Shi et al. 2016)."""
-    maps = torch.randn(2, 18, 2, 3, dtype=torch.float64)
-    np.testing.assert_array_equal(
-        references.pixel_shuffle(maps.numpy(), 3), F.pixel_shuffle(maps, 3)
-    )
+    with torch.no_grad():
+        for j, (block, maps) in enumerate(zip(module.blocks, features, strict=True)):
+            out, channels, k, _ = block[0].weight.shape
+            weight = torch.randn(out, channels // 4**j, k * 2**j, k * 2**j, dtype=torch.float64)
+            block[0].weight.copy_(F.pixel_unshuffle(weight, 2**j))
+            expected.append(literal(module, maps, j, weight))
+        found = module.reshape(features)
+    torch.testing.assert_close(found, torch.stack(expected, dim=1), rtol=1e-9, atol=1e-9)
 
 
 @given(**sizes, whole=st.booleans())
@@ -91,9 +76,16 @@ def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid, whole
     module, features = random_case(seed, images, multiples, side, fd, grid)
     module.settings = MSR(fd=fd, pooled_size=grid, whole_deep=whole)
     with torch.no_grad():
-        layers = module.reshape(features).numpy().transpose(1, 0, 2)
-        expected = references.fused(layers, module.attention.weight[0].numpy(), whole)
-        np.testing.assert_allclose(module(features), expected, rtol=1e-9, atol=1e-12)
+        layers, found = module.reshape(features).numpy(), module(features).numpy()
+    for image, vectors in zip(found, layers, strict=True):
+        mu = [
+            1 / (1 + math.exp(-vector @ module.attention.weight[0].detach().numpy()))
+            for vector in vectors
+        ]
+        if whole:
+            mu[-1] = 1
+        expected = sum(m * vector for m, vector in zip(mu, vectors, strict=True))
+        np.testing.assert_allclose(image, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_an_image_is_represented_alike_in_any_batch_and_order():

@@ -115,3 +115,11 @@ def test_wilcoxon_needs_six_seeds() -> None:
     b = np.array([0.80, 0.81, 0.79, 0.81, 0.79, 0.80])
     assert comparison.wilcoxon(a[:5], b[:5]) is None
     assert comparison.wilcoxon(a, b) == pytest.approx(2 / 2**6)
+
+
+def test_wilcoxon_gives_one_rank_to_differences_that_rounding_alone_makes_unequal() -> None:
+    points = np.array([1, 1, 1, -1, 2, 3, -2])
+    b = np.array([0.11, 0.24, 0.75, 0.61, 0.83, 0.5, 0.58])
+    a = np.round(b + points / 100, 2)
+    assert len(set(np.abs(a - b)[:4])) > 1  # the trap
+    assert comparison.wilcoxon(a, b) == pytest.approx(stats.wilcoxon(points).pvalue)
