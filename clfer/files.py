@@ -2,11 +2,13 @@
 
 import glob
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from clfer.errors import FULL, InputError, number, refused
 
@@ -42,6 +44,17 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # of a place that is refused has been told
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file of UTF-8 text, whole or not at all; raises like `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, indent: int = 2) -> None:
+    """The same of JSON, indented, with a newline at the end."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clfer.errors import InputError
-from clfer.files import replacing, sha256
+from clfer.files import replacing, sha256, write_json, write_text
 from clfer.progress import silent
 from clfer.team import started
 from pipeline import options, paths
@@ -64,12 +64,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.datasets.transfer import restricted, shared
     from clfer.figures import confusion
     from clfer.model.bundle import load
-    from clfer.report.model_card import (
-        EvaluatedModel,
-        confusion_table,
-        model_card,
-        score_lines,
-    )
+    from clfer.report.model_card import EvaluatedModel, confusion_table, model_card, score_lines
     from clfer.report.numbers import OPTIMISTIC
     from clfer.scoring.scores import scores
     from clfer.scoring.selection import TEST
@@ -99,6 +94,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
         predictions = restricted(images, probability, common)
     else:
         predictions = predicted(images, probability, card.classes)
+    model_sha256, split_sha256 = sha256(model), sha256(paths.split(data))
     about = labels.about(paths.split(data))
     found = scores(predictions) | {
         "evidence": json.loads(about["evidence"]),
@@ -108,8 +104,8 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
             "selected_on": recipe.select,
         },
         "sources": {
-            model.as_posix(): sha256(model),
-            paths.split(data).as_posix(): sha256(paths.split(data)),
+            model.as_posix(): model_sha256,
+            paths.split(data).as_posix(): split_sha256,
         },
     }
     if on:
@@ -133,24 +129,22 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
         pl.DataFrame(columns).write_csv(temporary)
     with replacing(out / "confusion.png") as temporary:
         confusion.draw(counts, classes, title, temporary)
-    with replacing(out / "scores.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    write_json(out / "scores.json", found)
     if not on:
         evaluated = EvaluatedModel(
             dataset=name,
             variant=variant,
             seed=seed,
             file=model.as_posix(),
-            file_sha256=found["sources"][model.as_posix()],
+            file_sha256=model_sha256,
             card=card,
             parameters=sum(one.numel() for one in network.parameters()),
             stored=stored.shape[1:],
             split=split,
-            split_sha256=sha256(paths.split(name)),
+            split_sha256=split_sha256,
             scores=found,
         )
-        with replacing(out / "model_card.md") as temporary:
-            temporary.write_text(model_card(evaluated), encoding="utf-8")
+        write_text(out / "model_card.md", model_card(evaluated))
     table(*confusion_table(title, found))
     say(score_lines(found, on), f"evaluate {title}: {out}")
 

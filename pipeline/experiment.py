@@ -5,7 +5,6 @@ dataset. Cells that are missing are trained in this process.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -31,9 +30,7 @@ def experiment(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME",
-            help=f"One of {', '.join(NAMES)}.",
-            autocompletion=lambda: [*NAMES],
+            metavar="NAME", help=f"One of {', '.join(NAMES)}.", autocompletion=lambda: [*NAMES]
         ),
     ],
     dataset: Annotated[
@@ -104,7 +101,10 @@ def experiment(
         cells = sped(cells, compiled, precision)
         there = folder or Path("cells") / dataset / (recipe or "")
         studies = study.studies(name, dataset, cells, there)
-        _print_plan(plan, dataset, chosen)
+        rows = {row.variant: row.label for row in plan.rows if row.variant}
+        size = f"{len(rows)} variants x {len(chosen)} seeds ({', '.join(map(str, chosen))})"
+        labelled = [[variant, *label] for variant, label in rows.items()]
+        table(f"{plan.title}, on {dataset}: {size}", ["variant", *plan.columns], labelled)
         if pack:
             study.pack(studies, pack)
         elif dry_run:
@@ -155,10 +155,3 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
     if not variants:
         return plan
     return plan.only(options.words("--variants", variants, list(plan.variants)))
-
-
-def _print_plan(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
-    rows = {row.variant: row.label for row in plan.rows if row.variant}
-    title = f"{plan.title}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
-    title += f"({', '.join(map(str, seeds))})"
-    table(title, ["variant", *plan.columns], [[one, *label] for one, label in rows.items()])

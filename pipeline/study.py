@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from clfer.experiments.plan import Plan
 from clfer.experiments.result import result
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
-from clfer.files import replacing
+from clfer.files import replacing, write_json, write_text
 from clfer.report.words import worded_summary
 from clfer.scoring.grid import Run
 from clfer.scoring.selection import peeked
@@ -108,7 +109,6 @@ def runs_of(study: Study, training: bool) -> list[Run]:
 
 def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
-
     path, classes = grid.place(study.folder, one) / grid.PREDICTIONS, study.data.classes
     with packs.undamaged(path), np.load(path) as arrays:
         probability = arrays["test"]
@@ -132,12 +132,12 @@ def _command() -> str:
     return shlex.join(["clfer", *sys.argv[1:]])
 
 
+def _beside(target: Path, ending: str) -> Path:
+    return target.with_name(target.name + ending)
+
+
 def write_table(
-    name: str,
-    plan: Plan,
-    studies: Sequence[Study],
-    runs: Sequence[Sequence[Run]],
-    target: Path,
+    name: str, plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]], target: Path
 ) -> None:
     """A table as .md, .csv and .json, with what some say beyond the accuracies, and its figure."""
     alpha = block("significance", "alpha")
@@ -168,10 +168,9 @@ def write_table(
         "sources": {study.split.as_posix(): study.data.sources["split_sha256"]},
     }
     shown = text.markdown(document)
-    as_json = json.dumps(document, indent=2) + "\n"
-    for suffix, content in ((".md", shown), (".csv", text.as_csv(document)), (".json", as_json)):
-        with replacing(target.with_name(target.name + suffix)) as temporary:
-            temporary.write_text(content)
+    write_text(_beside(target, ".md"), shown)
+    write_text(_beside(target, ".csv"), text.as_csv(document))
+    write_json(_beside(target, ".json"), document)
     page(shown)
     say([f"also as {target}.csv and .json"], f"{target}.md")
     if name == "figure5":
@@ -202,16 +201,14 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         _command(),
     )
     shown = headline.markdown(name, document, target.name)
-    curves: dict[str, list[pl.DataFrame]] = {}
+    curves = defaultdict(list)
     for variant, _, rows in histories:
-        curves.setdefault(variant, []).append(rows)
-    with replacing(target.with_name(f"{target.name}-curves.png")) as temporary:
+        curves[variant].append(rows)
+    with replacing(_beside(target, "-curves.png")) as temporary:
         draw_history(curves, temporary)
-    with replacing(target.with_name(f"{target.name}-confusions.png")) as temporary:
+    with replacing(_beside(target, "-confusions.png")) as temporary:
         draw_several(*headline.matrices(name, document), temporary)
-    with replacing(target.with_name(f"{target.name}.json")) as temporary:
-        temporary.write_text(json.dumps(document, indent=1) + "\n")
-    with replacing(target.with_name(f"{target.name}.md")) as temporary:
-        temporary.write_text(shown)
+    write_json(_beside(target, ".json"), document, indent=1)
+    write_text(_beside(target, ".md"), shown)
     page(shown)
     say([f"pictures and numbers beside it, cells in {study.folder}"], f"{target}.md")

@@ -1,8 +1,10 @@
 """Datasets that users place as folders, through the command line: what they are told."""
 
+import zipfile
+
 import polars as pl
 import pytest
-from checkouts import edit, here, refused
+from checkouts import done, edit, refused
 from test_commands import checkout as checkout
 
 IMAGE = b"no image, but a file of that name"
@@ -64,7 +66,7 @@ def test_a_row_that_is_none(checkout, name, found):
     place(folder, "validation.csv", "1/c.jpg,1,2,3,4,NULL,0,0,0\n")
     for image in IMAGES[name]:
         place(folder, image)
-    assert here(checkout, "download", name).returncode == 0
+    done(checkout, "download", name)
     assert f"data/external/{name}/{path} {found}" in refused(checkout, "relabel", name)
     assert not (checkout / f"data/labels/{name}.parquet").exists()
 
@@ -72,20 +74,14 @@ def test_a_row_that_is_none(checkout, name, found):
 def test_a_class_in_one_split_alone(checkout):
     for image in IMAGES["folder"]:
         place(checkout / "data/external/folder", image)
-    done = here(checkout, "download", "folder")
-    assert done.returncode == 0, done.stderr
-    assert "images: 3" in done.stdout
+    assert "images: 3" in done(checkout, "download", "folder")
     assert "found 'dog' only in train" in refused(checkout, "relabel", "folder")
     place(checkout / "data/external/folder", "test/dog/d.png")
-    assert here(checkout, "download", "folder").returncode == 0
-    done = here(checkout, "relabel", "folder")
-    assert done.returncode == 0, done.stderr
-    assert "own images of 2 classes" in done.stdout
+    done(checkout, "download", "folder")
+    assert "own images of 2 classes" in done(checkout, "relabel", "folder")
 
 
 def test_a_zip_that_leads_out_leaves_nothing_behind(checkout):
-    import zipfile
-
     folder = checkout / "data/external/sfew"
     folder.mkdir(parents=True)
     with zipfile.ZipFile(folder / "SFEW.zip", "w") as archive:
@@ -99,15 +95,12 @@ def test_a_zip_that_leads_out_leaves_nothing_behind(checkout):
 def test_images_stay_where_they_are_and_a_part_of_a_dataset_is_called_so(checkout):
     for image in IMAGES["sfew"]:
         place(checkout / "data/external/sfew", image)
-    assert here(checkout, "download", "sfew").returncode == 0
-    names = {path.name for path in left(checkout)}
-    assert names == {"files.parquet", "folder.txt"}
-    done = here(checkout, "relabel", "sfew")
-    assert "1 of 958 train and 1 of 436 test images" in done.stdout
+    done(checkout, "download", "sfew")
+    assert {path.name for path in left(checkout)} == {"files.parquet", "folder.txt"}
+    part = "1 of 958 train and 1 of 436 test images"
+    assert part in done(checkout, "relabel", "sfew")
     about = pl.read_parquet_metadata(checkout / "data/labels/sfew.parquet")
-    assert about["protocol"] == (
-        "SFEW 2.0, aligned faces, tested on Val: 1 of 958 train and 1 of 436 test images"
-    )
+    assert about["protocol"] == f"SFEW 2.0, aligned faces, tested on Val: {part}"
 
 
 def test_a_misspelt_choice(checkout):
