@@ -12,8 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from clfer import __version__
-from clfer.ending import STATUS, orderly
-from clfer.errors import trouble
+from clfer.errors import STATUS, orderly_exit, user_message
 
 # each is the function of that name in pipeline/NAME.py
 STAGES = {
@@ -102,7 +101,7 @@ def _command(name: str) -> Any:
 
     @wraps(run)
     def called(*given: object, **options: object) -> None:
-        with orderly():
+        with orderly_exit():
             run(*given, **options)
             if name in STAGES:
                 from pipeline.params import check_unchanged
@@ -163,7 +162,7 @@ def main(words: Sequence[str] | None = None) -> None:
     try:
         app(words, prog_name="clfer")
     except Exception as error:
-        if (message := trouble(error)) is None:
+        if (message := user_message(error)) is None:
             raise
         if os.environ.get("RANK", "0") != "0":
             time.sleep(LEADER)

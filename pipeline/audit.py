@@ -17,7 +17,7 @@ from clfer.datasets.labels import about
 from clfer.datasets.splits import COLUMNS
 from clfer.errors import InputError
 from clfer.faces.packing import SCHEMA
-from clfer.figures import description, pairs
+from clfer.figures import dataset as figures
 from clfer.files import replacing
 from clfer.report.numbers import short
 from pipeline import options, paths, stored
@@ -58,25 +58,29 @@ def audit(
     with replacing(out) as temporary:
         temporary.write_text(json.dumps(document, indent=2) + "\n")
     title = f"{name}: {document['protocol']}"
-    description.draw(document, means, title, out.with_suffix(".png"))
+    figures.draw_overview(document, means, title, out.with_suffix(".png"))
     sheet = out.with_name(f"{name}-pairs.png")
     with replacing(sheet) as temporary:
         kinds = examples(split, near).items()
-        pairs.draw({kind: _pairs(rows, split, faces) for kind, rows in kinds}, temporary)
+        figures.draw_pairs({kind: _pairs(rows, split, faces) for kind, rows in kinds}, temporary)
     _tables(document)
     say(_lines(document), f"audit {name}: {out}, {out.with_suffix('.png').name}, {sheet.name}")
 
 
 def _pairs(
     rows: list[tuple[int, int]], split: pl.DataFrame, faces: UInt8[np.ndarray, "N S S C"]
-) -> list[pairs.Pair]:
-    """Rows as faces with what is known of them."""
+) -> list[figures.Pair]:
+    """Pairs of rows as faces, with what is known of each."""
     columns = ("row", "face", "published", pl.col("label").cast(pl.String))
     known = {
         row: (face, f"{row} {part}: {label}")
         for row, face, part, label in split.select(columns).iter_rows()
     }
-    return [[(faces[known[row][0]], known[row][1]) for row in pair] for pair in rows]
+    pairs = ((known[one], known[other]) for one, other in rows)
+    return [
+        (figures.square(faces[one]), figures.square(faces[other]), f"{words}\n{more}")
+        for (one, words), (other, more) in pairs
+    ]
 
 
 def _tables(found: dict[str, Any]) -> None:

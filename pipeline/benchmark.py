@@ -32,8 +32,7 @@ def benchmark(
 
     from clfer import benchmark as measure
     from clfer.model.backbone import check_input
-    from clfer.training.machine import device
-    from clfer.training.precision import numbers
+    from clfer.training.machine import device, resolved_precision
     from pipeline import cell
 
     there = device()
@@ -65,7 +64,7 @@ def benchmark(
             "size": size,
             "batch": batch,
             "rounds": rounds,
-            "precision": numbers(recipe, there),
+            "precision": resolved_precision(recipe, there),
             "compile": compiled,
         },
     }

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from clfer.scratch import held
+from clfer.files import locked_folder
 from pipeline import options, paths
 from pipeline.console import say, track
 from pipeline.params import dataset, settings
@@ -15,7 +15,7 @@ def download(name: options.Dataset) -> None:
     source = settings(module.Source, "datasets", name, "source")
     raw = paths.raw(name)
     raw.parent.mkdir(parents=True, exist_ok=True)
-    with held(paths.scratch(f"download-{name}"), f"downloading {name}"):
+    with locked_folder(paths.scratch(f"download-{name}"), f"downloading {name}"):
         for left in raw.parent.glob(f".{name}.*"):  # of a killed process
             shutil.rmtree(left, ignore_errors=True)
         temporary = raw.with_name(f".{name}.{os.getpid()}")

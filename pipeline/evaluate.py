@@ -70,7 +70,6 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.scoring.selection import TEST
     from clfer.training.examples import Faces
     from clfer.training.machine import device, memory, threads
-    from clfer.training.precision import precision
     from clfer.training.prediction import predict
     from pipeline.cell import cached, examples, predicted, tested
 
@@ -81,11 +80,10 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     split, stored = cached(data)
     faces = Faces(stored, device(), memory())
     network.to(faces.device).to(memory_format=torch.channels_last)
+    index = examples(split, "test").face
     shown = track if distributed.leads() else silent
     with threads(recipe.threads):
-        numbers = precision(recipe, faces.device)
-        index = examples(split, "test").face
-        probability = predict(network, faces, index, card.view, numbers, shown).cpu().numpy()
+        probability = predict(network, faces, index, recipe, shown).cpu().numpy()
     if not distributed.leads():
         return
     images = tested(split)
@@ -103,6 +101,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
             "duplicates": block("split", "duplicates"),
             "selected_on": recipe.select,
         },
+        "recipe": recipe.model_dump(mode="json"),
         "sources": {
             model.as_posix(): model_sha256,
             paths.split(data).as_posix(): split_sha256,

@@ -16,10 +16,8 @@ from pipeline.console import table
 from pipeline.params import block, settings
 
 if TYPE_CHECKING:
-    from clfer.experiments.plan import Plan
+    from clfer.paper.tables import Plan
 
-COMPARED = ("baseline", "msr", "cl", "ours")
-LEAKED = ("baseline", "ours")
 NAMES = (
     *("comparison", "table2", "table3", "table4", "table5", "table6", "table7", "table8"),
     *("figure5", "figure8", "leakage"),
@@ -87,7 +85,9 @@ def experiment(
         if name == "comparison" and variants:
             options.words("--variants", variants, [*params.block("variants")])
 
-        from clfer.training.cells import sped
+        from clfer.paper.tables import LEAKED
+        from clfer.report.experiment import texts
+        from clfer.training.cells import override
         from pipeline import study
         from pipeline.cell import cell
 
@@ -98,13 +98,14 @@ def experiment(
             params.replace({"variants": {**params.block("variants"), **plan.variants}})
         chosen = listed or list(plan.seeds or params.settings(params.Run, "run").seeds)
         cells = [cell(dataset, one, seed, recipe) for seed, one in product(chosen, trained)]
-        cells = sped(cells, compiled, precision)
+        cells = override(cells, compiled, precision)
         there = folder or Path("cells") / dataset / (recipe or "")
         studies = study.studies(name, dataset, cells, there)
         rows = {row.variant: row.label for row in plan.rows if row.variant}
         size = f"{len(rows)} variants x {len(chosen)} seeds ({', '.join(map(str, chosen))})"
         labelled = [[variant, *label] for variant, label in rows.items()]
-        table(f"{plan.title}, on {dataset}: {size}", ["variant", *plan.columns], labelled)
+        about = texts(plan.name)
+        table(f"{about['title']}, on {dataset}: {size}", ["variant", *about["columns"]], labelled)
         if pack:
             study.pack(studies, pack)
         elif dry_run:
@@ -115,7 +116,7 @@ def experiment(
             if name == "comparison":
                 study.write_comparison(studies[0], runs[0], target)
             else:
-                study.write_table(name, plan, studies, runs, target)
+                study.write_table(plan, studies, runs, target)
 
 
 def prepare(dataset: str) -> None:
@@ -131,25 +132,25 @@ def prepare(dataset: str) -> None:
 def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: str | None) -> Plan:
     """The plan of that name, for the classes of the dataset where it needs them."""
     from clfer.datasets import labels
-    from clfer.experiments import leakage, scarcity, tables
+    from clfer.paper import tables
     from clfer.scoring.summary import Significance
     from pipeline import stored
     from pipeline.significance import check_baseline
 
     rows = block("variants")
     if name == "comparison":
-        chosen = options.words("--variants", variants, list(rows)) if variants else COMPARED
+        chosen = options.words("--variants", variants, list(rows)) if variants else tables.COMPARED
         check_baseline(settings(Significance, "significance").baseline, chosen)
         return tables.comparison(rows, chosen)
     if name == "leakage":
-        return leakage.plan(LEAKED)
+        return tables.leakage()
     if name in ("table3", "figure8"):
         classes = labels.classes(stored.table(paths.split(dataset), f"split {dataset}", ("label",)))
         if name == "figure8":
             plan = tables.figure8(rows, classes)
         else:
             named = options.words("--categories", categories, classes) if categories else classes
-            plan = scarcity.table3(rows, classes, named, options.numbers("--kept", kept))
+            plan = tables.table3(rows, named, options.numbers("--kept", kept))
     else:
         plan = getattr(tables, name)(rows)
     if not variants:

@@ -43,7 +43,9 @@ class Material(NamedTuple):
 def export(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL]", help="A .safetensors; default: the newest in runs/."),
+        typer.Argument(
+            metavar="[MODEL]", help="A .safetensors; default: one in runs/, as by `clfer predict`."
+        ),
     ] = None,
     to: Annotated[
         Path | None,
@@ -68,10 +70,10 @@ def export(
     from clfer.export.onnx_model import OPSET, converted, quantised, write
     from clfer.export.parity import LIMIT
     from clfer.inference.engines import Exported, Trained
-    from clfer.inference.models import newest
     from clfer.model.bundle import load
+    from pipeline.models import default_model
 
-    path = model or newest(paths.BASE)
+    path = model or default_model()
     target = to or paths.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")

@@ -2,7 +2,7 @@
 completion import this file: it must stay light.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +52,7 @@ Models = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE|NAME|URL",
-        help="A model (.safetensors, .onnx); several are averaged. The newest one if left out.",
+        help="A model (.safetensors, .onnx); several are averaged. Default: one in runs/.",
     ),
 ]
 Detect = Annotated[
@@ -97,3 +97,13 @@ def numbers(option: str, given: str) -> list[int]:
     if not listed:
         raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
     return list(dict.fromkeys(listed))
+
+
+def check_own(written: Mapping[str, Path | None], read: Iterable[Path]) -> None:
+    """InputError where an option's file to write is one that is read, or another option's."""
+    taken = {path.resolve() for path in read}
+    for option, path in written.items():
+        if path is not None and path.resolve() in taken:
+            raise InputError(f"{option}: expected a file of its own; found {path}")
+        if path is not None:
+            taken.add(path.resolve())

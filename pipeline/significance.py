@@ -24,9 +24,9 @@ Cell = tuple[str, str, int]
 def significance() -> None:
     """Compare the grid's variants and write metrics/summary.json, a table and plots."""
     from clfer.report.markdown import markdown
-    from clfer.report.words import worded_summary
+    from clfer.report.verdicts import summary_with_verdicts
     from clfer.scoring.grid import Run
-    from clfer.scoring.selection import peeked
+    from clfer.scoring.selection import selection_gap
     from clfer.scoring.summary import Significance
     from pipeline import stored
 
@@ -40,13 +40,14 @@ def significance() -> None:
         found[cell] = stored.document(folder / "scores.json", f"evaluate {words}")
         histories[cell] = stored.table(paths.run(*cell) / paths.HISTORY, f"train {words}")
         table = stored.table(folder / "predictions.parquet", f"evaluate {words}")
-        runs.append(Run(*cell, table, peeked(histories[cell])))
+        runs.append(Run(*cell, table, selection_gap(histories[cell])))
     sources = _sources(found)
-    summary = worded_summary(
+    summary = summary_with_verdicts(
         runs,
         evidence={cell[0]: found[cell]["evidence"] for cell in cells},
         protocol={name: _protocol(name, found) for name in grid.datasets},
         settings=chosen,
+        recipes=_recipes(found),
     )
     text = markdown(summary)
     _plot(summary, runs, list(histories.values()))
@@ -98,6 +99,15 @@ def _sources(found: Mapping[Cell, dict[str, Any]]) -> dict[str, str]:
     return known
 
 
+def _recipes(found: Mapping[Cell, dict[str, Any]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """By dataset and variant, the settings of training that the scores record."""
+    recipes: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for (name, variant, _), scores in found.items():
+        if "recipe" in scores:
+            recipes.setdefault(name, {}).setdefault(variant, []).append(scores["recipe"])
+    return recipes
+
+
 def _headline(summary: dict[str, Any]) -> dict[str, Any]:
     """The few numbers that `dvc metrics` and `dvc exp show` have room for."""
     from clfer.scoring.selection import TEST
@@ -120,7 +130,7 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
     from clfer.figures.curves import draw_history
     from clfer.figures.scores import draw_accuracy, draw_reliability
     from clfer.report.numbers import marked
-    from clfer.scoring.predictions import confidence
+    from clfer.scoring.scores import confidence
 
     with replacing(paths.PLOTS / "accuracy.png") as temporary:
         draw_accuracy(summary, temporary)

@@ -3,7 +3,6 @@
 import json
 import shlex
 import sys
-from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -14,16 +13,16 @@ import polars as pl
 
 from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.experiments import clusters, headline, intensity, leakage, rule, text
-from clfer.experiments.differs import differs
-from clfer.experiments.plan import Plan
-from clfer.experiments.result import result
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
 from clfer.files import replacing, write_json, write_text
-from clfer.report.words import worded_summary
+from clfer.paper.result import leakage_result, result
+from clfer.paper.tables import Plan
+from clfer.report import experiment as text
+from clfer.report.differences import Ours, from_paper
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
-from clfer.scoring.selection import peeked
+from clfer.scoring.selection import selection_gap
 from clfer.scoring.summary import Significance
 from clfer.training import cells as grid
 from clfer.training import pack as packs
@@ -109,7 +108,7 @@ def runs_of(study: Study, training: bool) -> list[Run]:
 
 def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
-    path, classes = grid.place(study.folder, one) / grid.PREDICTIONS, study.data.classes
+    path, classes = grid.folder_of(study.folder, one) / grid.PREDICTIONS, study.data.classes
     with packs.undamaged(path), np.load(path) as arrays:
         probability = arrays["test"]
     if probability.shape != (len(test), len(classes)):
@@ -136,13 +135,25 @@ def _beside(target: Path, ending: str) -> Path:
     return target.with_name(target.name + ending)
 
 
+def _differences(plan: Plan, study: Study, runs: Sequence[Run]) -> list[str]:
+    """What the runs do otherwise than the paper's, beside what the rows of the table are about."""
+    recipes = []
+    for one in study.cells:
+        own = plan.variants.get(one.name, {}).get("recipe", {})
+        settings = one.recipe.model_dump().items()
+        recipes.append({key: value for key, value in settings if key not in own})
+    images, classes = len(runs[0].predictions), len(study.data.classes)
+    selected_on = study.protocol["selected_on"]
+    return from_paper(Ours(study.data.name, images, classes, study.protocol, selected_on), recipes)
+
+
 def write_table(
-    name: str, plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]], target: Path
+    plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]], target: Path
 ) -> None:
     """A table as .md, .csv and .json, with what some say beyond the accuracies, and its figure."""
     alpha = block("significance", "alpha")
-    if name == "leakage":
-        entries = leakage.results(plan, runs[0], runs[1], alpha)
+    if plan.name == "leakage":
+        entries = leakage_result(plan, runs[0], runs[1], alpha)
     else:
         entries = result(plan, runs[0], alpha)
     study = studies[-1]
@@ -150,20 +161,23 @@ def write_table(
     facts: dict[str, Any] = {
         "evidence": study.evidence,
         "selected_on": study.protocol["selected_on"],
-        "differs": differs(study.cells[-1].recipe.model_dump(), study.protocol),
+        "differs": [
+            *_differences(plan, study, runs[-1]),
+            f"labels here: {study.protocol['labels']}",
+        ],
         "command": _command(),
     }
-    if name == "table8":
-        facts["more"] = rule.said(dataset, entries[0]["accuracy"])
-    elif name == "figure5":
+    if plan.name == "table8":
+        facts["more"] = text.rule_sentences(dataset, entries[0]["accuracy"])
+    elif plan.name == "figure5":
         histories = [(run.variant, _history(study, run)) for run in runs[0]]
-        facts["beside"] = intensity.columns(plan, histories)
-    elif name == "figure8":
-        facts["points"] = clusters.points(entries)
+        facts["beside"] = text.intensity_columns(plan, histories)
+    elif plan.name == "figure8":
+        facts["points"] = text.cluster_points(entries)
     recipes = [one.recipe.model_dump() for one in study.cells]
     shared = {k: v for k, v in recipes[0].items() if all(one[k] == v for one in recipes)}
     document = {
-        **text.document(name, plan, dataset, entries, facts),
+        **text.document(plan, dataset, entries, facts),
         "recipe": shared,
         "sources": {study.split.as_posix(): study.data.sources["split_sha256"]},
     }
@@ -173,41 +187,44 @@ def write_table(
     write_json(_beside(target, ".json"), document)
     page(shown)
     say([f"also as {target}.csv and .json"], f"{target}.md")
-    if name == "figure5":
+    if plan.name == "figure5":
         figure("learning_intensity", dataset, list(plan.variants), folder=study.folder)
-    elif name == "figure8":
+    elif plan.name == "figure8":
         figure("k", dataset)
 
 
 def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     """The page, the numbers behind it, and two pictures."""
     name, there = study.data.name, {(run.variant, run.seed) for run in runs}
-    summary = worded_summary(
+    cells = [one for one in study.cells if (one.name, one.seed) in there]
+    histories = [_history(study, run) for run in runs]
+    facts = [
+        json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text()) for one in cells
+    ]
+    recipes: dict[str, list[dict[str, Any]]] = {}
+    for fact in facts:
+        recipes.setdefault(fact["variant"], []).append(fact["recipe"])
+    summary = summary_with_verdicts(
         runs,
         evidence={name: study.evidence},
         protocol={name: study.protocol},
         settings=settings(Significance, "significance"),
+        recipes={name: recipes},
     )
-    histories = [(run.variant, run.seed, _history(study, run)) for run in runs]
-    cells = [one for one in study.cells if (one.name, one.seed) in there]
-    facts = [json.loads((grid.place(study.folder, one) / grid.CELL).read_text()) for one in cells]
-    document = headline.document(
+    document = text.comparison_document(
         summary["datasets"][name],
-        [(variant, seed, peeked(rows)) for variant, seed, rows in histories],
-        [(variant, rows) for variant, _, rows in histories],
-        facts,
+        [(fact, h, selection_gap(h)) for fact, h in zip(facts, histories, strict=True)],
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
-        differs(facts[0]["recipe"], study.protocol),
         _command(),
     )
-    shown = headline.markdown(name, document, target.name)
-    curves = defaultdict(list)
-    for variant, _, rows in histories:
-        curves[variant].append(rows)
+    shown = text.comparison_page(name, document, target.name)
+    curves: dict[str, list[pl.DataFrame]] = {}
+    for run, history in zip(runs, histories, strict=True):
+        curves.setdefault(run.variant, []).append(history)
     with replacing(_beside(target, "-curves.png")) as temporary:
         draw_history(curves, temporary)
     with replacing(_beside(target, "-confusions.png")) as temporary:
-        draw_several(*headline.matrices(name, document), temporary)
+        draw_several(*text.confusions(name, document), temporary)
     write_json(_beside(target, ".json"), document, indent=1)
     write_text(_beside(target, ".md"), shown)
     page(shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -46,11 +45,12 @@ def train(
 def _train(one: Cell, dataset: str, fresh: bool) -> None:
     """The same in this process, which may be one of several: the leader writes and speaks."""
     from clfer import distributed
-    from clfer.training.cell import train_cell
-    from clfer.training.checkpoints import claim
+    from clfer.training.cells import train_cell
+    from clfer.training.state import claim
     from pipeline.cell import data
 
-    def report(row: Mapping[str, int | float]) -> None:
+    def report(state: State) -> None:
+        row = state.history[-1]
         err.print(
             f"  epoch {row['epoch']:>3.0f}  loss {row['loss']:.4f}  train "
             f"{row['train_accuracy']:.4f}  val {row['val_accuracy']:.4f}",

@@ -9,7 +9,7 @@ from PIL import Image
 
 from clfer.model.variant import Variant
 from clfer.report.contents import Cell, Code, Contents, Figure, Picture
-from clfer.report.words import worded_summary
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance
 
@@ -57,7 +57,7 @@ def summary(
     ]
     protocol = {"labels": "by hand", "duplicates": duplicates, "selected_on": selected_on}
     settings = Significance(alpha=0.05, baseline="baseline")
-    found = worded_summary(runs, {dataset: evidence}, {dataset: protocol}, settings)
+    found = summary_with_verdicts(runs, {dataset: evidence}, {dataset: protocol}, settings)
     return {**found, "sources": {f"data/splits/{dataset}.parquet": "ab" * 32}}
 
 

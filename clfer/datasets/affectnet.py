@@ -15,7 +15,6 @@ from typing import Any, Literal
 
 import polars as pl
 
-from clfer.arrays import array
 from clfer.datasets import images, labels, source
 from clfer.datasets.expressions import AFFECTNET
 from clfer.datasets.images import folders, key, stem
@@ -23,6 +22,7 @@ from clfer.datasets.images import pictures as pictures
 from clfer.datasets.labels import BOX, LANDMARKS, POINTS, coordinates, five
 from clfer.datasets.source import Source as Source
 from clfer.errors import InputError
+from clfer.pictures import read_npy
 from clfer.settings import Settings
 
 EVIDENCE = True
@@ -131,7 +131,7 @@ def read_arrays(raw: Path) -> pl.DataFrame:
     for path, content in source.notes(raw):
         name = str(_array_key(path))
         try:
-            words = array(content).ravel().tolist()
+            words = read_npy(content).ravel().tolist()
         except Exception as error:  # a SystemError, too, of letters that there are not
             reason = " ".join(str(error).split())[:120]
             raise source.wrong(raw, path, "a plain .npy of numbers", reason) from error

@@ -13,10 +13,10 @@ import polars as pl
 from jaxtyping import Int8, Shaped, UInt8
 
 from clfer.archives import extract, stem
-from clfer.arrays import array
 from clfer.datasets.expressions import FER2013 as EMOTIONS
 from clfer.datasets.labels import DAMAGE
 from clfer.errors import InputError
+from clfer.pictures import read_npy
 
 SIDE = 48
 PIXELS = SIDE * SIDE
@@ -184,7 +184,7 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
             if (size := sum(file.file_size for file in members.values())) > LARGEST:
                 raise ValueError(f"{size:,} bytes unpacked, more than {LARGEST:,}")
             wanted = {name: file for name, file in members.items() if name in ARRAYS}
-            return {name: array(archive.read(file)) for name, file in wanted.items()}
+            return {name: read_npy(archive.read(file)) for name, file in wanted.items()}
     except Exception as error:  # zipfile raises many kinds
         raise InputError(
             f"{path}: expected a complete .npz of plain arrays, found a damaged, truncated or "

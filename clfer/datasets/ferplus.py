@@ -12,9 +12,8 @@ from typing import Literal, NamedTuple
 
 import polars as pl
 
-from clfer import kaggle
 from clfer.datasets import expressions, fer2013, labels, votes
-from clfer.download import Address, UnavailableError, download, file_name
+from clfer.download import Address, UnavailableError, download, file_name, from_kaggle
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.pictures import Opened
@@ -212,13 +211,13 @@ def _faces(folder: Path, address: Address, track: Track) -> tuple[Path | None, l
             compared = "SHA-256 as given" if address.sha256 else "its SHA-256 not compared"
             return target, [f"{target.name}: from {address.url}, {compared}"]
         except UnavailableError as error:
-            tried.append(f"at {address.url}: {error.found}")
+            tried.append(f"at {address.url}: {error.reason}")
     target = folder / fer2013.TAR
     try:
-        kaggle.fetch(COMPETITION, target.name, target, None if address.url else address.sha256)
+        from_kaggle(COMPETITION, target.name, target, None if address.url else address.sha256)
         return target, [f"{target.name}: from Kaggle ({COMPETITION})"]
     except UnavailableError as error:
-        tried.append(f"at Kaggle: {error.found}")
+        tried.append(f"at Kaggle: {error.reason}")
     return None, [
         f"no FER2013 there or one folder down as {fer2013.ACCEPTED} ({'; '.join(tried)}): download "
         f"it from {KAGGLE} (needs a Kaggle account)"
@@ -247,7 +246,7 @@ def _labels(
                 download(url, places[0], file.sha256, track)
                 place = places[0]
             except UnavailableError as error:
-                failure = error.found
+                failure = error.reason
         if place:
             found.append((file, place))
         else:

@@ -12,9 +12,10 @@ from ruamel.yaml import YAML
 
 from clfer.model.bundle import Card
 from clfer.report import numbers
+from clfer.report.differences import Ours, from_paper
 from clfer.report.markdown import table
 from clfer.report.rendering import TEMPLATES, environment
-from clfer.scoring.calibration import voted
+from clfer.scoring.calibration import has_votes
 from clfer.scoring.selection import TEST
 from clfer.settings import Settings
 
@@ -105,7 +106,7 @@ class EvaluatedModel:
         """
         test = self.split.filter(pl.col("split") == TEST)
         target = test["target"].to_numpy()
-        if not voted(target):
+        if not has_votes(target):
             return None
         label = test["label"].to_physical().to_numpy()
         return float(target[np.arange(len(label)), label].mean())
@@ -113,7 +114,7 @@ class EvaluatedModel:
 
 def model_card(model: EvaluatedModel) -> str:
     """The page; the same model, split and scores give the same text."""
-    functions = (modules, settings, images, overall, per_class, confusions, numbered)
+    functions = (modules, settings, images, overall, per_class, confusions, differs, numbered)
     text = (
         environment(escape=False)
         .get_template("model_card.md.j2")
@@ -124,6 +125,14 @@ def model_card(model: EvaluatedModel) -> str:
         )
     )
     return text.rstrip("\n") + "\n"
+
+
+def differs(model: EvaluatedModel) -> list[str]:
+    """What the training and the test were otherwise than in the paper."""
+    scores, recipe = model.scores, model.recipe
+    images, classes = scores["images"], len(scores["classes"])
+    ours = Ours(model.dataset, images, classes, scores["protocol"], recipe["select"])
+    return from_paper(ours, [recipe])
 
 
 def numbered(names: Iterable[str]) -> str:

@@ -93,12 +93,6 @@ def marked(name: str, evidence: bool, selected_on: str) -> str:
     return f"{name} ({'; '.join(marks)})" if marks else name
 
 
-def short(name: str) -> str:
-    """Without its middle where it is long: names of classes often differ at their ends."""
-    half = LETTERS // 2
-    return name if len(name) <= LETTERS else f"{name[:half]}…{name[1 - half :]}"
-
-
 def listed(values: Sequence[Any]) -> str:
     """'0, 1, 2'."""
     return ", ".join(map(str, values))
@@ -117,6 +111,12 @@ def literal(text: object) -> str:
     """Words of others, such as names of classes, so that Markdown shows them as they are."""
     calm = "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
     return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
+
+
+def short(text: str, letters: int = LETTERS) -> str:
+    """The text without its middle where it is longer: names often differ at their ends."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"
 
 
 def numeric(text: str) -> bool:

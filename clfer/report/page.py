@@ -9,7 +9,7 @@ from clfer.report.dataset_part import DatasetPart
 from clfer.report.provenance import other_runs
 from clfer.report.published import of_paper
 from clfer.report.rendering import environment, sentences
-from clfer.report.words import DRAWN
+from clfer.report.verdicts import DRAWN
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
 from clfer.scoring.selection import TEST
 

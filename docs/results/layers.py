@@ -23,10 +23,9 @@ from torch import Tensor
 from clfer.explanation.layers import shares, weights
 from clfer.model.bundle import load
 from clfer.model.network import Network
-from clfer.progress import silent
 from clfer.training.cell import Cell, Data
 from clfer.training.pack import read
-from clfer.training.prediction import evaluated
+from clfer.training.prediction import batchwise
 
 COLUMNS = ("model", "accuracy", "layer", "weight", "without", "alone")
 
@@ -55,8 +54,8 @@ def rows(network: Network, data: Data, cell: Cell) -> list[tuple[str | int, ...]
         return torch.cat([weight.unsqueeze(2), share], dim=2).flatten(1)
 
     val = data.splits["val"]
-    exact = torch.autocast("cpu", enabled=False)
-    found = evaluated(look, network, data.faces, val.face, cell.recipe, exact, silent)
+    recipe = cell.recipe.model_copy(update={"precision": "float32"})
+    found = batchwise(look, network, data.faces, val.face, recipe)
     found = found.unflatten(1, (len(network.encoder.channels), -1))
     weight, share = found[:, :, 0].mean(0), found[:, :, 1:]
 

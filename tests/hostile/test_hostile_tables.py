@@ -3,7 +3,7 @@
 import pytest
 from fer2013_forms import official
 from image_trees import encoded, labelled, plant
-from watched import told
+from watched import watched
 
 from clfer.datasets import fer2013, raf_db
 from clfer.datasets.votes import HEADER, read_votes
@@ -68,7 +68,7 @@ def test_a_field_of_a_thousand_million_characters(read, name, start, found, tmp_
     (tmp_path / "folder.txt").write_text("there\n")
     path = endless(folder / name, start, b",Training\n")
     assert path.stat().st_size > LONG
-    line, grown, seconds = told(*read, path)
+    line, grown, seconds = watched(*read, path)
     assert found in line
     assert line.isprintable()
     assert len(line) < 1000

@@ -23,27 +23,27 @@ from materials import (
     summary,
 )
 
-from clfer.experiments import text
-from clfer.experiments.plan import Plan, Row
-from clfer.experiments.result import result
 from clfer.faces.preprocessing import Cut, View
 from clfer.model.bundle import card as model_card
 from clfer.model.variant import Variant
+from clfer.paper.result import result
+from clfer.paper.tables import Plan, Row
+from clfer.report import experiment
 from clfer.report.contents import Code, Contents, Figure, Picture
 from clfer.report.markdown import markdown
 from clfer.report.model_card import EvaluatedModel
 from clfer.report.model_card import model_card as card_page
 from clfer.report.page import page
-from clfer.report.words import worded_summary
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.scores import scores
-from clfer.scoring.selection import Peeked
+from clfer.scoring.selection import SelectionGap
 from clfer.scoring.summary import Significance
 
 FOLDER = Path(__file__).parent / "golden"
 SEVEN = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 SIMSIAM = {"weight": 1.0, "fd": 64, "bottleneck": 16}
-PEEKED = (Peeked(4, 0.6, 2, 0.65), None, Peeked(3, 0.55, 5, 0.65))
+GAPS = (SelectionGap(4, 0.6, 2, 0.65), None, SelectionGap(3, 0.55, 5, 0.65))
 PNG = Picture(b"\x89PNG\r\n\x1a\n", "png")
 
 
@@ -54,26 +54,30 @@ def same(name: str, made: str) -> None:
     assert made == path.read_text(encoding="utf-8")
 
 
-def peeked() -> dict[str, Any]:
+def chosen_on_test() -> dict[str, Any]:
     """Epochs chosen on the test images, which the baseline did not record."""
     runs = [
         Run("sfew", name, seed, predictions(wrong, seed, SEVEN), choice)
         for name, wrong in (("baseline", 0.5), ("ours", 0.35))
-        for seed, choice in enumerate(PEEKED)
+        for seed, choice in enumerate(GAPS)
     ]
     protocol = {"labels": "by hand", "duplicates": "keep", "selected_on": "test"}
-    return worded_summary(
-        runs, {"sfew": True}, {"sfew": protocol}, Significance(alpha=0.05, baseline="baseline")
+    return summary_with_verdicts(
+        runs,
+        {"sfew": True},
+        {"sfew": protocol},
+        Significance(alpha=0.05, baseline="baseline"),
+        {"sfew": {"ours": [RECIPE | {"epochs": 1, "labelled_fraction": 0.1}]}},
     )
 
 
 def studies() -> dict[str, Any]:
-    """Datasets of every kind: plain, published, peeked at, drawn, of one seed, without baseline."""
+    """Plain, published, chosen on test, drawn, of one seed, without baseline."""
     four = ("baseline", "msr", "cl", "ours")
     parts = (
         summary("faces", variants=four),
         summary("raf_db", classes=SEVEN, variants=("baseline", "msr", "scn", "ours")),
-        peeked(),
+        chosen_on_test(),
         summary("demo", evidence=False, seeds=2),
         summary("ferplus", seeds=1, duplicates="keep"),
         summary("alone", variants=("msr",)),
@@ -91,7 +95,7 @@ def test_table_of_an_experiment() -> None:
         Row(("new",), "ours", {}, {"ferplus": 81.5}, against="baseline"),
         Row(("theirs",), None, {}, {"ferplus": 61.0}),
     )
-    plan = Plan("Table X: the modules", "What do they add?", ("method",), rows, family=True)
+    plan = Plan("table8", rows, family=True)
     runs = [
         Run("ferplus", name, seed, predictions(wrong, seed))
         for name, wrong in (("baseline", 0.3), ("ours", 0.2))
@@ -101,11 +105,11 @@ def test_table_of_an_experiment() -> None:
         "evidence": True,
         "selected_on": "test",
         "differs": ["From scratch."],
-        "command": "clfer experiment tablex",
+        "command": "clfer experiment table8",
     }
     same(
         "table.md",
-        text.markdown(text.document("t", plan, "ferplus", result(plan, runs, 0.05), facts)),
+        experiment.markdown(experiment.document(plan, "ferplus", result(plan, runs, 0.05), facts)),
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from clfer.report.contents import Code, Contents, Figure, Picture
 from clfer.report.page import page
-from clfer.report.words import DRAWN
+from clfer.report.verdicts import DRAWN
 
 BARE = Code(None, [], [])
 HOSTILE = "<script>alert('&\"1\"')</script>"

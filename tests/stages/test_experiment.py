@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, recall_score
 
 from clfer.errors import InputError
 from clfer.training import cells, pack
-from clfer.training.cell import FEATURES, HISTORY, MODEL
+from clfer.training.cells import FEATURES, HISTORY, MODEL
 from pipeline import params, paths
 from pipeline.experiment import experiment
 from pipeline.params import everything

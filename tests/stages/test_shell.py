@@ -234,8 +234,8 @@ def test_exit_status_when_interrupted(how, status, tmp_path):
 def test_an_interrupt_that_is_lost_in_a_callback_still_gives_its_status(tmp_path):
     code = (
         "import os, signal\n"
-        "from clfer.ending import orderly\n"
-        "with orderly():\n"
+        "from clfer.errors import orderly_exit\n"
+        "with orderly_exit():\n"
         "    try:\n"
         "        os.kill(os.getpid(), signal.SIGINT)\n"
         "    except BaseException:\n"
