@@ -11,8 +11,7 @@ import typer
 from clfer.errors import InputError
 from clfer.files import replacing, sha256, write_json, write_text
 from clfer.progress import silent
-from clfer.team import started
-from pipeline import options, paths
+from pipeline import app, options, paths
 from pipeline.console import say, table, track
 from pipeline.params import block, check_there
 
@@ -41,10 +40,7 @@ def evaluate(
     """
     for place in (("datasets", name), ("variants", variant), *([("datasets", on)] if on else [])):
         check_there(*place)
-    if processes > 1 and not started():
-        from pipeline.app import launch
-
-        launch(processes, ["evaluate", name, variant, str(seed), *(["--on", on] if on else [])])
+    if app.launched(processes, "evaluate", name, variant, seed, *(["--on", on] if on else [])):
         return
     from clfer import distributed
     from clfer.training.machine import device

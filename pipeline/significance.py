@@ -143,7 +143,8 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
                 temporary
             )
     for name, dataset in summary["datasets"].items():
-        curves, sure = defaultdict(list), defaultdict(list)
+        curves: dict[str, list[pl.DataFrame]] = defaultdict(list)
+        sure: dict[str, list[Any]] = defaultdict(list)
         for run, rows in zip(runs, histories, strict=True):
             if run.dataset == name:
                 curves[run.variant].append(rows)

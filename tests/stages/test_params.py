@@ -165,14 +165,6 @@ def test_what_is_wrong_with_a_variant_is_named(edited, row, old, new, message):
         params.settings(Variant, "variants", row)
 
 
-def test_misspelt_names(edited):
-    edited()
-    with pytest.raises(InputError, match=r"datasets has no 'ferpluss'; did you mean 'ferplus'\?"):
-        params.dataset("ferpluss")
-    with pytest.raises(InputError, match=r"variants has no 'our'; did you mean 'ours'\?"):
-        params.settings(Variant, "variants", "our")
-
-
 def test_a_folder_without_params(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     params.everything.cache_clear()

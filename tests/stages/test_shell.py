@@ -16,7 +16,6 @@ from pipeline.app import STAGES, TOOLS, app
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 COMMANDS = [*STAGES, *TOOLS]
-SHELLS = ("bash", "zsh", "fish")
 # options that are declared in a file whose imports are heavy
 HEAVY = {"audit", "demo", "explain", "figure", "predict", "report"}
 
@@ -150,15 +149,7 @@ def test_a_script_that_bash_takes(folder, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    for shell in SHELLS:
-        assert "_CLFER_COMPLETE" in run("clfer", "--show-completion", shell)
-        assert f"{shell} completion installed" in run("clfer", "--install-completion", shell)
-    for file in (
-        ".bash_completions/clfer.sh",
-        ".zfunc/_clfer",
-        ".config/fish/completions/clfer.fish",
-    ):
-        assert "_CLFER_COMPLETE=complete_" in (tmp_path / file).read_text()
+    assert "bash completion installed" in run("clfer", "--install-completion", "bash")
     asked = "source ~/.bashrc; COMP_WORDS=(clfer train demo cl); COMP_CWORD=3; "
     asked += 'complete -p clfer; _clfer_completion clfer; echo "${COMPREPLY[*]}"'
     declared, offered = run("bash", "--norc", "-c", asked).splitlines()
