@@ -143,7 +143,9 @@ def test_only_what_is_missing_is_trained(checkout, capsys):
 
 
 def test_what_it_refuses(checkout):
-    assert "expected cells of this experiment, found none" in refusal(training=False)
+    assert "expected cells of this experiment, found none" in refusal(
+        training=False, folder=checkout / "empty"
+    )
     assert "did you mean 'small'?" in refusal(recipe="smal")
     assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(variants="mrs")
     assert "significance.baseline, among the variants" in refusal(variants="msr,ours")
