@@ -1,5 +1,6 @@
 """A cell as params.yaml describes it, and the cached data that it is trained and tested on."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +12,7 @@ import torch
 from jaxtyping import UInt8
 from pydantic import ValidationError
 
+from clfer.datasets.labels import about as about_labels
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
 from clfer.files import sha256
@@ -116,6 +118,13 @@ def data(dataset: str, split_table: Path | None = None) -> Data:
         splits={part: examples(split, part) for part in PARTS},
         sources={"split_sha256": sha256(chosen), "faces_sha256": sha256(paths.faces(dataset))},
     )
+
+
+def protocol(split: Path, duplicates: str, selected_on: str) -> tuple[dict[str, Any], bool]:
+    """What a score on the test images of a split has to be called, and whether it is evidence."""
+    about = about_labels(split)
+    called = {"labels": about["protocol"], "duplicates": duplicates, "selected_on": selected_on}
+    return called, bool(json.loads(about["evidence"]))
 
 
 def predicted(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,7 +66,7 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.training.examples import Faces
     from clfer.training.machine import device, memory, threads
     from clfer.training.prediction import predict
-    from pipeline.cell import cached, examples, predicted, tested
+    from pipeline.cell import cached, examples, predicted, protocol, tested
 
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
@@ -89,19 +88,12 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     else:
         predictions = predicted(images, probability, card.classes)
     model_sha256, split_sha256 = sha256(model), sha256(paths.split(data))
-    about = labels.about(paths.split(data))
+    called, evidence = protocol(paths.split(data), block("split", "duplicates"), recipe.select)
     found = scores(predictions) | {
-        "evidence": json.loads(about["evidence"]),
-        "protocol": {
-            "labels": about["protocol"],
-            "duplicates": block("split", "duplicates"),
-            "selected_on": recipe.select,
-        },
+        "evidence": evidence,
+        "protocol": called,
         "recipe": recipe.model_dump(mode="json"),
-        "sources": {
-            model.as_posix(): model_sha256,
-            paths.split(data).as_posix(): split_sha256,
-        },
+        "sources": {model.as_posix(): model_sha256, paths.split(data).as_posix(): split_sha256},
     }
     if on:
         found["transfer"] = {

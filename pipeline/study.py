@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
@@ -28,7 +28,7 @@ from clfer.training import cells as grid
 from clfer.training import pack as packs
 from clfer.training.cell import Cell, Data
 from pipeline import paths, stored
-from pipeline.cell import data, predicted, tested
+from pipeline.cell import data, predicted, protocol, tested
 from pipeline.console import err, page, say, track
 from pipeline.figure import figure
 from pipeline.params import block, settings
@@ -59,14 +59,8 @@ def studies(name: str, dataset: str, cells: Sequence[Cell], there: Path) -> list
             split = split.with_name(f"{dataset}-{duplicates}.parquet")
             folder = there / f"duplicates-{duplicates}"
             divide(dataset, split, duplicates)
-        about = labels.about(split)
-        protocol = {
-            "labels": about["protocol"],
-            "duplicates": duplicates,
-            "selected_on": cells[0].recipe.select,
-        }
-        evidence = bool(json.loads(about["evidence"]))
-        found.append(Study(data(dataset, split), cells, folder, split, protocol, evidence))
+        called = protocol(split, duplicates, cells[0].recipe.select)
+        found.append(Study(data(dataset, split), cells, folder, split, *called))
     return found
 
 
@@ -201,9 +195,9 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     facts = [
         json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text()) for one in cells
     ]
-    recipes: dict[str, list[dict[str, Any]]] = {}
+    recipes: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fact in facts:
-        recipes.setdefault(fact["variant"], []).append(fact["recipe"])
+        recipes[fact["variant"]].append(fact["recipe"])
     summary = summary_with_verdicts(
         runs,
         evidence={name: study.evidence},
@@ -218,9 +212,9 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         _command(),
     )
     shown = text.comparison_page(name, document, target.name)
-    curves: dict[str, list[pl.DataFrame]] = {}
+    curves: dict[str, list[pl.DataFrame]] = defaultdict(list)
     for run, history in zip(runs, histories, strict=True):
-        curves.setdefault(run.variant, []).append(history)
+        curves[run.variant].append(history)
     with replacing(_beside(target, "-curves.png")) as temporary:
         draw_history(curves, temporary)
     with replacing(_beside(target, "-confusions.png")) as temporary:
