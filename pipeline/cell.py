@@ -12,7 +12,6 @@ import torch
 from jaxtyping import UInt8
 from pydantic import ValidationError
 
-from clfer.datasets.labels import about as about_labels
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
 from clfer.files import sha256
@@ -120,9 +119,12 @@ def data(dataset: str, split_table: Path | None = None) -> Data:
     )
 
 
-def protocol(split: Path, duplicates: str, selected_on: str) -> tuple[dict[str, Any], bool]:
-    """What a score on the test images of a split has to be called, and whether it is evidence."""
-    about = about_labels(split)
+def protocol(
+    about: Mapping[str, str], duplicates: str, selected_on: str
+) -> tuple[dict[str, Any], bool]:
+    """What a score has to be called on images of a split with this metadata, and whether it is
+    evidence.
+    """
     called = {"labels": about["protocol"], "duplicates": duplicates, "selected_on": selected_on}
     return called, bool(json.loads(about["evidence"]))
 

@@ -88,7 +88,8 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     else:
         predictions = predicted(images, probability, card.classes)
     model_sha256, split_sha256 = sha256(model), sha256(paths.split(data))
-    called, evidence = protocol(paths.split(data), block("split", "duplicates"), recipe.select)
+    about = labels.about(paths.split(data))
+    called, evidence = protocol(about, block("split", "duplicates"), recipe.select)
     found = scores(predictions) | {
         "evidence": evidence,
         "protocol": called,

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
@@ -59,7 +60,7 @@ def studies(name: str, dataset: str, cells: Sequence[Cell], there: Path) -> list
             split = split.with_name(f"{dataset}-{duplicates}.parquet")
             folder = there / f"duplicates-{duplicates}"
             divide(dataset, split, duplicates)
-        called = protocol(split, duplicates, cells[0].recipe.select)
+        called = protocol(labels.about(split), duplicates, cells[0].recipe.select)
         found.append(Study(data(dataset, split), cells, folder, split, *called))
     return found
 
