@@ -2,23 +2,18 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from safetensors import SafetensorError, safe_open
 
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
-from clfer.model.bundle import METADATA
 from clfer.report import contents as parts
-from clfer.report.contents import Code, Contents, Figure, Picture, check, picture
+from clfer.report.contents import Code, Contents, Picture, check, picture
 from clfer.report.numbers import plural
-from clfer.report.page import page
-from clfer.report.provenance import as_run, mismatches, options
-from pipeline import checkout, paths, stored
+from pipeline import checkout, paths
 from pipeline.console import say
 from pipeline.params import everything
 
@@ -36,19 +31,16 @@ def report(
     tables/ and figures/; what is of other runs is left out or marked. The page needs no other file
     and no network.
     """
+    from clfer.report.page import page
+
     contents = _contents()
     text = page(contents)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    shown = {
-        "dataset": contents.summary["datasets"],
-        "model": contents.cards,
-        "plot": contents.plots,
-        "table": contents.tables,
-        "figure": contents.figures,
-    }
+    shown = {name: getattr(contents, f"{name}s") for name in ("plot", "table", "figure")}
+    shown = {"dataset": contents.summary["datasets"], "model": contents.cards, **shown}
     lines = [
-        ", ".join(plural(len(found), name) for name, found in shown.items()),
+        ", ".join(plural(len(some), name) for name, some in shown.items()),
         *contents.mismatches,
         f"{len(text.encode()) / 1e6:.1f} MB; opens in any browser, without a network",
     ]
@@ -57,21 +49,32 @@ def report(
 
 def _contents() -> Contents:
     """Every file that the page shows; only the summary has to be there."""
-    document = stored.document(paths.SUMMARY, "significance")
-    summary = check(parts.Summary, document, paths.SUMMARY, "run `dvc repro`")
+    from clfer.report.provenance import as_run, mismatches, options
+    from pipeline import stored
+
+    found = stored.document(paths.SUMMARY, "significance")
+    summary = check(parts.Summary, found, paths.SUMMARY, "run `dvc repro`")
     named, datasets, params = summary["sources"], summary["datasets"], everything()
     there = {path: sha256(Path(path)) for path in named if Path(path).is_file()}
-    unchanged = {path for path, sha in there.items() if sha == named[path]}
-    cards = {}
-    for name, dataset in datasets.items():
-        for variant, one in dataset["variants"].items():
-            for seed in one["seeds"]:
-                path = paths.run(name, variant, seed) / paths.MODEL
-                if path.as_posix() in unchanged:
-                    cards[name, variant, seed] = _card(path, f"{name} {variant} {seed}")
+    changed = sorted(path for path, sha in there.items() if sha != named[path])
+    unchanged = [Path(path) for path in sorted(there) if path not in changed]
+    models = {
+        (name, variant, seed): paths.run(name, variant, seed) / paths.MODEL
+        for name, dataset in datasets.items()
+        for variant, one in dataset["variants"].items()
+        for seed in one["seeds"]
+    }
+    cards = {cell: _card(path, cell) for cell, path in models.items() if path in unchanged}
     prepared = {name: _prepared(name) for name in datasets}
-    used = as_run(params, summary, cards, dict(chain(*(one.items() for one in prepared.values()))))
-    splits = {name: paths.split(name) for name in datasets}
+    used = as_run(params, summary, cards, prepared.values())
+    tables, captions = (
+        [
+            (path, stored.document(path, stage))
+            for name in datasets
+            for path in sorted((folder / name).glob("*.json"))
+        ]
+        for folder, stage in ((paths.TABLES, "experiment"), (paths.FIGURES, "figure"))
+    )
     return Contents(
         summary=summary,
         code=Code(
@@ -80,21 +83,26 @@ def _contents() -> Contents:
             options=options(checkout.committed() or params, used),
             unrecorded=[name for name, known in prepared.items() if not known],
         ),
-        mismatches=mismatches(summary, sorted({*there} - unchanged), cards, params, used),
+        mismatches=mismatches(summary, changed, cards, params, used),
         unchanged=len(unchanged),
         audits={
             name: stored.document(audit, f"split {name}")
-            for name, split in splits.items()
-            if split.as_posix() in unchanged and (audit := split.with_suffix(".json")).is_file()
+            for name in datasets
+            if (split := paths.split(name)) in unchanged
+            and (audit := split.with_suffix(".json")).is_file()
         },
         cards=cards,
         plots={
-            path.stem: _picture(path)
-            for path in map(Path, sorted(unchanged))
+            path.stem: picture(path.read_bytes(), path)
+            for path in unchanged
             if path.is_relative_to(paths.PLOTS)
         },
-        tables=list(chain.from_iterable(_tables(name) for name in datasets)),
-        figures=list(chain.from_iterable(_figures(name) for name in datasets)),
+        tables=[
+            check(parts.Table, about, path, "let `clfer experiment` write it again")
+            for path, about in tables
+            if "comparisons" not in about  # of variants, which has a page of its own
+        ],
+        figures=[_figure(path, about) for path, about in captions],
     )
 
 
@@ -112,39 +120,31 @@ def _prepared(dataset: str) -> dict[str, Any]:
     hashes = {out["path"]: out["md5"] for stage in locked for out in stage.get("outs", ())}
     if hashes.get(split.as_posix()) != hashlib.md5(split.read_bytes()).hexdigest():
         return {}
-    return dict(chain(*(one["params"]["params.yaml"].items() for one in locked if one)))
+    return {k: v for one in locked if one for k, v in one["params"]["params.yaml"].items()}
 
 
-def _card(path: Path, cell: str) -> Mapping[str, Any]:
+def _card(path: Path, cell: parts.Cell) -> Mapping[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    from clfer.model.bundle import METADATA
+
     try:
         with safe_open(path, framework="numpy") as file:
             card: Mapping[str, Any] = json.loads(file.metadata()[METADATA])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: expected a model with its card, found none; `clfer train {cell}` writes it"
+            f"{path}: expected a model with its card, found none; "
+            f"`clfer train {' '.join(map(str, cell))}` writes it"
         ) from error
     return card
 
 
-def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
-    """Those of `clfer experiment`; its comparison of variants is a page of its own."""
-    for path in sorted((paths.TABLES / dataset).glob("*.json")):
-        found = stored.document(path, "experiment")
-        if "comparisons" not in found:
-            yield check(parts.Table, found, path, "let `clfer experiment` write it again")
-
-
-def _figures(dataset: str) -> Iterator[Figure]:
-    for path in sorted((paths.FIGURES / dataset).glob("*.json")):
-        caption = stored.document(path, "figure")
-        about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
-        vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
-        small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
-        shown = vector if small or not raster.is_file() else raster
-        if not shown.is_file():
-            raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
-        yield Figure(about, _picture(shown))
-
-
-def _picture(path: Path) -> Picture:
-    return picture(path.read_bytes(), path)
+def _figure(path: Path, caption: dict[str, Any]) -> tuple[dict[str, Any], Picture]:
+    """The figure beside its caption: the SVG unless it is large."""
+    about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
+    vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
+    small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
+    shown = vector if small or not raster.is_file() else raster
+    if not shown.is_file():
+        raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
+    return about, picture(shown.read_bytes(), shown)

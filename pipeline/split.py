@@ -14,12 +14,12 @@ LABELS = ("row", "usage", "label", "target")
 
 def split(name: options.Dataset) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
-    from clfer.audit.leakage import lines
+    from clfer.report.rendering import sentences
 
     target = paths.split(name)
     leaks = divide(name, target)
     write_json(target.with_suffix(".json"), leaks)
-    say(lines(leaks), f"split {name}: {target}")
+    say(sentences("leakage.txt.j2", leakage=leaks), f"split {name}: {target}")
 
 
 def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, Any]:

@@ -104,23 +104,3 @@ def _counts(images: pl.DataFrame, column: str) -> Int[np.ndarray, "G 3"]:
 def _table(counts: Int[np.ndarray, "3 3"]) -> dict[str, dict[str, int]]:
     rows = (dict(zip(SPLITS, row, strict=True)) for row in counts.tolist())
     return dict(zip(SPLITS, rows, strict=True))
-
-
-def lines(found: dict[str, Any]) -> list[str]:
-    """The result of `leakage` in a few lines for a terminal."""
-    images, groups = found["images"], found["groups"]
-    test, val = found["test_copied_in_train_or_val"], found["val_copied_in_train"]
-    used, published = (
-        ", ".join(f"{name} {images[name][kind]:,}" for name in SPLITS)
-        for kind in ("used", "published")
-    )
-    unused = ", ".join(f"{count:,} {reason}" for reason, count in found["unused"].items())
-    return [
-        f"used: {used}",
-        f"published with a label: {published}",
-        f"{test['images']:,} of {test['of']:,} test images also stand in train or val as published",
-        f"{val['images']:,} of {val['of']:,} val images also stand in train as published",
-        f"{groups['groups']:,} groups of identical images, {groups['conflicting_labels']:,} of "
-        "them with conflicting labels",
-        f"unused: {unused or 'none'}",
-    ]

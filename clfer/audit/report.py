@@ -1,5 +1,6 @@
 """Everything to know of a dataset before it is trusted, in one document."""
 
+import json
 from typing import Any
 
 import polars as pl
@@ -51,16 +52,12 @@ def report(
             f"{len(split):,} others; run `clfer split` again"
         )
     images = split.filter(pl.col("unique").is_not_null())
-    for more in (
-        labels.select("row", "votes"),
-        aligned.select("row", "height", "width", "outcome"),
-    ):
-        images = images.join(more, on="row", maintain_order="left")
+    for more, columns in ((labels, ["votes"]), (aligned, ["height", "width", "outcome"])):
+        images = images.join(more.select("row", *columns), on="row", maintain_order="left")
     distinct = images.filter(pl.col("group").is_first_distinct())
     pairs = near_duplicates(faces[distinct["face"].to_numpy()], threshold, crops)
     pairs = pairs.with_columns(distinct["row"].gather(pairs[name]).alias(name) for name in "ab")
-    numbered = pairs.with_row_index("pair")
-    both = pl.concat([numbered.select("pair", row=name) for name in "ab"])
+    both = pl.concat([pairs.with_row_index("pair").select("pair", row=name) for name in "ab"])
     both = both.join(images.select("row", "label", "votes"), on="row")
     counted = leakage(split)
     about_faces, means = appearance(images, aligned, faces)
@@ -83,7 +80,8 @@ def report(
         "repeated": {"identical": repeated(images, "group"), "near": repeated(both, "pair")},
         "faces": about_faces,
     }
-    return _rounded(document), pairs, means
+    rounded = json.loads(json.dumps(document), parse_float=lambda text: round(float(text), DIGITS))
+    return rounded, pairs, means
 
 
 def examples(split: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, list[tuple[int, int]]]:
@@ -105,11 +103,3 @@ def examples(split: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, list[tuple[i
 def _imbalance(counts: dict[str, Any], kind: str) -> float | None:
     sizes = [one[kind] for one in counts["classes"].values()]
     return max(sizes) / min(sizes) if min(sizes) else None
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_rounded(one) for one in value]
-    return round(value, DIGITS) if isinstance(value, float) else value

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -12,13 +12,10 @@ from clfer.errors import InputError
 
 Cell = tuple[str, str, int]  # dataset, variant, seed
 Block = dict[str, Any]
-B = TypeVar("B", bound=BaseModel)
 SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<"}
 
 
 class VariantScores(BaseModel):
-    """What the page needs of a variant in metrics/summary.json."""
-
     seeds: list[int]
     accuracy: Block
     uar: Block
@@ -28,8 +25,6 @@ class VariantScores(BaseModel):
 
 
 class DatasetScores(BaseModel):
-    """The same of a dataset."""
-
     evidence: bool
     protocol: Any
     classes: list[str]
@@ -40,8 +35,8 @@ class DatasetScores(BaseModel):
 
 
 class Summary(BaseModel):
-    """metrics/summary.json. sources: SHA-256 of each file that it was computed from or drawn with,
-    by path.
+    """What the page needs of metrics/summary.json. sources: SHA-256 by path of what it was computed
+    from or drawn with.
     """
 
     alpha: float
@@ -79,7 +74,7 @@ class Caption(BaseModel):
     evidence: bool
 
 
-def check(model: type[B], document: Any, path: Path, again: str) -> Mapping[str, Any]:
+def check(model: type[BaseModel], document: Block, path: Path, again: str) -> Block:
     """The document as it is; InputError naming the first thing that `model` lacks in it.
 
     again: what to do then.
@@ -96,8 +91,7 @@ def check(model: type[B], document: Any, path: Path, again: str) -> Mapping[str,
             "value_error": f"{place}: expected {reason}",
         }.get(first["type"], f"{place}: {last}: {reason}, found {str(first['input'])[:60]}")
         raise InputError(f"{message}; {again}") from error
-    checked: Mapping[str, Any] = document
-    return checked
+    return document
 
 
 @dataclass(frozen=True)
@@ -121,14 +115,6 @@ def picture(content: bytes, path: Path) -> Picture:
             "bytes of something else; have it drawn again"
         )
     return Picture(content, "svg+xml" if path.suffix == ".svg" else "png")
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure as `clfer figure` draws it, with its caption."""
-
-    about: Mapping[str, Any]
-    picture: Picture
 
 
 @dataclass(frozen=True)
@@ -157,6 +143,7 @@ class Contents:
     audits:     by dataset, of `clfer.audit.leakage.leakage`
     cards:      by cell, the card of its model as `clfer.model.bundle` writes it
     plots:      by file name without its ending, what `clfer significance` drew
+    figures:    what `clfer figure` drew, each with its caption
     """
 
     summary: Mapping[str, Any]
@@ -167,4 +154,4 @@ class Contents:
     cards: Mapping[Cell, Mapping[str, Any]] = field(default_factory=dict)
     plots: Mapping[str, Picture] = field(default_factory=dict)
     tables: Sequence[Mapping[str, Any]] = ()
-    figures: Sequence[Figure] = ()
+    figures: Sequence[tuple[Block, Picture]] = ()

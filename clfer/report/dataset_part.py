@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from clfer.report.contents import Contents
+from clfer.report.contents import Block, Contents
 
 FEW_IMAGES = 30  # of a class: Wilson's interval of a recall of one half is then 34 points wide
 
@@ -18,10 +18,16 @@ class DatasetPart:
     contents: Contents
 
     @cached_property
-    def results(self) -> Mapping[str, Any]:
+    def results(self) -> Block:
         """The dataset's entry of the summary."""
-        results: Mapping[str, Any] = self.contents.summary["datasets"][self.name]
+        results: Block = self.contents.summary["datasets"][self.name]
         return results
+
+    @property
+    def variants(self) -> Block:
+        """The results of each variant."""
+        variants: Block = self.results["variants"]
+        return variants
 
     @property
     def audit(self) -> Mapping[str, Any] | None:
@@ -29,25 +35,14 @@ class DatasetPart:
         return self.contents.audits.get(self.name)
 
     @property
-    def variants(self) -> Mapping[str, Any]:
-        """The results of each variant."""
-        variants: Mapping[str, Any] = self.results["variants"]
-        return variants
-
-    @property
-    def primary(self) -> list[Mapping[str, Any]]:
+    def primary(self) -> list[Block]:
         """The comparisons that claims rest on."""
         return [one for one in self.results["comparisons"] if one["primary"]]
 
     @property
-    def cells(self) -> list[tuple[str, int]]:
-        """Variant and seed of every run that the results rest on."""
-        return [(name, seed) for name, one in self.variants.items() for seed in one["seeds"]]
-
-    @property
     def seeds(self) -> list[int]:
         """The seeds of any variant, ascending."""
-        return sorted({seed for _, seed in self.cells})
+        return sorted({seed for one in self.variants.values() for seed in one["seeds"]})
 
     @property
     def same_seeds(self) -> list[int]:
@@ -56,19 +51,21 @@ class DatasetPart:
         return self.seeds if alike else []
 
     @cached_property
-    def cards(self) -> dict[tuple[str, int], Mapping[str, Any]]:
-        """The cards that there are, by variant and seed, in the order of `cells`."""
-        there = self.contents.cards
-        keys = {cell: (self.name, *cell) for cell in self.cells}
-        return {cell: there[key] for cell, key in keys.items() if key in there}
+    def cards(self) -> dict[str, list[Mapping[str, Any]]]:
+        """Of each variant the cards of the models that are here, in the order of the seeds."""
+        here = self.contents.cards
+        return {
+            name: [here[cell] for seed in one["seeds"] if (cell := (self.name, name, seed)) in here]
+            for name, one in self.variants.items()
+        }
 
     @property
-    def provenance(self) -> list[Mapping[str, Any]]:
+    def provenance(self) -> list[Block]:
         """Where each model that has a card comes from."""
-        return [card["provenance"] for card in self.cards.values()]
+        return [card["provenance"] for cards in self.cards.values() for card in cards]
 
     @property
-    def recipe(self) -> Mapping[str, Any] | None:
+    def recipe(self) -> Block | None:
         """The settings of training, of the first model that has a card."""
         return next((one["recipe"] for one in self.provenance), None)
 
@@ -97,38 +94,29 @@ class DatasetPart:
 
     @property
     def own_settings(self) -> list[tuple[str, str, Any]]:
-        """Variant, key and value of the settings that are not those of `recipe`."""
+        """Variant, key and value of the settings of training that are not those of `recipe`."""
+        recipe = self.recipe or {}
         return [
-            (name, key, value) for name in self.variants for key, value in self.own(name).items()
+            (name, key, value)
+            for name, cards in self.cards.items()
+            for card in cards[:1]
+            for key, value in card["provenance"]["recipe"].items()
+            if recipe.get(key) != value
         ]
 
     @property
     def seeds_differ(self) -> bool:
         """Whether the models of one variant were trained with unlike settings or modules."""
         return any(
-            card["provenance"]["recipe"] != first["provenance"]["recipe"]
-            or card["variant"] != first["variant"]
-            for (name, _), card in self.cards.items()
-            if (first := self.card(name))
+            card["provenance"]["recipe"] != cards[0]["provenance"]["recipe"]
+            or card["variant"] != cards[0]["variant"]
+            for cards in self.cards.values()
+            for card in cards
         )
 
     def differ(self, key: str) -> bool:
         """Whether the models were not all made with the same of this."""
         return any(one.get(key) != self.provenance[0].get(key) for one in self.provenance)
-
-    def of(self, variant: str) -> list[Mapping[str, Any]]:
-        """Where the models of one variant come from, those that have a card, by seed."""
-        return [card["provenance"] for (name, _), card in self.cards.items() if name == variant]
-
-    def card(self, variant: str) -> Mapping[str, Any] | None:
-        """The card of the first model of a variant that has one."""
-        return next((card for (name, _), card in self.cards.items() if name == variant), None)
-
-    def own(self, variant: str) -> dict[str, Any]:
-        """The settings of a variant's training that are not those of `recipe`."""
-        recipe = self.recipe or {}
-        own: Mapping[str, Any] = next((one["recipe"] for one in self.of(variant)), {})
-        return {key: value for key, value in own.items() if recipe.get(key) != value}
 
     def has(self, key: str) -> list[str]:
         """The variants that have a value under this key."""

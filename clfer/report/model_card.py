@@ -1,59 +1,30 @@
 """A model that has been evaluated: its card as a page of Markdown, and its scores on a terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import polars as pl
 from ruamel.yaml import YAML
 
+from clfer.datasets.splits import SPLITS
 from clfer.model.bundle import Card
-from clfer.report import numbers
 from clfer.report.differences import Ours, from_paper
-from clfer.report.markdown import table
-from clfer.report.rendering import TEMPLATES, environment
+from clfer.report.numbers import count, literal, percent, plural, short
+from clfer.report.rendering import TEMPLATES, environment, sentences
 from clfer.scoring.calibration import has_votes
 from clfer.scoring.selection import TEST
-from clfer.settings import Settings
 
-PARTS = ("train", "val", "test")
 MODULES = {
     "msr": "multi-scale representation (MSR)",
-    "clfm": "contrastive learning of feature maps (CLFM)",
-    "clbs": "contrastive learning of batch samples (CLBS)",
-    "warmup": "warm-up of CLFM and CLBS",
-    "simsiam": "SimSiam",
+    "clfm": "contrastive learning of feature maps (CLFM), in training alone",
+    "clbs": "contrastive learning of batch samples (CLBS), in training alone",
+    "warmup": "warm-up of CLFM and CLBS, in training alone",
+    "simsiam": "SimSiam, in training alone",
     "scn": "Self-Cure Network (SCN)",
 }
-ONLY_IN_TRAINING = {"clfm", "clbs", "warmup", "simsiam"}
 CONFUSIONS = 5  # the commonest that are named
-SCORES = {
-    "accuracy": "accuracy",
-    "uar": "UAR, mean recall of the classes",
-    "macro_f1": "macro-F1",
-    "ece": "ECE, calibration error",
-    "top2": "right among the raters' first two",
-}
-
-
-class About(Settings):
-    """What is known of a dataset beyond its files; templates/datasets.yaml says what each means."""
-
-    title: str
-    pictures: str
-    labels: str
-    expressions: str
-    terms: str
-
-
-@cache
-def known_datasets() -> MappingProxyType[str, About]:
-    """All datasets of templates/datasets.yaml by their names."""
-    loaded = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml")
-    return MappingProxyType({name: About.model_validate(one) for name, one in loaded.items()})
 
 
 @dataclass(frozen=True)
@@ -93,6 +64,38 @@ class EvaluatedModel:
         recorded: str = self.card.provenance.get("split_sha256", self.split_sha256)
         return recorded != self.split_sha256
 
+    @property
+    def modules(self) -> list[str]:
+        """What the variant adds to the network, with what is gone when it predicts."""
+        return [MODULES[name] for name, one in self.card.variant.model_dump().items() if one]
+
+    def differs(self) -> list[str]:
+        """What the training and the test were otherwise than in the paper."""
+        images, classes = self.scores["images"], len(self.scores["classes"])
+        protocol, selected_on = self.scores["protocol"], self.recipe["select"]
+        return from_paper(Ours(self.dataset, images, classes, protocol, selected_on), [self.recipe])
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images by part and class."""
+        labels = {part: self.split.filter(split=part)["label"].cast(pl.String) for part in SPLITS}
+        return {part: dict(one.value_counts().iter_rows()) for part, one in labels.items()}
+
+    def confusions(self) -> list[str]:
+        """The commonest mistakes, in words."""
+        names = self.scores["classes"]
+        mistakes = [
+            (n, sum(row), actual, predicted)
+            for actual, row in zip(names, self.scores["confusion"], strict=True)
+            for predicted, n in zip(names, row, strict=True)
+            if actual != predicted and n
+        ]
+        mistakes.sort(key=lambda one: -one[0])
+        return [
+            f"{literal(actual)} taken for {literal(predicted)}: {count(n)} of "
+            f"{plural(whole, 'image')} ({percent(n / whole, 1)} %)"
+            for n, whole, actual, predicted in mistakes[:CONFUSIONS]
+        ]
+
     def unused(self) -> dict[str, int]:
         """Rows of the dataset that are in no part, by reason, the commonest first."""
         if "reason" not in self.split.columns:
@@ -114,110 +117,9 @@ class EvaluatedModel:
 
 def model_card(model: EvaluatedModel) -> str:
     """The page; the same model, split and scores give the same text."""
-    functions = (modules, settings, images, overall, per_class, confusions, differs, numbered)
-    text = (
-        environment(escape=False)
-        .get_template("model_card.md.j2")
-        .render(
-            it=model,
-            known=known_datasets().get(model.dataset),
-            **{one.__name__: one for one in functions},
-        )
-    )
-    return text.rstrip("\n") + "\n"
-
-
-def differs(model: EvaluatedModel) -> list[str]:
-    """What the training and the test were otherwise than in the paper."""
-    scores, recipe = model.scores, model.recipe
-    images, classes = scores["images"], len(scores["classes"])
-    ours = Ours(model.dataset, images, classes, scores["protocol"], recipe["select"])
-    return from_paper(ours, [recipe])
-
-
-def numbered(names: Iterable[str]) -> str:
-    """'0 neutral, 1 happiness'."""
-    return ", ".join(f"{place} {numbers.literal(name)}" for place, name in enumerate(names))
-
-
-def modules(model: EvaluatedModel) -> str:
-    """What the variant adds to the network, with what is gone when it predicts."""
-    here = [name for name, one in model.card.variant.model_dump().items() if one]
-    return "; ".join(
-        MODULES[name] + (", in training alone" if name in ONLY_IN_TRAINING else "") for name in here
-    ) or ("nothing beside the backbone")
-
-
-def settings(block: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """'epochs 9, batch_size 16'."""
-    return ", ".join(f"{key.replace('_', ' ')} {block[key]}" for key in keys if key in block)
-
-
-def images(model: EvaluatedModel) -> str:
-    """Images by class and part."""
-    labels = {part: model.split.filter(split=part)["label"].cast(pl.String) for part in PARTS}
-    counts = {part: dict(one.value_counts().iter_rows()) for part, one in labels.items()}
-    rows = [
-        [numbers.literal(name), *(numbers.count(part.get(name, 0)) for part in counts.values())]
-        for name in model.card.classes
-    ]
-    total = ["all", *(numbers.count(sum(part.values())) for part in counts.values())]
-    return table(["images", *PARTS], [*rows, total], "lrrr")
-
-
-def overall(model: EvaluatedModel) -> str:
-    """The scores of the whole, and beside them those on images without a copy elsewhere."""
-    parts = [model.scores, *filter(None, [model.scores["duplicate_free"]])]
-    names = ("all test images", "without copies")[: len(parts)]
-    head = ["score, %", *(cell for name in names for cell in (name, "95 % interval"))]
-    rows = [["images", *(cell for part in parts for cell in (numbers.count(part["images"]), ""))]]
-    for key, words in SCORES.items():
-        if model.scores[key] is not None:
-            pairs = [(numbers.percent(one[key]), interval(one.get(f"{key}_ci95"))) for one in parts]
-            rows.append([words, *(cell for pair in pairs for cell in pair)])
-    return table(head, rows, "l" + "r" * (len(head) - 1))
-
-
-def per_class(model: EvaluatedModel) -> str:
-    """Recall and precision of each class with their intervals; a class that is never chosen has no
-    precision.
-    """
-    rows = []
-    for name, chosen in zip(
-        model.scores["classes"], np.sum(model.scores["confusion"], axis=0), strict=True
-    ):
-        one = model.scores["per_class"][name]
-        recall, precision = (
-            f"{numbers.percent(one[key], 1)} {interval(one[f'{key}_ci95'])}"
-            for key in ("recall", "precision")
-        )
-        support = numbers.count(one["support"])
-        rows.append(
-            [numbers.literal(name), support, recall, precision if chosen else "never chosen"]
-        )
-    return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")
-
-
-def confusions(model: EvaluatedModel) -> list[str]:
-    """The commonest mistakes, in words."""
-    names = model.scores["classes"]
-    mistakes = [
-        (count, sum(row), actual, predicted)
-        for actual, row in zip(names, model.scores["confusion"], strict=True)
-        for predicted, count in zip(names, row, strict=True)
-        if actual != predicted and count
-    ]
-    mistakes.sort(key=lambda one: -one[0])
-    return [
-        f"{numbers.literal(actual)} taken for {numbers.literal(predicted)}: {count:,} of "
-        f"{numbers.plural(whole, 'image')} ({numbers.percent(count / whole, 1)} %)"
-        for count, whole, actual, predicted in mistakes[:CONFUSIONS]
-    ]
-
-
-def interval(bounds: Sequence[float] | None) -> str:
-    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
-    return numbers.between(bounds, 1) or numbers.ABSENT
+    known = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml").get(model.dataset)
+    template = environment(escape=False).get_template("model_card.md.j2")
+    return template.render(it=model, known=known).rstrip("\n") + "\n"
 
 
 def confusion_table(
@@ -226,13 +128,9 @@ def confusion_table(
     """Title, head and rows for a terminal; headings of four letters, so that eight classes fit 80
     columns.
     """
-    classes = scores["classes"]
+    classes, by_class = scores["classes"], scores["per_class"]
     rows = [
-        [
-            numbers.short(name),
-            *map(numbers.count, counts),
-            numbers.percent(scores["per_class"][name]["recall"], 0),
-        ]
+        [short(name), *map(count, counts), percent(by_class[name]["recall"], 0)]
         for name, counts in zip(classes, scores["confusion"], strict=True)
     ]
     head = ["", *(name[:4] for name in classes), "%"]
@@ -241,27 +139,4 @@ def confusion_table(
 
 def score_lines(scores: Mapping[str, Any], on: str | None) -> list[str]:
     """The scores, and on the test images of another dataset `on` which classes were left out."""
-    shares = {key: numbers.percent(scores[key]) for key in ("accuracy", "uar", "macro_f1", "ece")}
-    count, between = numbers.plural(scores["images"], "image"), numbers.between
-    lines = [
-        f"accuracy {shares['accuracy']} {between(scores['accuracy_ci95'])} %, {count}",
-        f"UAR {shares['uar']} %, macro-F1 {shares['macro_f1']} %, ECE {shares['ece']} %",
-    ]
-    if scores["top2"] is not None:
-        lines.append(
-            f"raters' first or second choice {numbers.percent(scores['top2'])} %, "
-            f"KL divergence from their votes {scores['kl']:.3f} nats"
-        )
-    transfer = scores["transfer"] if on else {}
-    if transfer.get("left_out_of_data"):
-        lines.append(
-            f"{numbers.plural(transfer['images_left_out'], 'image')} of {on} left out, whose class "
-            f"the model does not have: {', '.join(transfer['left_out_of_data'])}"
-        )
-    if transfer.get("left_out_of_model"):
-        lines.append(
-            f"not to be chosen, since {on} does not have it: "
-            f"{', '.join(transfer['left_out_of_model'])} (the model's first choice in "
-            f"{numbers.percent(transfer['preferred_another'], 1)} % of the images)"
-        )
-    return lines
+    return sentences("scores.txt.j2", scores=scores, on=on)

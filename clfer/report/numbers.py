@@ -41,16 +41,11 @@ def probability(p: float | None) -> str:
 
 
 def share(spread: Mapping[str, Any] | None, scale: int = 100, digits: int = 2) -> str:
-    """Mean and standard deviation over the seeds in percent: '66.52 ± 2.02'."""
+    """Mean and standard deviation over the seeds: '66.52 ± 2.02' in percent."""
     if spread is None:
         return ABSENT
     std = "" if spread["std"] is None else f" ± {scale * spread['std']:.{digits}f}"
     return f"{scale * spread['mean']:.{digits}f}{std}"
-
-
-def plain(spread: Mapping[str, Any] | None) -> str:
-    """Mean and standard deviation over the seeds as they are: '0.619 ± 0.024'."""
-    return share(spread, 1, 3)
 
 
 def between(interval: Sequence[float] | None, digits: int = 2) -> str:
@@ -91,11 +86,6 @@ def marked(name: str, evidence: bool, selected_on: str) -> str:
     marks = [] if evidence else [NOT_EVIDENCE]
     marks += [OPTIMISTIC] if selected_on == "test" else []
     return f"{name} ({'; '.join(marks)})" if marks else name
-
-
-def listed(values: Sequence[Any]) -> str:
-    """'0, 1, 2'."""
-    return ", ".join(map(str, values))
 
 
 def prose(text: str) -> Markup:

@@ -1,9 +1,9 @@
 """The report: one page of HTML that needs no other file and no network."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from clfer.report import numbers
 from clfer.report.contents import Contents
 from clfer.report.dataset_part import DatasetPart
 from clfer.report.provenance import other_runs
@@ -30,43 +30,38 @@ MODULES = {
     "simsiam": "SimSiam",
     "scn": "SCN",
 }
+MATTERS = ("warnings", "safeguards", "limitations", "what_was_done")
 
 
 def page(contents: Contents) -> str:
     """The page; the same contents give the same text. Names and words in it are escaped."""
     datasets = [DatasetPart(name, contents) for name in contents.summary["datasets"]]
-    functions = (warnings, safeguards, limitations, what_was_done, tags, modules)
-    more = (outcome, further, heat, verdict, of_paper, other_runs)
+    functions = (tags, modules, outcome, further, of_paper, other_runs)
     return (
         environment(escape=True)
         .get_template("page.html.j2")
         .render(
             contents=contents,
             datasets=datasets,
+            drawn=DRAWN,  # a warning that stands in a box of its own
             title=", ".join(one.name for one in datasets),
-            **{one.__name__: one for one in (*functions, *more)},
+            **{one.__name__: one for one in functions},
+            **{matter: partial(statements, matter) for matter in MATTERS},
         )
     )
 
 
-def warnings(dataset: DatasetPart) -> list[str]:
-    """Sentences for boxes that cannot be missed."""
-    return sentences("warnings.txt.j2", dataset=dataset)
+def statements(matter: str, dataset: DatasetPart) -> list[str]:
+    """What the files show of a dataset, in sentences.
 
-
-def safeguards(dataset: DatasetPart) -> list[str]:
-    """What was done so that the numbers hold; a sentence stands only where the files show it."""
-    return sentences("safeguards.txt.j2", dataset=dataset)
-
-
-def limitations(dataset: DatasetPart) -> list[str]:
-    """What a reader might take from the numbers, and must not."""
-    return sentences("limitations.txt.j2", dataset=dataset, seeds_for_a_test=SEEDS_FOR_A_TEST)
-
-
-def what_was_done(dataset: DatasetPart) -> str:
-    """Variants, training and test, in a few sentences."""
-    return " ".join(sentences("what_was_done.txt.j2", dataset=dataset, modules=modules))
+    warnings:      for boxes that cannot be missed
+    safeguards:    what was done so that the numbers hold
+    limitations:   what a reader might take from the numbers, and must not
+    what_was_done: variants, training and test, as one paragraph
+    """
+    return sentences(
+        f"{matter}.txt.j2", dataset=dataset, modules=modules, seeds_for_a_test=SEEDS_FOR_A_TEST
+    )
 
 
 def modules(card: Mapping[str, Any]) -> str:
@@ -81,11 +76,6 @@ def tags(about: Mapping[str, Any], selected_on: Sequence[str] | str | None) -> l
     return drawn + (["optimistic: chosen on test"] if TEST in (selected_on or ()) else [])
 
 
-def verdict(entry: Mapping[str, Any]) -> str:
-    """A verdict without the warning that stands in a box of its own."""
-    return numbers.prose(entry["verdict"].removeprefix(DRAWN))
-
-
 def outcome(entry: Mapping[str, Any], alpha: float) -> str:
     """What a primary comparison came to, in a word: better, worse, no claim or no test."""
     if entry["p_holm"] is None:
@@ -98,8 +88,3 @@ def outcome(entry: Mapping[str, Any], alpha: float) -> str:
 def further(dataset: DatasetPart) -> list[tuple[str, str, bool]]:
     """The scores beside the headline that the summary has."""
     return [score for score in FURTHER if dataset.has(score[0])]
-
-
-def heat(counts: Sequence[Sequence[int]]) -> list[list[tuple[int, float]]]:
-    """Each cell of a confusion matrix as its count and its share of the row, 0 in an empty row."""
-    return [[(cell, cell / max(sum(row), 1)) for cell in row] for row in counts]

@@ -77,24 +77,24 @@ def as_run(
     params: Params,
     summary: Mapping[str, Any],
     cards: Mapping[Cell, Mapping[str, Any]],
-    prepared: Mapping[str, Any],
+    prepared: Iterable[Params],
 ) -> dict[str, Any]:
     """The params with what is known of the runs instead: the grid and the level of the tests from
-    the summary, modules, recipe and the cut of the faces from the models' cards, and from
-    `prepared` blocks by key, such as datasets.demo.source.
+    the summary, modules, recipe and the cut of the faces from the models' cards, and `prepared`:
+    of each dataset blocks by key, such as datasets.demo.source.
 
     A setting that the params no longer have is left out: the code would refuse it.
     """
     found = deepcopy(dict(params))
-    for place, value in prepared.items():
+    for place, value in chain.from_iterable(one.items() for one in prepared):
         *outer, last = place.split(".")
         block = found
         for key in outer:
             block = block.setdefault(key, {})
         block[last] = value
-    found["run"] = {**params.get("run", {}), **grid(params.get("run", {}), summary["datasets"])}
-    given = {key: summary[key] for key in ("alpha", "baseline")}
-    found["significance"] = {**params.get("significance", {}), **given}
+    run, tests = found.setdefault("run", {}), found.setdefault("significance", {})
+    run |= grid(run, summary["datasets"])
+    tests |= {key: summary[key] for key in ("alpha", "baseline")}
     for (dataset, variant, _), card in cards.items():
         if dataset in found.get("datasets", {}) and variant in found.get("variants", {}):
             found["variants"][variant] = _modules(found["variants"][variant] or {}, card)
@@ -162,11 +162,10 @@ def flat(block: Params, above: str = "") -> dict[str, Any]:
 
 def options(before: Params, after: Params) -> list[str]:
     """One `-S key=value` for each setting that differs, quoted for a shell; `+` adds, `~` drops."""
-    return [f"-S {shlex.quote(one)}" for one in changes(before, after, "")]
+    return [f"-S {shlex.quote(one)}" for one in _changes(before, after, "")]
 
 
-def changes(before: Params, after: Params, above: str) -> Iterator[str]:
-    """The changes to a block whose keys begin with `above`, in the grammar of the options."""
+def _changes(before: Params, after: Params, above: str) -> Iterator[str]:
     for key in before:
         if key not in after:
             if before[key] is None:
@@ -177,7 +176,7 @@ def changes(before: Params, after: Params, above: str) -> Iterator[str]:
         if key not in before:
             yield f"+{place}={written(value)}"
         elif isinstance(old, Mapping) and isinstance(value, Mapping):
-            yield from changes(old, value, f"{place}.")
+            yield from _changes(old, value, f"{place}.")
         elif old is not None and (isinstance(old, Mapping) or isinstance(value, Mapping)):
             # given alone, a block would be merged into what is there
             yield from (f"~{place}", f"+{place}={written(value)}")

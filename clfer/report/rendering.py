@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from clfer.report import numbers
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILTERS = "count percent points probability share plain between change listed prose literal plural"
+FILTERS = "count percent points probability share between change prose literal plural"
 
 
 @cache

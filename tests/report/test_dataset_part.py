@@ -1,5 +1,6 @@
 """What the page says of how far a dataset's results can be trusted, from files written by hand."""
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -7,7 +8,12 @@ from materials import RECIPE, audit, card, cards, full, summary
 
 from clfer.report.contents import Contents
 from clfer.report.dataset_part import DatasetPart
-from clfer.report.page import limitations, safeguards, tags, warnings, what_was_done
+from clfer.report.page import outcome, statements, tags
+
+warnings, safeguards, limitations, what_was_done = (
+    partial(statements, matter)
+    for matter in ("warnings", "safeguards", "limitations", "what_was_done")
+)
 
 
 def part(**more: Any) -> DatasetPart:
@@ -21,43 +27,53 @@ def alone(**more: Any) -> DatasetPart:
 
 def one(sentences: list[str], words: str) -> str:
     """The only sentence with these words."""
-    (found,) = [sentence for sentence in sentences if words in sentence]
-    return found
+    (sentence,) = [sentence for sentence in sentences if words in sentence]
+    return sentence
 
 
 def none(sentences: list[str], words: str) -> bool:
     return not [sentence for sentence in sentences if words in sentence]
 
 
-def test_what_was_done_in_a_few_sentences() -> None:
-    assert what_was_done(part()) == (
-        "2 variants with 3 seeds each: baseline (plain backbone); ours (backbone with CLFM, MSR). "
-        "The network is a resnet10_quarter, trained from scratch at 64 px for 9 epochs in "
-        "batches of 16 on 80 images. It was tested on 60 images of 3 classes."
-    )
-    assert what_was_done(alone()) == (
-        "2 variants with 3 seeds each: baseline; ours. It was tested on 60 images of 3 classes."
-    )
-    few = {**RECIPE, "labelled_fraction": 0.102, "unlabelled": "drop"}
-    for recipe, words in (
-        (few, "on 80 images, of which 10.2 % with their label and the others left out. It was"),
-        ({**few, "unlabelled": "keep"}, "and the others seen without a label. It was"),
-        ({**RECIPE, "scarce_class": "fear", "scarce_kept": 0.1}, ", 10 % of those labelled fear"),
-    ):
-        given = cards()
-        for model in given.values():
-            model["provenance"]["recipe"] = recipe
-        assert words in what_was_done(part(cards=given))
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({}, "trained from scratch at 64 px for 9 epochs in batches of 16 on 80 images. It was"),
+        ({"labelled_fraction": 0.102, "unlabelled": "drop"}, "10.2 % with their label and the ot"),
+        ({"labelled_fraction": 0.1, "unlabelled": "keep"}, "the others seen without a label. It"),
+        ({"scarce_class": "fear", "scarce_kept": 0.1}, ", 10 % of those labelled fear kept. It"),
+    ],
+)
+def test_what_was_done(recipe: dict[str, Any], words: str) -> None:
+    given = {cell: card(*cell[1:], **recipe) for cell in cards()}
+    assert words in what_was_done(part(cards=given))[0]
 
 
 def test_one_model_chosen_on_test_is_enough() -> None:
     assert "accuracy on the 27 validation images" in one(safeguards(part()), "epoch")
+    assert tags(part().results, part().selected_on) == []
     given = cards()
     given["faces", "ours", 1]["provenance"]["selected_on"] = "test"
-    for found in (part(cards=given), alone(selected_on="test")):
-        one(warnings(found), "Optimistic")
-        assert none(safeguards(found), "training never opens")
-        assert tags(found.results, found.selected_on) == ["optimistic: chosen on test"]
+    for dataset in (part(cards=given), alone(selected_on="test")):
+        one(warnings(dataset), "Optimistic")
+        assert none(safeguards(dataset), "training never opens")
+        assert tags(dataset.results, dataset.selected_on) == ["optimistic: chosen on test"]
+    drawn = alone(selected_on="test", evidence=False)
+    assert [text[:10] for text in warnings(drawn)] == ["Not eviden", "Optimistic"]
+    assert len(tags(drawn.results, drawn.selected_on)) == 2
+
+
+@pytest.mark.parametrize(
+    ("p", "difference", "word"),
+    [
+        (0.01, 0.02, "better"),
+        (0.01, -0.02, "worse"),
+        (0.05, 0.02, "no claim"),
+        (None, 0.1, "no test"),
+    ],
+)
+def test_what_a_comparison_came_to(p: float | None, difference: float, word: str) -> None:
+    assert outcome({"p_holm": p, "difference": difference}, 0.05) == word
 
 
 def test_copies_and_what_was_done_about_them() -> None:
@@ -89,11 +105,8 @@ def test_models_that_were_made_alike() -> None:
     own = cards() | {("faces", "ours", s): card("ours", s, labelled_fraction=0.2) for s in range(3)}
     words = one(safeguards(part(cards=own)), "models record")
     assert "same settings" not in words
-    assert "ours has labelled_fraction 0.2" in words
+    assert words.endswith("a variant's own: ours has labelled_fraction 0.2.")
     assert warnings(part(cards=own)) == []
-
-
-def test_nothing_is_the_same_for_all_where_a_model_is_missing_or_a_seed_differs() -> None:
     fewer = cards()
     del fewer["faces", "ours", 1]
     assert none(safeguards(part(cards=fewer)), "models record")

@@ -12,7 +12,6 @@ from variants import BASELINE, OURS
 from clfer.datasets.demo.drawing import face as drawn
 from clfer.datasets.expressions import FERPLUS
 from clfer.faces.views import central
-from clfer.inference.predictor import DETECTOR
 from clfer.model import bundle
 from clfer.pictures import decode
 from pipeline.explain import explain
@@ -22,7 +21,7 @@ from pipeline.explain import explain
 def folder(tmp_path, monkeypatch):
     """A drawn face, and a model of each kind beside it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(DETECTOR, raising=False)
+    monkeypatch.delenv("CLFER_DETECTOR", raising=False)
     picture = drawn(np.random.default_rng(0), "happiness", 0.9).image
     Image.fromarray(picture).save("face.png")
     for name, variant in (("ours", OURS), ("baseline", BASELINE)):
@@ -81,7 +80,7 @@ def test_another_class_by_any_of_its_names_and_a_name_that_is_no_utf_8(folder):
 
 
 def test_several_faces_from_the_left(folder, real_data, monkeypatch, capsys):
-    monkeypatch.setenv(DETECTOR, str(real_data / SCRFD))
+    monkeypatch.setenv("CLFER_DETECTOR", str(real_data / SCRFD))
     image, model = real_data / "photos/fr_two_people.jpg", folder / "ours.safetensors"
     boxes = []
     for number in (2, None):

@@ -85,7 +85,8 @@ def test_each_by_its_name(checkout, name, capsys):
     with Image.open(folder / f"{name}.png") as picture:
         assert picture.size[0] > 500
     said = json.loads((folder / f"{name}.json").read_text())
-    assert list(said) == ["name", "title", "caption", "dataset", "variants", "seeds", "evidence"]
+    known = ["name", "title", "caption", "dataset", "variants", "seeds", "evidence", "sources"]
+    assert [*said] == known + ["recipe"] * (name == "k")  # that of its table
     assert said["evidence"] is False
     assert "not evidence" in said["caption"]
     assert "{" not in said["caption"]
