@@ -55,6 +55,17 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """A file of UTF-8 text, whole or not at all; raises like `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, indent: int = 2) -> None:
+    """The same of JSON, indented, with a newline at the end."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Raises InputError where the system refuses to write `path` in the block."""

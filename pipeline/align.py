@@ -11,7 +11,7 @@ from clfer.errors import InputError
 from clfer.files import fingerprint, locked_folder, replacing, sha256
 from clfer.progress import silent
 from clfer.team import ALONE, Team, started
-from pipeline import options, paths
+from pipeline import app, options, paths
 from pipeline.console import say, track
 from pipeline.params import check_there, dataset, settings
 
@@ -22,10 +22,7 @@ PATIENCE = timedelta(days=7)  # one process's share may be done long before anot
 def align(name: options.Dataset, processes: options.Processes = 1) -> None:
     """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
     check_there("datasets", name)
-    if processes > 1 and not started():
-        from pipeline.app import launch
-
-        launch(processes, ["align", name])
+    if app.launched(processes, "align", name):
         return
     with _joined() as team:
         _align(name, team)

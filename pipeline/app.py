@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from clfer import __version__
 from clfer.errors import STATUS, orderly_exit, user_message
+from clfer.team import cores, started
 
 # each is the function of that name in pipeline/NAME.py
 STAGES = {
@@ -113,20 +114,21 @@ def _command(name: str) -> Any:
     return typer.main.get_command(single)
 
 
-def launch(processes: int, arguments: Sequence[str]) -> None:
-    """Run `clfer ARGUMENTS` in so many processes that know each other, and wait for them.
+def launched(processes: int, *words: object) -> bool:
+    """Run `clfer WORDS` in several processes that know each other, and wait for them. False where
+    one process is enough, or this is one of several.
 
     Where one fails, the others are ended, and this process exits with its status; it has said why
     itself. Interrupted, this process ends them all.
     """
+    if processes == 1 or started():
+        return False
     import logging
     from uuid import uuid4
 
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    from clfer.team import cores
 
     os.environ.setdefault("OMP_NUM_THREADS", str(max(cores() // processes, 1)))
     for name in list(logging.root.manager.loggerDict):
@@ -143,7 +145,8 @@ def launch(processes: int, arguments: Sequence[str]) -> None:
         monitor_interval=0.5,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "pipeline", *arguments)
+        elastic_launch(config, sys.executable)("-m", "pipeline", *map(str, words))
+        return True
     except ChildFailedError as error:
         _, failure = error.get_first_failure()
         status = failure.exitcode

@@ -41,12 +41,8 @@ def benchmark(
     recipe = cell.paper(over | _window(size))
     check_input(recipe.crop, recipe.stem)
     variants = {name: cell.modules(name) for name in VARIANTS}
-    memory = {
-        name: measure.peak_memory(variants[name], recipe, there) for name in ("baseline", "ours")
-    }
-    subjects = {
-        name: measure.training_step(variant, recipe, there) for name, variant in variants.items()
-    }
+    memory = {v: measure.peak_memory(variants[v], recipe, there) for v in ("baseline", "ours")}
+    subjects = {v: measure.training_step(row, recipe, there) for v, row in variants.items()}
     subjects[BARE] = measure.bare_step(recipe, there)
     seconds = measure.medians(subjects, rounds, there, track)
     found: dict[str, Any] = {
@@ -70,16 +66,11 @@ def benchmark(
     }
     for side in SIZES:
         times = measure.input_times(cell.paper(over | _window(side)), rounds, there, track)
-        found["input"][str(side)] = {
-            "baseline_step_ms": 1000 * times["step"],
-            **{
-                source: {
-                    "images_per_second": batch / times[source],
-                    "share_of_step": times[source] / times["step"],
-                }
-                for source in ("resident", "streamed")
-            },
-        }
+        made: dict[str, Any] = {"baseline_step_ms": 1000 * times["step"]}
+        for source in ("resident", "streamed"):
+            rate, share = batch / times[source], times[source] / times["step"]
+            made[source] = {"images_per_second": rate, "share_of_step": share}
+        found["input"][str(side)] = made
     if as_json:
         print(json.dumps(found, indent=2))
     else:

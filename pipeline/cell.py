@@ -1,5 +1,6 @@
 """A cell as params.yaml describes it, and the cached data that it is trained and tested on."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -116,6 +117,16 @@ def data(dataset: str, split_table: Path | None = None) -> Data:
         splits={part: examples(split, part) for part in PARTS},
         sources={"split_sha256": sha256(chosen), "faces_sha256": sha256(paths.faces(dataset))},
     )
+
+
+def protocol(
+    about: Mapping[str, str], duplicates: str, selected_on: str
+) -> tuple[dict[str, Any], bool]:
+    """What a score has to be called on images of a split with this metadata, and whether it is
+    evidence.
+    """
+    called = {"labels": about["protocol"], "duplicates": duplicates, "selected_on": selected_on}
+    return called, bool(json.loads(about["evidence"]))
 
 
 def predicted(

@@ -25,8 +25,7 @@ def complexity(
     from pipeline import cell
 
     given = {"backbone": backbone, "stem": stem}
-    over = {key: value for key, value in given.items() if value is not None}
-    recipe = cell.paper(over)
+    recipe = cell.paper({key: value for key, value in given.items() if value is not None})
     size = recipe.crop if size is None else size
     for option, value, least in (("--size", size, 1), ("--classes", classes, 2)):
         if value < least:
@@ -54,10 +53,7 @@ def _show(found: Mapping[str, Any], setting: str) -> None:
     table(
         f"{setting}: params in M, MACs in G",
         ["variant", "train params", "train MACs", "deploy params", "deploy MACs"],
-        [
-            [name, *_figures(cost["train"]), *_figures(cost["deploy"])]
-            for name, cost in found.items()
-        ],
+        [[name, *_figures(cost), *_figures(cost, "deploy")] for name, cost in found.items()],
     )
     if "ours" in found:
         typer.echo()
@@ -74,7 +70,7 @@ def _show(found: Mapping[str, Any], setting: str) -> None:
         "Table I of the paper, at 224 px, and the variant of that name here",
         ["method", "paper params", "paper MACs", "train params", "train MACs"],
         [
-            [method, f"{params:.1f}", f"{macs:.2f}", *_here(found.get(method.lower()))]
+            [method, f"{params:.1f}", f"{macs:.2f}", *_figures(found.get(method.lower()))]
             for method, (params, macs) in PAPER.items()
         ],
     )
@@ -90,9 +86,8 @@ def _show(found: Mapping[str, Any], setting: str) -> None:
     )
 
 
-def _figures(cost: Mapping[str, int]) -> list[str]:
-    return [f"{cost['params'] / 1e6:.3f}", f"{cost['macs'] / 1e9:.3f}"]
-
-
-def _here(costs: Mapping[str, Any] | None) -> list[str]:
-    return _figures(costs["train"]) if costs else ["", ""]
+def _figures(costs: Mapping[str, Any] | None, part: str = "train") -> list[str]:
+    """Parameters in M and MACs in G, empty where there are none."""
+    if costs is None:
+        return ["", ""]
+    return [f"{costs[part]['params'] / 1e6:.3f}", f"{costs[part]['macs'] / 1e9:.3f}"]

@@ -1,8 +1,7 @@
 """Stage download: bring a dataset's files to data/raw, verified, or draw the demo's."""
 
+import os
 import shutil
-import tempfile
-from pathlib import Path
 
 from clfer.files import locked_folder
 from pipeline import options, paths
@@ -19,11 +18,12 @@ def download(name: options.Dataset) -> None:
     with locked_folder(paths.scratch(f"download-{name}"), f"downloading {name}"):
         for left in raw.parent.glob(f".{name}.*"):  # of a killed process
             shutil.rmtree(left, ignore_errors=True)
-        # the folder appears whole or not at all
-        with tempfile.TemporaryDirectory(dir=raw.parent, prefix=f".{name}.") as temporary:
-            lines = module.fetch(source, paths.BASE, Path(temporary), track)
+        temporary = raw.with_name(f".{name}.{os.getpid()}")
+        try:  # the folder appears whole or not at all
+            temporary.mkdir()
+            lines = module.fetch(source, paths.BASE, temporary, track)
             shutil.rmtree(raw, ignore_errors=True)
-            Path(temporary).rename(raw)
-            Path(temporary).mkdir()  # for the context to remove
-    raw.chmod(0o755)
+            temporary.rename(raw)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     say(lines, f"download {name}: {raw}")

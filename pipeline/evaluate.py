@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clfer.errors import InputError
-from clfer.files import replacing, sha256
+from clfer.files import replacing, sha256, write_json, write_text
 from clfer.progress import silent
-from clfer.team import started
-from pipeline import options, paths
+from pipeline import app, options, paths
 from pipeline.console import say, table, track
 from pipeline.params import block, check_there
 
@@ -41,10 +39,7 @@ def evaluate(
     """
     for place in (("datasets", name), ("variants", variant), *([("datasets", on)] if on else [])):
         check_there(*place)
-    if processes > 1 and not started():
-        from pipeline.app import launch
-
-        launch(processes, ["evaluate", name, variant, str(seed), *(["--on", on] if on else [])])
+    if app.launched(processes, "evaluate", name, variant, seed, *(["--on", on] if on else [])):
         return
     from clfer import distributed
     from clfer.training.machine import device
@@ -64,19 +59,14 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.datasets.transfer import restricted, shared
     from clfer.figures import confusion
     from clfer.model.bundle import load
-    from clfer.report.model_card import (
-        EvaluatedModel,
-        confusion_table,
-        model_card,
-        score_lines,
-    )
+    from clfer.report.model_card import EvaluatedModel, confusion_table, model_card, score_lines
     from clfer.report.numbers import OPTIMISTIC
     from clfer.scoring.scores import scores
     from clfer.scoring.selection import TEST
     from clfer.training.examples import Faces
     from clfer.training.machine import device, memory, threads
     from clfer.training.prediction import predict
-    from pipeline.cell import cached, examples, predicted, tested
+    from pipeline.cell import cached, examples, predicted, protocol, tested
 
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
@@ -97,19 +87,14 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
         predictions = restricted(images, probability, common)
     else:
         predictions = predicted(images, probability, card.classes)
+    model_sha256, split_sha256 = sha256(model), sha256(paths.split(data))
     about = labels.about(paths.split(data))
+    called, evidence = protocol(about, block("split", "duplicates"), recipe.select)
     found = scores(predictions) | {
-        "evidence": json.loads(about["evidence"]),
-        "protocol": {
-            "labels": about["protocol"],
-            "duplicates": block("split", "duplicates"),
-            "selected_on": recipe.select,
-        },
+        "evidence": evidence,
+        "protocol": called,
         "recipe": recipe.model_dump(mode="json"),
-        "sources": {
-            model.as_posix(): sha256(model),
-            paths.split(data).as_posix(): sha256(paths.split(data)),
-        },
+        "sources": {model.as_posix(): model_sha256, paths.split(data).as_posix(): split_sha256},
     }
     if on:
         found["transfer"] = {
@@ -132,24 +117,22 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
         pl.DataFrame(columns).write_csv(temporary)
     with replacing(out / "confusion.png") as temporary:
         confusion.draw(counts, classes, title, temporary)
-    with replacing(out / "scores.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
+    write_json(out / "scores.json", found)
     if not on:
         evaluated = EvaluatedModel(
             dataset=name,
             variant=variant,
             seed=seed,
             file=model.as_posix(),
-            file_sha256=found["sources"][model.as_posix()],
+            file_sha256=model_sha256,
             card=card,
             parameters=sum(one.numel() for one in network.parameters()),
             stored=stored.shape[1:],
             split=split,
-            split_sha256=sha256(paths.split(name)),
+            split_sha256=split_sha256,
             scores=found,
         )
-        with replacing(out / "model_card.md") as temporary:
-            temporary.write_text(model_card(evaluated), encoding="utf-8")
+        write_text(out / "model_card.md", model_card(evaluated))
     table(*confusion_table(title, found))
     say(score_lines(found, on), f"evaluate {title}: {out}")
 

@@ -5,7 +5,6 @@ dataset. Cells that are missing are trained in this process.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -29,9 +28,7 @@ def experiment(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME",
-            help=f"One of {', '.join(NAMES)}.",
-            autocompletion=lambda: [*NAMES],
+            metavar="NAME", help=f"One of {', '.join(NAMES)}.", autocompletion=lambda: [*NAMES]
         ),
     ],
     dataset: Annotated[
@@ -89,6 +86,7 @@ def experiment(
             options.words("--variants", variants, [*params.block("variants")])
 
         from clfer.paper.tables import LEAKED
+        from clfer.report.experiment import texts
         from clfer.training.cells import override
         from pipeline import study
         from pipeline.cell import cell
@@ -103,7 +101,11 @@ def experiment(
         cells = override(cells, compiled, precision)
         there = folder or Path("cells") / dataset / (recipe or "")
         studies = study.studies(name, dataset, cells, there)
-        _print_plan(plan, dataset, chosen)
+        rows = {row.variant: row.label for row in plan.rows if row.variant}
+        size = f"{len(rows)} variants x {len(chosen)} seeds ({', '.join(map(str, chosen))})"
+        labelled = [[variant, *label] for variant, label in rows.items()]
+        about = texts(plan.name)
+        table(f"{about['title']}, on {dataset}: {size}", ["variant", *about["columns"]], labelled)
         if pack:
             study.pack(studies, pack)
         elif dry_run:
@@ -154,13 +156,3 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
     if not variants:
         return plan
     return plan.only(options.words("--variants", variants, list(plan.variants)))
-
-
-def _print_plan(plan: Plan, dataset: str, seeds: Sequence[int]) -> None:
-    from clfer.report.experiment import texts
-
-    rows = {row.variant: row.label for row in plan.rows if row.variant}
-    about = texts(plan.name)
-    title = f"{about['title']}, on {dataset}: {len(rows)} variants x {len(seeds)} seeds "
-    title += f"({', '.join(map(str, seeds))})"
-    table(title, ["variant", *about["columns"]], [[one, *label] for one, label in rows.items()])

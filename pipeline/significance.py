@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clfer.errors import InputError
-from clfer.files import replacing, sha256
+from clfer.files import replacing, sha256, write_json, write_text
 from pipeline import options, params, paths
 from pipeline.console import page, say
 
@@ -28,21 +28,19 @@ def significance() -> None:
     from clfer.scoring.grid import Run
     from clfer.scoring.selection import selection_gap
     from clfer.scoring.summary import Significance
+    from pipeline import stored
 
     grid = params.settings(params.Run, "run")
     chosen = params.settings(Significance, "significance")
     check_baseline(chosen.baseline, grid.variants)
     cells = list(product(grid.datasets, grid.variants, grid.seeds))
-    found = {cell: _scores(paths.results(*cell)) for cell in cells}
-    histories = {cell: _table(paths.run(*cell) / "history.csv", "train") for cell in cells}
-    runs = [
-        Run(
-            *cell,
-            _table(paths.results(*cell) / "predictions.parquet", "evaluate"),
-            selection_gap(histories[cell]),
-        )
-        for cell in cells
-    ]
+    found, histories, runs = {}, {}, []
+    for cell in cells:
+        folder, words = paths.results(*cell), " ".join(map(str, cell))
+        found[cell] = stored.document(folder / "scores.json", f"evaluate {words}")
+        histories[cell] = stored.table(paths.run(*cell) / paths.HISTORY, f"train {words}")
+        table = stored.table(folder / "predictions.parquet", f"evaluate {words}")
+        runs.append(Run(*cell, table, selection_gap(histories[cell])))
     sources = _sources(found)
     summary = summary_with_verdicts(
         runs,
@@ -55,14 +53,11 @@ def significance() -> None:
     _plot(summary, runs, list(histories.values()))
     drawn = ("accuracy", *(f"{k}-{d}" for d in grid.datasets for k in ("history", "reliability")))
     own = [paths.PLOTS / f"{name}.png" for name in drawn]
-    own += [paths.run(*cell) / "history.csv" for cell in cells]
+    own += [paths.run(*cell) / paths.HISTORY for cell in cells]
     summary["sources"] = {**sources, **{path.as_posix(): sha256(path) for path in own}}
-    with replacing(paths.TABLE) as temporary:
-        temporary.write_text(text)
-    with replacing(paths.METRICS) as temporary:
-        temporary.write_text(json.dumps(_headline(summary), indent=2) + "\n")
-    with replacing(paths.SUMMARY) as temporary:
-        temporary.write_text(json.dumps(summary, indent=2) + "\n")
+    write_text(paths.TABLE, text)
+    write_json(paths.METRICS, _headline(summary))
+    write_json(paths.SUMMARY, summary)
     page(text)
     say([f"the table: {paths.TABLE}", f"plots: {paths.PLOTS}"], f"significance: {paths.SUMMARY}")
 
@@ -148,28 +143,14 @@ def _plot(summary: dict[str, Any], runs: Sequence[Run], histories: Sequence[pl.D
                 temporary
             )
     for name, dataset in summary["datasets"].items():
-        curves: dict[str, list[pl.DataFrame]] = {}
-        sure: dict[str, list[Any]] = {}
+        curves: dict[str, list[pl.DataFrame]] = defaultdict(list)
+        sure: dict[str, list[Any]] = defaultdict(list)
         for run, rows in zip(runs, histories, strict=True):
             if run.dataset == name:
-                curves.setdefault(run.variant, []).append(rows)
-                sure.setdefault(run.variant, []).append(confidence(run.predictions))
+                curves[run.variant].append(rows)
+                sure[run.variant].append(confidence(run.predictions))
         with replacing(paths.PLOTS / f"history-{name}.png") as temporary:
             draw_history(curves, temporary)
         title = marked(name, dataset["evidence"], dataset["selected_on"])
         with replacing(paths.PLOTS / f"reliability-{name}.png") as temporary:
             draw_reliability(sure, title, temporary)
-
-
-def _scores(folder: Path) -> dict[str, Any]:
-    """The scores of one cell of the grid."""
-    from pipeline import stored
-
-    return stored.document(folder / "scores.json", f"evaluate {' '.join(folder.parts[1:])}")
-
-
-def _table(path: Path, stage: str) -> pl.DataFrame:
-    """A table of one cell of the grid."""
-    from pipeline import stored
-
-    return stored.table(path, f"{stage} {' '.join(path.parts[1:-1])}")

@@ -1,11 +1,10 @@
 """Stage split: which image trains, which validates, which tests, and what leaks between them."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from clfer.errors import InputError
-from clfer.files import replacing
+from clfer.files import replacing, write_json
 from pipeline import options, paths
 from pipeline.console import say
 from pipeline.params import dataset, settings
@@ -19,8 +18,7 @@ def split(name: options.Dataset) -> None:
 
     target = paths.split(name)
     leaks = divide(name, target)
-    with replacing(target.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(leaks, indent=2) + "\n")
+    write_json(target.with_suffix(".json"), leaks)
     say(sentences("leakage.txt.j2", leakage=leaks), f"split {name}: {target}")
 
 

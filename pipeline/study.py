@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
-from clfer.files import replacing
+from clfer.files import replacing, write_json, write_text
 from clfer.paper.result import leakage_result, result
 from clfer.paper.tables import Plan
 from clfer.report import experiment as text
@@ -28,7 +29,7 @@ from clfer.training import cells as grid
 from clfer.training import pack as packs
 from clfer.training.cell import Cell, Data
 from pipeline import paths, stored
-from pipeline.cell import data, predicted, tested
+from pipeline.cell import data, predicted, protocol, tested
 from pipeline.console import err, page, say, track
 from pipeline.figure import figure
 from pipeline.params import block, settings
@@ -59,14 +60,8 @@ def studies(name: str, dataset: str, cells: Sequence[Cell], there: Path) -> list
             split = split.with_name(f"{dataset}-{duplicates}.parquet")
             folder = there / f"duplicates-{duplicates}"
             divide(dataset, split, duplicates)
-        about = labels.about(split)
-        protocol = {
-            "labels": about["protocol"],
-            "duplicates": duplicates,
-            "selected_on": cells[0].recipe.select,
-        }
-        evidence = bool(json.loads(about["evidence"]))
-        found.append(Study(data(dataset, split), cells, folder, split, protocol, evidence))
+        called = protocol(labels.about(split), duplicates, cells[0].recipe.select)
+        found.append(Study(data(dataset, split), cells, folder, split, *called))
     return found
 
 
@@ -108,7 +103,6 @@ def runs_of(study: Study, training: bool) -> list[Run]:
 
 def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
-
     path, classes = grid.folder_of(study.folder, one) / grid.PREDICTIONS, study.data.classes
     with packs.undamaged(path), np.load(path) as arrays:
         probability = arrays["test"]
@@ -130,6 +124,10 @@ def _history(study: Study, run: Run) -> pl.DataFrame:
 
 def _command() -> str:
     return shlex.join(["clfer", *sys.argv[1:]])
+
+
+def _beside(target: Path, ending: str) -> Path:
+    return target.with_name(target.name + ending)
 
 
 def _differences(plan: Plan, study: Study, runs: Sequence[Run]) -> list[str]:
@@ -179,10 +177,9 @@ def write_table(
         "sources": {study.split.as_posix(): study.data.sources["split_sha256"]},
     }
     shown = text.markdown(document)
-    as_json = json.dumps(document, indent=2) + "\n"
-    for suffix, content in ((".md", shown), (".csv", text.as_csv(document)), (".json", as_json)):
-        with replacing(target.with_name(target.name + suffix)) as temporary:
-            temporary.write_text(content)
+    write_text(_beside(target, ".md"), shown)
+    write_text(_beside(target, ".csv"), text.as_csv(document))
+    write_json(_beside(target, ".json"), document)
     page(shown)
     say([f"also as {target}.csv and .json"], f"{target}.md")
     if plan.name == "figure5":
@@ -199,9 +196,9 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     facts = [
         json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text()) for one in cells
     ]
-    recipes: dict[str, list[dict[str, Any]]] = {}
+    recipes: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fact in facts:
-        recipes.setdefault(fact["variant"], []).append(fact["recipe"])
+        recipes[fact["variant"]].append(fact["recipe"])
     summary = summary_with_verdicts(
         runs,
         evidence={name: study.evidence},
@@ -216,16 +213,14 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         _command(),
     )
     shown = text.comparison_page(name, document, target.name)
-    curves: dict[str, list[pl.DataFrame]] = {}
+    curves: dict[str, list[pl.DataFrame]] = defaultdict(list)
     for run, history in zip(runs, histories, strict=True):
-        curves.setdefault(run.variant, []).append(history)
-    with replacing(target.with_name(f"{target.name}-curves.png")) as temporary:
+        curves[run.variant].append(history)
+    with replacing(_beside(target, "-curves.png")) as temporary:
         draw_history(curves, temporary)
-    with replacing(target.with_name(f"{target.name}-confusions.png")) as temporary:
+    with replacing(_beside(target, "-confusions.png")) as temporary:
         draw_several(*text.confusions(name, document), temporary)
-    with replacing(target.with_name(f"{target.name}.json")) as temporary:
-        temporary.write_text(json.dumps(document, indent=1) + "\n")
-    with replacing(target.with_name(f"{target.name}.md")) as temporary:
-        temporary.write_text(shown)
+    write_json(_beside(target, ".json"), document, indent=1)
+    write_text(_beside(target, ".md"), shown)
     page(shown)
     say([f"pictures and numbers beside it, cells in {study.folder}"], f"{target}.md")

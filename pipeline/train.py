@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clfer.progress import silent
-from clfer.team import started
-from pipeline import options, paths
+from pipeline import app, options, paths
 from pipeline.console import err, say, track
 from pipeline.params import check_there, check_unchanged
 
@@ -29,10 +28,7 @@ def train(
     """Train one variant with one seed and keep its model and history under runs/."""
     check_there("datasets", name)
     check_there("variants", variant)
-    if processes > 1 and not started():
-        from pipeline.app import launch
-
-        launch(processes, ["train", name, variant, str(seed), *(["--fresh"] if fresh else [])])
+    if app.launched(processes, "train", name, variant, seed, *(["--fresh"] if fresh else [])):
         return
     from clfer import distributed
     from clfer.training.machine import device

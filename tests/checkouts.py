@@ -16,6 +16,7 @@ import psutil
 from closure import ROOT
 from ruamel.yaml import YAML
 
+from clfer.datasets import labels
 from clfer.datasets.expressions import FERPLUS
 from pipeline import app, params
 
@@ -40,6 +41,7 @@ PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
 IMAGES = len(PARTS)
 KEPT = {".scratch", ".unfinished", ".cache", ".config", ".dvc", ".dvcignore", ".gitignore"}
 CELL = ("demo", "ours", "0")
+GRID = {"datasets": ["demo"], "variants": ["baseline", "ours"], "seeds": [0], "recipe": None}
 
 
 def checkout(folder, epochs=2):
@@ -71,6 +73,29 @@ def checkout(folder, epochs=2):
     )
     about = {"protocol": "bands", "evidence": "false"}
     table.write_parquet(folder / "data/splits/demo.parquet", metadata=about)
+    return folder
+
+
+def trained(folder):
+    """The same with two models of two epochs, their scores and summary. Some test images have
+    another label, so that scores are not perfect.
+    """
+    checkout(folder)
+    change(folder, run=GRID)
+    path = folder / "data/splits/demo.parquet"
+    split, metadata = pl.read_parquet(path), labels.about(path)
+    label = split["label"].to_physical().to_numpy().copy()
+    wrong = (split["split"] == "test").to_numpy() & (split["row"].to_numpy() % 4 == 1)
+    label[wrong] = (label[wrong] + 1) % len(CLASSES)
+    split = split.with_columns(
+        pl.Series("label", [CLASSES[one] for one in label], pl.Enum(CLASSES)),
+        pl.Series("target", np.eye(3, dtype=np.float32)[label], pl.Array(pl.Float32, 3)),
+    )
+    split.write_parquet(path, metadata=metadata)
+    cells = [("demo", variant, 0) for variant in GRID["variants"]]
+    for words in (*(("train", *c) for c in cells), *(("evaluate", *c) for c in cells)):
+        done(folder, *words)
+    done(folder, "significance")
     return folder
 
 
@@ -130,11 +155,18 @@ def here(folder, *words):
     return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
 
 
+def done(folder, *words):
+    """What a command prints that must succeed in this process."""
+    ran = here(folder, *words)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
 def refused(folder, *words):
     """The one line with which a command refuses."""
-    done = here(folder, *words)
-    assert done.returncode == 1, done.stdout + done.stderr
-    (line,) = done.stderr.splitlines()
+    ran = here(folder, *words)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    (line,) = ran.stderr.splitlines()
     assert line.startswith("error: ")
     return line
 
@@ -150,7 +182,7 @@ def edit(folder, *changes):
 
 
 class Running:
-    """A command that runs; what it says on standard error is gathered meanwhile."""
+    """A command that runs; its lines on standard error are collected meanwhile."""
 
     def __init__(self, folder, *words, **more):
         self.process = subprocess.Popen(
@@ -211,7 +243,7 @@ def files(folder, *parts):
 
 
 def half(folder):
-    """What has been begun and not ended: temporary files and folders, states of runs apart."""
+    """Temporary files and folders, but for the states of runs."""
     found = [(path, path.relative_to(folder).parts) for path in folder.rglob(".*") if path.exists()]
     return [path for path, parts in found if not KEPT & {*parts}]
 

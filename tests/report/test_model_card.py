@@ -4,20 +4,19 @@ due, and it is Markdown that reads as meant.
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import polars as pl
 import pytest
-from checkouts import CELL, CLASSES, checkout, here, refused
+from checkouts import CELL, CLASSES, checkout, done, refused
 from closure import ROOT
 from markdown_it import MarkdownIt
 from ruamel.yaml import YAML
 from safetensors.torch import load_file
 from test_golden import trained
 
-from clfer.datasets.labels import about as labelled
 from clfer.files import sha256
 from clfer.model.bundle import load, save
 from clfer.report.model_card import model_card as page
@@ -29,29 +28,10 @@ MODEL_CARD = trained(True)
 HOSTILE = ["a|b", "`c` <script>", "**d** \\ [e](http://f) ~~g~~ _h_ # i\n| j |"]
 
 
-def done(folder, *words):
-    ran = here(folder, *words)
-    assert ran.returncode == 0, ran.stderr
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A checkout with a model that was trained and scored by the commands, on labels of which some
-    are wrong, so that the scores are not perfect.
-    """
-    made = checkout(tmp_path_factory.mktemp("card") / "checkout", epochs=2)
-    path = made / "data/splits/demo.parquet"
-    about, split = labelled(path), pl.read_parquet(path)
-    label = split["label"].to_physical().to_numpy().copy()
-    wrong = (split["split"] == "test").to_numpy() & (split["row"].to_numpy() % 4 == 1)
-    label[wrong] = (label[wrong] + 1) % len(CLASSES)
-    split.with_columns(
-        pl.Series("label", [CLASSES[one] for one in label], pl.Enum(CLASSES)),
-        pl.Series("target", np.eye(3, dtype=np.float32)[label], pl.Array(pl.Float32, 3)),
-    ).write_parquet(path, metadata=about)
-    done(made, "train", *CELL)
-    done(made, "evaluate", *CELL)
-    return made
+def folder(trained_checkout, tmp_path_factory):
+    """A checkout with a model that was trained and scored by the commands."""
+    return shutil.copytree(trained_checkout, tmp_path_factory.mktemp("card") / "checkout")
 
 
 @pytest.fixture(scope="module")

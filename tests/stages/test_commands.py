@@ -6,12 +6,8 @@ import shutil
 import numpy as np
 import polars as pl
 import pytest
-from checkouts import SMALL_DEMO, edit, here, refused
+from checkouts import SMALL_DEMO, done, edit, refused
 from PIL import Image
-
-HEADER = (
-    "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
-)
 
 
 @pytest.fixture
@@ -26,10 +22,7 @@ def test_a_misspelt_dataset_variant_or_parameter(checkout):
     assert "did you mean 'ours'?" in refused(checkout, "train", "demo", "our", "0")
     edit(checkout, ("      duplicates: 0.08", "      duplicatess: 0.08\n      duplicates: 0.08"))
     assert "duplicatess is not a parameter; did you mean" in refused(checkout, "download", "demo")
-
-
-def test_a_parameter_out_of_range(checkout):
-    edit(checkout, ("      duplicates: 0.08", "      duplicates: 1.5"))
+    edit(checkout, ("      duplicatess: 0.08\n      duplicates: 0.08", "      duplicates: 1.5"))
     line = refused(checkout, "download", "demo")
     assert "datasets.demo.source.duplicates" in line
     assert "found 1.5" in line
@@ -50,38 +43,14 @@ def test_a_stage_before_its_time(checkout):
         assert "missing" in line or "found no" in line
 
 
-def test_ferplus_that_nobody_placed(checkout):
-    line = refused(checkout, "download", "ferplus")
-    assert "fer2013.csv" in line
-    assert "data/external/ferplus" in line
-    assert "Kaggle" in line
-    assert not (checkout / "data/raw/ferplus").exists()
-
-
-def test_a_short_row_of_pixels_and_a_truncated_archive(checkout):
+def test_ferplus_without_files_and_with_a_truncated_archive(checkout):
     place = checkout / "data/external/ferplus"
-    place.mkdir(parents=True)
-    pixels = " ".join(["0"] * 2304)
-    rows = [f"0,{pixels},Training", f"0,{pixels[:-2]},Training"]
-    (place / "fer2013.csv").write_text("emotion,pixels,Usage\n" + "\n".join(rows) + "\n")
     line = refused(checkout, "download", "ferplus")
-    assert "2304" in line
-    assert "2303" in line
-    (place / "fer2013.csv").unlink()
+    assert all(word in line for word in ("fer2013.csv", "data/external/ferplus", "Kaggle"))
+    place.mkdir(parents=True)
     (place / "fer2013.tar.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"\x00" * 20)
     assert "fer2013.tar.gz" in refused(checkout, "download", "ferplus")
     assert not (checkout / "data/raw/ferplus").exists()
-
-
-def test_votes_that_are_negative_or_no_numbers(checkout):
-    raw = checkout / "data/raw/demo"
-    raw.mkdir(parents=True)
-    good = "Training,fer0000000.png,9,0,0,0,0,0,0,0,0,0"  # sums to 9, and is valid
-    for bad, name in (("-1", "-1"), ("many", "many")):
-        row = f"Training,fer0000001.png,{bad},0,0,0,0,0,0,0,0,0"
-        (raw / "fer2013new.csv").write_text("\n".join([HEADER, good, row]) + "\n")
-        assert name in refused(checkout, "relabel", "demo")
-        assert not (checkout / "data/labels/demo.parquet").exists()
 
 
 GERMAN = {
@@ -98,15 +67,14 @@ GERMAN = {
 
 def an_audit(checkout):
     """Its numbers are those of the split, its tables fit, and a bad option is refused."""
-    done = here(checkout, "audit", "demo")
-    assert done.returncode == 0, done.stderr
+    printed = done(checkout, "audit", "demo")
     found = json.loads((checkout / "data/audit/demo.json").read_text())
     assert found["leakage"] == json.loads((checkout / "data/splits/demo.json").read_text())
     copied = found["leakage"]["test_copied_in_train_or_val"]
-    assert f"{copied['images']} of {copied['of']} test images also stand in train" in done.stdout
-    assert "two agree" in done.stdout
-    assert "…" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert f"{copied['images']} of {copied['of']} test images also stand in train" in printed
+    assert "two agree" in printed
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= 80
     assert found["rows"] == 400
     assert found["evidence"] is False
     files = sorted(path.name for path in (checkout / "data/audit").iterdir())
@@ -134,16 +102,14 @@ def the_same_images_under_other_names(checkout):
     own = own.replace("size: 112", "size: 48", 1).replace("channels: 3", "channels: 1", 1)
     (checkout / "params.yaml").write_text(f"{head}  folder:\n{own}")
     for stage in ("download", "relabel", "align", "split"):
-        done = here(checkout, stage, "folder")
-        assert done.returncode == 0, done.stderr
+        done(checkout, stage, "folder")
     split = pl.read_parquet(checkout / "data/splits/folder.parquet")
     assert split.schema["label"] == pl.Enum(list(GERMAN.values()))
 
     def scored(path):
         return json.loads((checkout / path / "demo/baseline/0/scores.json").read_text())
 
-    done = here(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
-    assert done.returncode == 0, done.stderr
+    done(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
     own, other = scored("results"), scored("transfer/folder")
     assert other["confusion"] == own["confusion"]
     assert other["nll"] == pytest.approx(own["nll"], rel=1e-5)
@@ -153,9 +119,9 @@ def the_same_images_under_other_names(checkout):
     for part in ("train", "test"):
         shutil.rmtree(folder / part / "Verachtung")
     for stage in ("download", "relabel", "align", "split"):
-        assert here(checkout, stage, "folder").returncode == 0
-    done = here(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
-    assert "not to be chosen, since folder does not have it: contempt" in done.stdout
+        done(checkout, stage, "folder")
+    printed = done(checkout, "evaluate", "demo", "baseline", "0", "--on", "folder")
+    assert "not to be chosen, since folder does not have it: contempt" in printed
     assert scored("transfer/folder")["images"] == own["images"] - sum(own["confusion"][7])
 
 
@@ -164,15 +130,11 @@ def test_the_chain_by_single_commands(checkout):
     edit(checkout, *SMALL_DEMO)
     cells = [("demo", "baseline", "0"), ("demo", "ours", "0")]
     for stage in ("download", "relabel", "align", "split"):
-        done = here(checkout, stage, "demo")
-        assert done.returncode == 0, done.stderr
+        done(checkout, stage, "demo")
     for stage in ("train", "evaluate"):
         for cell in cells:
-            done = here(checkout, stage, *cell)
-            assert done.returncode == 0, done.stderr
-    done = here(checkout, "significance")
-    assert done.returncode == 0, done.stderr
-    assert "not evidence" in done.stdout
+            done(checkout, stage, *cell)
+    assert "not evidence" in done(checkout, "significance")
     summary = pl.read_json(checkout / "metrics/summary.json")
     demo = summary["datasets"][0]["demo"]
     assert demo["evidence"] is False
@@ -186,5 +148,5 @@ def test_the_chain_by_single_commands(checkout):
 
     edit(checkout, ("      val: 120", "      val: 3"))
     for stage in ("download", "relabel", "align"):
-        assert here(checkout, stage, "demo").returncode == 0
+        done(checkout, stage, "demo")
     assert "are left in val" in refused(checkout, "split", "demo")

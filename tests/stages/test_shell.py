@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from checkouts import Running, checkout, clfer, environment, half
+from checkouts import Running, edit, environment, half, refused
 from closure import ROOT
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
@@ -16,14 +16,16 @@ from pipeline.app import STAGES, TOOLS, app
 
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 COMMANDS = [*STAGES, *TOOLS]
-SHELLS = ("bash", "zsh", "fish")
 # options that are declared in a file whose imports are heavy
 HEAVY = {"demo", "explain", "figure", "predict"}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return checkout(tmp_path_factory.mktemp("shell") / "checkout")
+    """A folder with params.yaml, in which commands run as processes with this code."""
+    folder = tmp_path_factory.mktemp("shell")
+    edit(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +67,6 @@ BEGIN_WITH_MSR = [one for one in VARIANTS if one.startswith("msr")]
         ("clfer --v", ["--version"]),
         ("clfer train ", DATASETS),
         ("clfer train --fresh demo msr", BEGIN_WITH_MSR),
-        ("clfer train --processes 2 demo msr", BEGIN_WITH_MSR),
         ("clfer evaluate demo ours ", [str(one) for one in PARAMS["run"]["seeds"]]),
         ("clfer evaluate demo ours 0 --on raf", ["raf_db"]),
         ("clfer train demo ours 0 --fr", ["--fresh"]),
@@ -74,8 +75,6 @@ BEGIN_WITH_MSR = [one for one in VARIANTS if one.startswith("msr")]
         ("clfer experiment figure", ["figure5", "figure8"]),
         ("clfer figure ts", ["tsne"]),
         ("clfer figure loss --variant msr_cl", ["msr_clbs", "msr_clfm"]),
-        ("clfer report --o", ["--out"]),
-        ("clfer audit raf", ["raf_db"]),
     ],
 )
 def test_completion(words, offered):
@@ -84,8 +83,6 @@ def test_completion(words, offered):
 
 def test_completion_in_other_shells():
     assert complete("clfer train demo msr", "fish") == BEGIN_WITH_MSR
-    (first, *_) = complete("clfer tr", "fish")
-    assert first == f"train\t{STAGES['train']}"
     said = "\n".join(complete("clfer train demo msr", "zsh"))
     assert said == "_arguments '*: :(({}))'".format("\n".join(f'"{v}"' for v in BEGIN_WITH_MSR))
 
@@ -132,7 +129,7 @@ def test_help_completion_and_misspelt_names_import_nothing_heavy(folder):
         cwd=folder,
         capture_output=True,
         text=True,
-        env=environment(folder),
+        env=environment(folder, PYTHONPATH=str(ROOT)),
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -143,7 +140,7 @@ def test_a_script_that_bash_takes(folder, tmp_path):
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pipeline "$@"\n')
     program.chmod(0o755)
-    more = environment(folder, HOME=str(tmp_path))
+    more = environment(folder, HOME=str(tmp_path), PYTHONPATH=str(ROOT))
     more["PATH"] = f"{program.parent}:{more['PATH']}"
     more["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"  # the shell is named instead
 
@@ -152,15 +149,7 @@ def test_a_script_that_bash_takes(folder, tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    for shell in SHELLS:
-        assert "_CLFER_COMPLETE" in run("clfer", "--show-completion", shell)
-        assert f"{shell} completion installed" in run("clfer", "--install-completion", shell)
-    for file in (
-        ".bash_completions/clfer.sh",
-        ".zfunc/_clfer",
-        ".config/fish/completions/clfer.fish",
-    ):
-        assert "_CLFER_COMPLETE=complete_" in (tmp_path / file).read_text()
+    assert "bash completion installed" in run("clfer", "--install-completion", "bash")
     asked = "source ~/.bashrc; COMP_WORDS=(clfer train demo cl); COMP_CWORD=3; "
     asked += 'complete -p clfer; _clfer_completion clfer; echo "${COMPREPLY[*]}"'
     declared, offered = run("bash", "--norc", "-c", asked).splitlines()
@@ -168,8 +157,8 @@ def test_a_script_that_bash_takes(folder, tmp_path):
     assert sorted(offered.split()) == sorted(one for one in VARIANTS if one.startswith("cl"))
 
 
-def test_help_tells_stages_from_tools_and_what_a_status_means(folder):
-    done = clfer(folder, "--help")
+def test_help_tells_stages_from_tools_and_what_a_status_means():
+    done = run("--help")
     stages, tools = done.stdout.index("─ Stages ─"), done.stdout.index("─ Tools ─")
     for name, summary in STAGES.items():
         assert stages < done.stdout.index(f" {name} ", stages) < tools
@@ -178,7 +167,7 @@ def test_help_tells_stages_from_tools_and_what_a_status_means(folder):
         assert done.stdout.index(f" {name} ", tools) > tools
         assert summary in done.stdout
     assert "Exit status: 0 done; 1 something that you can mend" in done.stdout[tools:]
-    assert clfer(folder).stdout.rstrip() == done.stdout.rstrip()
+    assert run().output.rstrip() == done.output.rstrip()
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -197,16 +186,12 @@ def test_the_datasets_that_help_lists_are_those_of_params():
 @pytest.mark.parametrize(
     ("status", "words", "said"),
     [
-        (1, ("train", "demoo", "ours", "0"), "did you mean 'demo'?"),
         (1, ("train", "FER+", "ours", "0"), "did you mean 'ferplus'?"),
-        (1, ("align", "RAF-DB"), "did you mean 'raf_db'?"),
-        (1, ("evaluate", "demo", "our", "0"), "did you mean 'ours'?"),
         (1, ("experiment", "tabel4", "--dataset", "demo"), "did you mean 'table4'?"),
         (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "0-999999999"), "at most 1,0"),
         (1, ("experiment", "table4", "--dataset", "demo", "-S", "trian.lr=1"), "mean 'train.lr'?"),
         (2, ("trian",), "Did you mean 'train'?"),
         (2, ("train", "demo"), "Missing argument 'VARIANT'"),
-        (2, ("train", "demo", "ours", "zero"), "valid integer"),
         (2, ("train", "demo", "ours", "-1"), "expected no number below 0, found -1"),
         (2, ("train", "demo", "ours", "0", "--frsh"), "--fresh"),
         (2, ("--verbose",), "No such option"),
@@ -220,23 +205,21 @@ def test_exit_status(status, words, said):
 
 
 def test_an_error_is_one_line(folder):
-    done = clfer(folder, "evaluate", "demo", "ours", "0")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: runs/demo/ours/0/model.safetensors is missing; ")
-    assert done.stderr.count("\n") == 1
+    line = refused(folder, "evaluate", "demo", "ours", "0")
+    assert line.startswith("error: runs/demo/ours/0/model.safetensors is missing; ")
 
 
 @pytest.mark.parametrize(("how", "status"), [(2, 130), (15, 143)])
 def test_exit_status_when_interrupted(how, status, tmp_path):
-    where = checkout(tmp_path / "checkout")
-    running = Running(where, "download", "demo")
-    until = time.monotonic() + 60
-    while not list(where.glob("data/raw/.demo.*")) and time.monotonic() < until:
+    edit(tmp_path)
+    running = Running(tmp_path, "download", "demo", PYTHONPATH=str(ROOT))
+    while not list(tmp_path.glob("data/raw/.demo.*")):
+        assert running.process.poll() is None, running.stderr
         time.sleep(0.01)
     os.kill(running.process.pid, how)
     assert running.end() == status
     assert running.stderr == ""
-    assert half(where) == []
+    assert half(tmp_path) == []
 
 
 def test_an_interrupt_that_is_lost_in_a_callback_still_gives_its_status(tmp_path):
