@@ -160,11 +160,11 @@ def test_the_schedule_sets_the_rate_of_every_step():
     assert rates == pytest.approx(expected[-1:])
 
 
-def test_gradients_by_group_are_those_of_the_first_images(tmp_path, monkeypatch):
+def test_gradients_by_group_are_those_of_the_first_images(monkeypatch):
     """Of whole batches of twelve: the one, or both where one more image is wanted."""
     rows = []
     for images in (11, 12, 13):
         monkeypatch.setattr("clfer.training.loop.GROUPED", images)
-        state = run(tmp_path / str(images), epochs=1, batch_size=12)
+        state = run(epochs=1, batch_size=12)
         rows.append({k: v for k, v in state.history[0].items() if "group" in k})
     assert rows[0] == rows[1] != rows[2]
