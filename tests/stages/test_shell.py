@@ -17,7 +17,7 @@ from pipeline.app import STAGES, TOOLS, app
 PARAMS = YAML(typ="safe").load(ROOT / "params.yaml")
 COMMANDS = [*STAGES, *TOOLS]
 # options that are declared in a file whose imports are heavy
-HEAVY = {"demo", "explain", "figure", "predict"}
+HEAVY = {"demo", "explain", "predict"}
 
 
 @pytest.fixture(scope="module")
