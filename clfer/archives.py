@@ -6,7 +6,6 @@
 import errno
 import gzip
 import io
-import lzma
 import shutil
 import stat
 import struct
@@ -14,11 +13,12 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path, PureWindowsPath
-from typing import NamedTuple
+from typing import IO
 
 from clfer.errors import InputError
+from clfer.files import writing
 
 KINDS = (".zip", ".tar", ".tar.gz", ".tgz")
 # zipfile bounds what these unpack to at a time; 4 kB of bzip2 may become 4 GB at once
@@ -30,10 +30,9 @@ HEADER = 1 << 20  # bytes of a tar's header: tarfile reads one at once
 BEHIND = 1 << 28  # bytes of padding behind the end of a tar
 UTF8 = 0x800  # the flag of a zip's member whose name is UTF-8
 
+# what reading damaged bytes raises, besides OSError and ValueError
 DAMAGE = (
     EOFError,
-    gzip.BadGzipFile,
-    lzma.LZMAError,
     struct.error,
     tarfile.TarError,
     zipfile.BadZipFile,
@@ -41,28 +40,13 @@ DAMAGE = (
     NotImplementedError,  # zipfile: an unknown version, patch or encryption
     OverflowError,  # numbers that no file has
     RecursionError,  # tarfile: headers of headers
-    UnicodeDecodeError,
 )
-
-
-class Member(NamedTuple):
-    """A file, or a folder, which has no `content`."""
-
-    name: str
-    content: io.BufferedIOBase | None
 
 
 def stem(name: str) -> str | None:
     """The name without the suffix of an archive; None where it has no such suffix."""
     kind = next((kind for kind in KINDS if name.lower().endswith(kind)), None)
     return name[: -len(kind)] if kind else None
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether an error raised while an archive is read means that its bytes are wrong."""
-    # bz2 raises an OSError without a number; zipfile may seek to before the start of the file
-    of_bytes = isinstance(error, OSError) and error.errno in (None, errno.EINVAL)
-    return of_bytes or isinstance(error, DAMAGE)
 
 
 def extract(archive: Path, folder: Path, limit: int | None = None, members: int = MEMBERS) -> int:
@@ -76,28 +60,20 @@ def extract(archive: Path, folder: Path, limit: int | None = None, members: int 
         raise InputError(f"{archive}: expected an archive, found no file; put it there")
     if folder.exists():
         raise InputError(f"{folder}: expected to unpack {archive} there, found it; remove it")
-    limit = limit or max(LEAST, TIMES * archive.stat().st_size)
     folder.mkdir(parents=True)
     try:
-        with _complete(archive):
-            return _write(archive, folder, limit, members)
-    except BaseException:
+        return _write(archive, folder, limit or max(LEAST, TIMES * archive.stat().st_size), members)
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[None]:
-    """InputError where reading `path` in the block shows damage."""
-    try:
-        yield
-    except (*DAMAGE, OSError, ValueError) as error:
-        if isinstance(error, InputError) or (isinstance(error, OSError) and not is_damage(error)):
+        # gzip raises an OSError without a number; zipfile may seek to before the start of the file
+        of_bytes = isinstance(error, OSError) and error.errno in (None, errno.EINVAL)
+        of_bytes |= isinstance(error, (*DAMAGE, ValueError)) and not isinstance(error, InputError)
+        if not of_bytes:
             raise
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
-            f"{path}: expected a complete archive, found a damaged or truncated one "
-            f"({reason[:200] or type(error).__name__}); fetch it again"
+            f"{archive}: expected a complete archive, found a damaged or truncated one "
+            f"({reason}); fetch it again"
         ) from error
 
 
@@ -105,66 +81,51 @@ def _write(archive: Path, folder: Path, limit: int, members: int) -> int:
     with archive.open("rb") as file:
         magic = file.read(2)
     is_zip = magic == b"PK" or archive.name.lower().endswith(".zip")
-    content = _zip(archive) if is_zip else _tar(archive, gzipped=magic == b"\x1f\x8b")
     left, files = limit, 0
-    for number, member in enumerate(content):
+    content = _zip(archive) if is_zip else _tar(archive, gzipped=magic == b"\x1f\x8b")
+    for number, (name, member) in enumerate(content):
         if number >= members:
             raise InputError(
                 f"{archive}: expected at most {members:,} files and folders, found more; "
                 "fetch it again"
             )
-        place = folder / _inside(archive, member)
-        try:
-            left -= _place(member.content, place, left)
-        except OSError as error:
-            if is_damage(error):
-                raise
-            raise InputError(
-                f"{archive}: expected to write its member {member.name!r}, found "
-                f"{error.strerror}; make room, or repack it under other names"
-            ) from error
+        place = folder / _inside(archive, name, member is not None)
+        with writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if member is None:
+                place.mkdir(exist_ok=True)
+                continue
+            files += 1
+            with place.open("wb") as file:
+                while left >= 0 and (chunk := member.read(CHUNK)):
+                    left -= file.write(chunk)
         if left < 0:
             raise InputError(
                 f"{archive}: expected at most {limit:,} bytes unpacked, found more by its member "
-                f"{member.name!r}; fetch it again"
+                f"{name!r}; fetch it again"
             )
-        files += member.content is not None
     return files
 
 
-def _inside(archive: Path, member: Member) -> Path:
+def _inside(archive: Path, name: str, is_file: bool) -> Path:
     """Where a member belongs below the folder. `\\` divides like `/`."""
-    path = PureWindowsPath(member.name)
-    if path.anchor:
-        raise _refused(archive, member.name, "an absolute path")
-    if ".." in path.parts or "\0" in member.name:
-        raise _refused(archive, member.name, "one that leads elsewhere")
-    if member.content and not path.parts:
-        raise _refused(archive, member.name, "a file without a name")
+    path = PureWindowsPath(name)
+    if path.anchor or ".." in path.parts or "\0" in name:
+        raise _refused(archive, name, "a path that leads elsewhere")
+    if is_file and not path.parts:
+        raise _refused(archive, name, "a file without a name")
     return Path(*path.parts)
-
-
-def _place(content: io.BufferedIOBase | None, place: Path, left: int) -> int:
-    """Write a member, up to one chunk more than `left` bytes of it; the bytes written."""
-    if content is None:
-        place.mkdir(parents=True, exist_ok=True)
-        return 0
-    place.parent.mkdir(parents=True, exist_ok=True)
-    written = 0
-    with place.open("wb") as file:
-        while written <= left and (chunk := content.read(CHUNK)):
-            written += file.write(chunk)
-    return written
 
 
 def _refused(archive: Path, name: str, found: str) -> InputError:
     return InputError(
-        f"{archive}: expected files within one folder, found the member {name[:200]!r}, {found}; "
-        "do not trust this archive"
+        f"{archive}: expected plain files within one folder, found the member {name[:200]!r}, "
+        f"{found}; unpack it by hand if you trust it"
     )
 
 
-def _zip(path: Path) -> Iterator[Member]:
+def _zip(path: Path) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """Names, and contents of files; None for a folder."""
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
             name = member.filename
@@ -174,24 +135,14 @@ def _zip(path: Path) -> Iterator[Member]:
             if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise _refused(path, name, "a link or a device")
             if member.flag_bits & 1:
-                raise InputError(
-                    f"{path}: expected an open archive, found a password on its member "
-                    f"{name[:200]!r}; unpack it by hand"
-                )
+                raise _refused(path, name, "with a password")
             if member.compress_type not in METHODS:
-                raise InputError(
-                    f"{path}: expected a zip of deflated files, found {name[:200]!r} by method "
-                    f"{member.compress_type}; repack it"
-                )
-            if name.endswith("/"):
-                yield Member(name, None)
-            else:
-                with archive.open(member) as content:
-                    assert isinstance(content, io.BufferedIOBase)
-                    yield Member(name, content)
+                raise _refused(path, name, f"compressed by method {member.compress_type}")
+            yield name, None if name.endswith("/") else archive.open(member)
 
 
-def _tar(path: Path, gzipped: bool) -> Iterator[Member]:
+def _tar(path: Path, gzipped: bool) -> Iterator[tuple[str, IO[bytes] | None]]:
+    """The same of a tar, up to its end."""
     with gzip.open(path) if gzipped else path.open("rb") as file:
         blocks = _Blocks(file)
         with tarfile.open(fileobj=blocks, mode="r:") as archive:
@@ -202,9 +153,7 @@ def _tar(path: Path, gzipped: bool) -> Iterator[Member]:
                 last = member.offset
                 if member.issparse() or not (member.isfile() or member.isdir()):
                     raise _refused(path, member.name, "a link or a device")
-                content = archive.extractfile(member)
-                assert content is None or isinstance(content, io.BufferedIOBase)
-                yield Member(member.name, content)
+                yield member.name, archive.extractfile(member)
                 archive.members.clear()  # type: ignore[attr-defined]  # a million fill the memory
         # tarfile takes damage between two members for the end, which is a block of zeros
         if blocks.last != bytes(tarfile.BLOCKSIZE):
@@ -220,15 +169,10 @@ class _Blocks(io.RawIOBase):
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         self.file, self.last = file, b""
+        self.seek, self.tell = file.seek, file.tell  # type: ignore[method-assign]
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= HEADER:
             raise tarfile.ReadError(f"a header of {size:,} bytes")
         self.last = self.file.read(size)
         return self.last
-
-    def seek(self, place: int, whence: int = 0) -> int:
-        return self.file.seek(place, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()

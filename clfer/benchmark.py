@@ -1,12 +1,11 @@
 """How long a training step takes, what of it the method adds, how fast faces arrive, and how much
 memory it all wants.
 
-A step is what the training loop does with a batch that is there: forward, backward, update, tally;
-on a GPU it is recorded and replayed, as there, and so is torchvision's own.
+A step is what the training loop does with a batch that is there: forward, backward, update and
+metrics; on a GPU it is recorded and replayed, as there, and so is torchvision's own.
 Subjects take their steps in turn, so that whatever slows the machine down slows all of them.
 """
 
-import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import psutil
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -25,12 +25,11 @@ from clfer.model.backbone import resnet
 from clfer.model.variant import Variant
 from clfer.progress import Track
 from clfer.training.batches import Batches
-from clfer.training.descent import Descent
 from clfer.training.examples import Examples, Faces
-from clfer.training.optimizers import optimizer
-from clfer.training.precision import precision
+from clfer.training.machine import autocast
 from clfer.training.recipe import Recipe
-from clfer.training.state import begin
+from clfer.training.state import begin, optimizer
+from clfer.training.step import Stepper
 
 CLASSES = 8
 STORED = 48  # side of the stored faces, as FERPlus has them
@@ -39,7 +38,7 @@ WARMUP = 5  # steps that are taken and not counted; a GPU records one of them
 MIB = 2**20
 PROCESS = Path("/proc/self/status")
 
-Step = Callable[[], None]
+Step = Callable[[], object]
 
 
 def medians(
@@ -61,12 +60,12 @@ def training_step(variant: Variant, recipe: Recipe, device: torch.device) -> Ste
     state = begin(recipe, variant, examples, 0, device)
     state.trained.train()
     batch = Batches(faces, examples, recipe, state.contrast, 0, 0)[0]
-    descent = Descent(state, recipe, variant, device)
-    tally = descent.begin(examples, 1)
+    stepper = Stepper(state, recipe, variant, device)
+    metrics = stepper.begin_epoch(examples, 1)
 
     def step() -> None:
-        outcome = descent.take(batch, recipe.lr, grouping=False)
-        tally.add(0, outcome.losses, outcome.logits, batch.label)
+        outcome = stepper.take(batch, recipe.lr, grouping=False)
+        metrics.add(0, outcome.losses, outcome.logits, batch.label)
 
     return step
 
@@ -84,7 +83,7 @@ def bare_step(recipe: Recipe, device: torch.device) -> Step:
     label = torch.randint(CLASSES, (recipe.batch_size,), device=device)
 
     def step() -> None:
-        with precision(recipe, device):
+        with autocast(recipe, device):
             logits = network(images)
         adam.zero_grad()
         F.cross_entropy(logits.float(), label).backward()
@@ -126,10 +125,11 @@ def _peak(variant: Variant, recipe: Recipe, device: torch.device) -> float:
     step()
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MIB
-    if PROCESS.exists():  # getrusage's peak is on Linux at least that of the parent process
+    if PROCESS.exists():  # psutil has the highest value on Windows only
         peak = next(line for line in PROCESS.read_text().splitlines() if line.startswith("VmHWM"))
         return int(peak.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MIB  # bytes on a Mac
+    memory = psutil.Process().memory_info()
+    return float(getattr(memory, "peak_wset", memory.rss)) / MIB
 
 
 def _input_step(faces: Faces, examples: Examples, recipe: Recipe, device: torch.device) -> Step:

@@ -21,12 +21,12 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from uvicorn import Config, Server
 
-from clfer.errors import trouble
+from clfer.errors import user_message
 from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
-from clfer.explanation.layers import weights
+from clfer.explanation.layers import contributions
 from clfer.faces.views import central
-from clfer.figures.faces import annotated
-from clfer.figures.maps import coloured
+from clfer.figures.features import over
+from clfer.figures.predictions import annotated
 from clfer.figures.style import COLOURS
 from clfer.inference.engines import Trained
 from clfer.inference.frames import Picture
@@ -99,16 +99,15 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     labels = [card.classes.index(face.label) for face in faces]
     maps = class_maps(network, images, torch.tensor(labels, device=engine.device))
     with torch.inference_mode():
-        mu = weights(network, network.features(images))
+        blocks = contributions(network, network.features(images))
     pixels = denormalised(images).cpu().numpy()
-    grey = pixels.mean(axis=-1, keepdims=True)
     result = [{"face": data_url(face)} for face in _bytes(pixels)]
     for j, block in enumerate(maps):
-        colours = coloured(scaled(enlarged(block, card.view.crop)).cpu().numpy())
-        over = _bytes((1 - OPACITY) * grey + OPACITY * colours)
+        bright = scaled(enlarged(block, card.view.crop)).cpu().numpy()
+        mixed = _bytes(over(pixels, bright, OPACITY))
         for i, pictures in enumerate(result):
-            weight = "" if mu is None else f", μ {mu[i, j]:.2f}"
-            pictures[f"block {j + 1}{weight}"] = data_url(over[i])
+            weight = f", μ {blocks[0][i, j]:.2f}" if blocks else ""
+            pictures[f"block {j + 1}{weight}"] = data_url(mixed[i])
     return result
 
 
@@ -171,7 +170,7 @@ class Page:
             self._say(f"{name} cannot be read: {error}.")
             return
         except Exception as error:
-            self._say(trouble(error) or f"{name}: a defect of clfer, see the terminal.")
+            self._say(user_message(error) or f"{name}: a defect of clfer, see the terminal.")
             raise
         if self._result.is_deleted:  # the visitor left
             return

@@ -1,25 +1,27 @@
-"""The errors that a user can mend, and how they are said in one line."""
+"""The errors that a user can fix, each told in one line, and how an interrupted command ends."""
 
+import difflib
 import errno
 import os
 import re
+import signal
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
+STATUS = 128  # and the signal's number, as shells have it
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 FULL = {
     errno.ENOSPC: "the disk full",
     errno.EDQUOT: "one's share of the disk used up",
     errno.EFBIG: "a limit on the size of a file (ulimit -f)",
 }
 PLACE = (
-    errno.EACCES,
-    errno.EEXIST,
-    errno.EIO,
-    errno.EISDIR,
-    errno.ELOOP,
-    errno.ENAMETOOLONG,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
+    *(errno.EACCES, errno.EEXIST, errno.EIO, errno.EISDIR, errno.ELOOP),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS),
 )
 
 
@@ -28,11 +30,11 @@ class InputError(ValueError):
 
     The message is one line: what it is about (file, row or key), what was expected, what was found,
     what to do. The command line prints it and exits with 1; any other exception is a defect of ours
-    and keeps its traceback, but for those that `trouble` knows.
+    and keeps its traceback, but for those that `user_message` knows.
     """
 
 
-def number(error: BaseException | None) -> int | None:
+def error_number(error: BaseException | None) -> int | None:
     """The system's number of an error, also of those that only print it (polars, safetensors)."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
@@ -40,25 +42,27 @@ def number(error: BaseException | None) -> int | None:
     return int(printed[1]) if printed else None
 
 
-def refused(found: int | None, path: object) -> str | None:
-    """What to say where the system refuses to write `path` with an error of that number; None where
-    that number is no refusal.
+def write_refusal(number: int | None, path: object) -> str | None:
+    """The message where the system refuses to write `path` with an error of that number; None
+    where that number is no refusal.
     """
-    if found in FULL:
+    if number in FULL:
         return (
-            f"{path}: expected room to write it, found {FULL[found]}; make room and run it again: "
+            f"{path}: expected room to write it, found {FULL[number]}; make room and run it again: "
             "what stood there before is untouched"
         )
-    if found in PLACE:
+    if number in PLACE:
         return (
-            f"{path}: expected a place to read and write, found: {os.strerror(found).lower()}; "
-            "mend that and run it again"
+            f"{path}: expected a place to read and write, found: {os.strerror(number).lower()}; "
+            "fix that and run it again"
         )
     return None
 
 
-def trouble(error: BaseException) -> str | None:
-    """What to say where the machine refuses room, a place or memory; None for a defect of ours."""
+def user_message(error: BaseException) -> str | None:
+    """The message for an InputError, and where the machine refuses room, a place or memory; None
+    for a defect of ours.
+    """
     if isinstance(error, InputError):
         return str(error)
     torch = sys.modules.get("torch")  # none has raised its error where it was never imported
@@ -71,5 +75,46 @@ def trouble(error: BaseException) -> str | None:
         )
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "memory: expected enough for this step, found none left; end other programs first"
-    place = getattr(error, "filename", None)
-    return refused(number(error), place or "the disk")
+    return write_refusal(error_number(error), getattr(error, "filename", None) or "the disk")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """'; did you mean 'raf_db'?' for RAF-DB, or else which names there are."""
+    names = [*names]
+    plain = {_plain(one): one for one in names}
+    if close := difflib.get_close_matches(_plain(name), plain, n=1):
+        return f"; did you mean '{plain[close[0]]}'?"
+    return f"; expected one of: {', '.join(names)}" if names else ""
+
+
+def _plain(name: str) -> str:
+    """Without case and punctuation: FER+ is ferplus."""
+    return re.sub(r"[^\w.]|_", "", name.casefold().replace("+", "plus"))
+
+
+@contextmanager
+def orderly_exit() -> Iterator[None]:
+    """Within the block INT, TERM and HUP end the process by an exception, so that temporary files
+    are removed; further signals are ignored meanwhile.
+
+    A signal that is ignored stays ignored: `nohup` and a shell's `&` ask for that. Where the
+    exception is lost, as in a callback of other code, the process ends with its status all the
+    same, at the end of the block.
+    """
+    received: list[int] = []
+
+    def end(number: int, _: FrameType | None) -> None:
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_IGN)
+        received.append(number)
+        sys.exit(STATUS + number)
+
+    heard = [one for one in SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {one: signal.signal(one, end) for one in heard}
+    try:
+        yield
+        if received:
+            sys.exit(STATUS + received[0])
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,14 +1,17 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and folders for one process alone."""
 
 import glob
 import hashlib
+import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from clfer.errors import FULL, InputError, number, refused
+from clfer.errors import FULL, InputError, error_number, write_refusal
 
 PROBE = 1 << 20  # bytes
 
@@ -24,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _clear(path)
+        _remove_leftovers(path)
     try:
         with writing(path):
             temporary.touch()
@@ -36,12 +39,31 @@ def replacing(path: Path) -> Iterator[Path]:
         # a writer that replaces for itself knows the temporary name only
         raise InputError(str(error).replace(str(temporary), str(path))) from error
     except Exception as error:
-        if said := _explained(error, path, temporary):
-            raise InputError(said) from error
+        number, place = error_number(error), getattr(error, "filename", None)
+        if number is None:  # torch and numpy don't say why they failed: can the file still grow?
+            try:
+                with temporary.open("ab") as file:
+                    file.write(bytes(PROBE))
+            except OSError as refusal:
+                number = error_number(refusal)
+        elsewhere = number not in FULL and place not in (None, str(path), str(temporary))
+        if message := write_refusal(number, place if elsewhere else path):
+            raise InputError(message) from error
         raise
     finally:
-        with suppress(OSError):  # of a place that is refused has been told
+        with suppress(OSError):  # the reason has been reported
             temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """A file of UTF-8 text, whole or not at all; raises like `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any, indent: int = 2) -> None:
+    """The same of JSON, indented, with a newline at the end."""
+    write_text(path, json.dumps(value, indent=indent) + "\n")
 
 
 @contextmanager
@@ -50,9 +72,10 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        about = Path(error.filename or path)
-        if said := refused(number(error), about if about in path.parents else path):
-            raise InputError(said) from error
+        place = Path(error.filename or path)
+        place = place if place in path.parents else path
+        if message := write_refusal(error_number(error), place):
+            raise InputError(message) from error
         raise
 
 
@@ -62,39 +85,49 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _clear(path: Path) -> None:
-    """Delete what processes that are no more have left of this file."""
-    mine = re.compile(rf"\.+{re.escape(path.stem)}((?:\.\d+)+){re.escape(path.suffix)}")
-    for left in path.parent.glob(f".*{glob.escape(path.suffix)}"):
-        found = mine.fullmatch(left.name)
-        if found and not any(_alive(int(pid)) for pid in found[1].split(".")[1:]):
-            left.unlink(missing_ok=True)
+def fingerprint(*parts: Any) -> str:
+    """Short digest of everything that an interrupted stage's folder is only valid for."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _alive(pid: int) -> bool:
+@contextmanager
+def locked_folder(folder: Path, doing: str) -> Iterator[None]:
+    """The folder, made if need be, for this process alone; removed when the block ends well.
+
+    What an interrupted process has left there stays, for the next one to go on from. Raises
+    InputError naming the process that holds it: "... is {doing}; wait for it or stop it".
+    """
+    from filelock import FileLock, Timeout
+
+    lock_file, holder = folder / "lock", folder / "holder"
+    lock = FileLock(lock_file)
+    with writing(lock_file):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            with suppress(OSError):
+                doing = f"({holder.read_text()}) is {doing}"
+            raise InputError(f"another process {doing}; wait for it or stop it") from error
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        with writing(lock_file):
+            holder.write_text(f"pid {os.getpid()}")
+        yield
+        # before the lock is released, or the next process loses its own
+        shutil.rmtree(folder, ignore_errors=os.name == "nt")
+    finally:
+        lock.release()
+    if os.name == "nt":  # which keeps a lock's file until then
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _explained(error: Exception, path: Path, temporary: Path) -> str | None:
-    """What to say where the system refused to write the file."""
-    found, about = number(error), getattr(error, "filename", None)
-    if found is None:
-        found = _room(temporary)  # torch and numpy don't say why they failed
-    elsewhere = found not in FULL and about not in (None, str(path), str(temporary))
-    return refused(found, about if elsewhere else path)
+def _remove_leftovers(path: Path) -> None:
+    """Delete temporary files of this file whose processes are no more."""
+    pattern = re.compile(rf"\.+{re.escape(path.stem)}((?:\.\d+)+){re.escape(path.suffix)}")
+    for file in path.parent.glob(f".*{glob.escape(path.suffix)}"):
+        if match := pattern.fullmatch(file.name):
+            import psutil
 
-
-def _room(temporary: Path) -> int | None:
-    """The number of the error with which the file cannot grow any more, if it cannot."""
-    try:
-        with temporary.open("ab") as file:
-            file.write(bytes(PROBE))
-    except OSError as error:
-        return number(error)
-    return None
+            if not any(psutil.pid_exists(int(pid)) for pid in match[1].split(".")[1:]):
+                file.unlink(missing_ok=True)

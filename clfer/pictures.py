@@ -1,4 +1,4 @@
-"""Image files as arrays."""
+"""Image and .npy files as arrays."""
 
 import io
 import warnings
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
 def pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
     """Grey [H, W] or RGB [H, W, 3] of any image of Pillow's; transparency is dropped."""
     grey, colour = image.mode in GREY, (image.height, image.width, 3)
-    convert = _converted("L" if grey else "RGB")
+    convert: Convert = lambda strip: np.asarray(strip.convert("L" if grey else "RGB"))  # noqa: E731
     if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey
         grey, convert = True, _eight_bits(image)
     levels = np.empty(colour[:2] if grey else colour, np.uint8)
@@ -80,20 +80,28 @@ def pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
     return levels
 
 
-def _converted(mode: str) -> Convert:
-    return lambda strip: np.asarray(strip.convert(mode))
-
-
 def _eight_bits(image: Image.Image) -> Convert:
     """Grey levels of 16 bits as 8; those of 32, which do not say, by the largest of them."""
     sixteen = image.mode.startswith("I;16")
     if not sixteen:
         extremes: Any = image.getextrema()  # one band: no pair for each
         sixteen = bool(extremes[1] > 255)
-    divisor = 257 if sixteen else 1
 
     def convert(strip: Image.Image) -> UInt8[np.ndarray, "..."]:
-        levels = np.asarray(strip, dtype=np.float64) / divisor
+        levels = np.asarray(strip, dtype=np.float64) / (257 if sixteen else 1)
         return np.nan_to_num(np.clip(levels, 0, 255)).astype(np.uint8)
 
     return convert
+
+
+def read_npy(content: bytes) -> Shaped[np.ndarray, "..."]:
+    """The array of a .npy file. ValueError: it is none, is pickled, or declares another size."""
+    file = io.BytesIO(content)
+    try:
+        array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
+    except Exception as error:  # numpy trips over broken headers in many ways
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(reason[:120]) from error
+    if file.read(1):
+        raise ValueError("more bytes than it declares")
+    return array

@@ -1,4 +1,4 @@
-"""Several processes that share one command's work, as those know of it that need no PyTorch.
+"""Several processes that share one command's work, for code that needs no PyTorch.
 
 torchrun starts them, or `clfer STAGE --processes N`; `clfer.distributed` brings them together.
 """
@@ -8,18 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
-JOINED = "TORCHELASTIC_RUN_ID"  # torchrun tells its processes so that they are several
 T = TypeVar("T")
 
 
 def started() -> bool:
-    """Whether this process was started as one of several, by torchrun."""
-    return JOINED in os.environ
-
-
-def here() -> int:
-    """How many of the processes are on this machine."""
-    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+    """Whether torchrun started this process as one of several."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def cores() -> int:
@@ -28,8 +22,8 @@ def cores() -> int:
 
 
 class Team(NamedTuple):
-    """size: how many processes there are, of which the one of rank 0 leads: it alone writes what
-    all have made, and speaks. wait: go on when all have come this far
+    """size: number of processes. The one of rank 0 leads: it alone writes and prints.
+    wait: returns when all processes have called it.
     """
 
     rank: int
@@ -42,8 +36,8 @@ class Team(NamedTuple):
 
     @contextmanager
     def leader_first(self) -> Iterator[None]:
-        """The leader goes through the block before the others: what it fetches or makes there they
-        find, and where it fails they say nothing.
+        """The leader runs the block before the others, which use what it downloaded or made; where
+        it fails, they do not run it.
         """
         if not self.leads:
             self.wait()
@@ -52,7 +46,7 @@ class Team(NamedTuple):
             self.wait()
 
     def share(self, items: Sequence[T]) -> Sequence[T]:
-        """This process's part of items that all have, in turns."""
+        """Every size-th item, from this process's rank on."""
         return items[self.rank :: self.size]
 
 

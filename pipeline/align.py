@@ -1,44 +1,28 @@
 """Stage align: every image's face, upright and of one size, in one array."""
 
+from __future__ import annotations
+
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
-from typing import Annotated
 
-import numpy as np
-import polars as pl
-import typer
-
-from clfer.datasets.labels import GROUP
 from clfer.errors import InputError
-from clfer.faces import packing
-from clfer.faces.cropping import Alignment
-from clfer.faces.detection import Detector
-from clfer.faces.weights import locate
-from clfer.figures import contact_sheet
-from clfer.files import replacing, sha256
+from clfer.files import fingerprint, locked_folder, replacing, sha256
 from clfer.progress import silent
-from clfer.scratch import fingerprint, held
-from clfer.team import ALONE, Team, here, started
-from pipeline import paths, stored
+from clfer.team import ALONE, Team, started
+from pipeline import app, options, paths
 from pipeline.console import say, track
-from pipeline.params import dataset, settings
+from pipeline.params import check_there, dataset, settings
 
 LABELS = ("row", "name", "landmarks", "box")
 PATIENCE = timedelta(days=7)  # one process's share may be done long before another's
 
 
-def align(
-    name: Annotated[str, typer.Argument(metavar="DATASET")],
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes of this machine that share the images.")
-    ] = 1,
-) -> None:
+def align(name: options.Dataset, processes: options.Processes = 1) -> None:
     """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
-    if processes > 1 and not started():
-        from pipeline.processes import launch
-
-        launch(processes, ["align", name])
+    check_there("datasets", name)
+    if app.launched(processes, "align", name):
         return
     with _joined() as team:
         _align(name, team)
@@ -56,10 +40,11 @@ def _joined() -> Iterator[Team]:
 
     with distributed.joined(torch.device("cpu"), PATIENCE):
         team = distributed.team()
-        if team.size != here():
+        here = int(os.environ["LOCAL_WORLD_SIZE"])  # set by torchrun
+        if team.size != here:
             raise InputError(
                 f"align: expected processes of one machine, which write into one mapped file; "
-                f"found {team.size}, {here()} of them here; start it on one machine alone"
+                f"found {team.size}, {here} of them here; start it on one machine alone"
             )
         yield team
 
@@ -68,6 +53,16 @@ def _align(name: str, team: Team) -> None:
     """The same in this process, which may be one of several: the leader holds the work, brings it
     together and speaks.
     """
+    import numpy as np
+    import polars as pl
+
+    from clfer.datasets.labels import GROUP
+    from clfer.faces import packing
+    from clfer.faces.alignment import Alignment
+    from clfer.faces.detection import open_detector
+    from clfer.figures import dataset as figures
+    from pipeline import stored
+
     shown = track if team.leads else silent
     with team.leader_first():
         module = dataset(name)
@@ -77,24 +72,24 @@ def _align(name: str, team: Team) -> None:
         rows = stored.Rows(labels, f"relabel {name}", LABELS)
         find, weights = None, ""
         if alignment.detector == "insightface":
-            file = locate(alignment.weights and paths.BASE / alignment.weights, shown)
-            find = Detector(file, alignment.threshold, alignment.turned)
-            weights = f"{file.name} {sha256(file)}"
+            named = alignment.weights and paths.BASE / alignment.weights
+            find = open_detector(named, alignment, shown, f"datasets.{name}.faces.weights")
+            weights = f"{find.weights.name} {sha256(find.weights)}"
         pictures = module.pictures(raw, paths.BASE)
     array = paths.faces(name)
     work = fingerprint(packing.FORMAT, name, alignment.model_dump(), weights, sha256(labels))
     scratch = paths.scratch(work)
-    with held(scratch, f"aligning {name}") if team.leads else nullcontext():
+    with locked_folder(scratch, f"aligning {name}") if team.leads else nullcontext():
         table = packing.pack(pictures, rows, alignment, find, array, scratch, shown, team)
         if table is None:
             return
         with replacing(array.with_suffix(".parquet")) as temporary:
             table.sink_parquet(temporary, metadata={"detector": weights}, row_group_size=GROUP)
             outcomes = packing.outcomes(pl.scan_parquet(temporary))
-            worst = contact_sheet.worst(pl.scan_parquet(temporary))
+            worst = figures.worst(pl.scan_parquet(temporary))
         with replacing(array.with_suffix(".png")) as temporary:
             seen = pictures(rows.at(worst["row"]))
-            contact_sheet.draw(seen, worst, np.load(array, mmap_mode="r"), temporary)
+            figures.draw_contact_sheet(seen, worst, np.load(array, mmap_mode="r"), temporary)
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"
     lines = [f"{len(rows):,} images, faces of {size}", *outcomes]
     say([*lines, f"to look at: {array.with_suffix('.png')}"], f"align {name}: {array}")

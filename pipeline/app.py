@@ -1,22 +1,21 @@
-"""The tables of commands: each stage of dvc.yaml is also `clfer <stage>`; tools are beside them."""
+"""The commands of `clfer`: the stages of dvc.yaml, and tools beside them."""
 
 import importlib
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from clfer import __version__
-from clfer.ending import orderly
-from clfer.errors import trouble
-from pipeline.completion import offering
-from pipeline.outline import outline
+from clfer.errors import STATUS, orderly_exit, user_message
+from clfer.team import cores, started
 
+# each is the function of that name in pipeline/NAME.py
 STAGES = {
     "download": "Fetch and verify a dataset's published files (the demo's are drawn).",
     "relabel": "Turn published labels or votes into one table.",
@@ -41,26 +40,35 @@ TOOLS = {
 }
 
 LEADER = 3  # seconds in which the first of several processes has said the same, and ended them all
-
 EPILOG = (
     "Exit status: 0 done; 1 something that you can mend, said in one line on standard error; "
     "2 wrong usage; 128 and the signal's number where it was interrupted, 130 by Ctrl-C."
 )
+STYLE: Any = {"rich_markup_mode": "markdown", "pretty_exceptions_enable": False}
+
+
+class Command(TyperCommand):
+    """Says of `train demo ours -1` what is wrong, which click takes for an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            number = getattr(error, "option_name", "")
+            if not number[1:2].isdigit():
+                raise
+            raise typer.BadParameter(f"expected no number below 0, found {number}", ctx) from error
 
 
 class Commands(TyperGroup):
-    """Names and summaries are those of the tables; the rest of a command is read when it is asked
-    for, and its module imported when it is called.
-    """
+    """Lists its commands without their modules, each of which is imported when it is asked for."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, listed, rest = super().resolve_command(ctx, args)
         return name, listed and _command(str(name)), rest
 
 
-app = typer.Typer(
-    cls=Commands, epilog=EPILOG, rich_markup_mode="markdown", pretty_exceptions_enable=False
-)
+app = typer.Typer(cls=Commands, epilog=EPILOG, **STYLE)
 
 
 def _version(asked: bool) -> None:
@@ -83,61 +91,85 @@ def clfer(
     """
 
 
-def _list(name: str, summary: str, panel: str) -> None:
-    @app.command(name, help=summary, rich_help_panel=panel)
-    def listed() -> None:
-        """Never called: see Commands."""
-
-
 for _panel, _table in (("Stages", STAGES), ("Tools", TOOLS)):
     for _name, _summary in _table.items():
-        _list(_name, _summary, _panel)
+        app.command(_name, help=_summary, rich_help_panel=_panel)(lambda: None)
 
 
 def _command(name: str) -> Any:
     """A command with its arguments and options, for typer to run, explain or complete."""
-    try:
-        shape = outline(name)
-    except NameError:
-        shape = _imported(name)
-    single = typer.Typer(
-        add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
-    )
-    single.command(name)(_called(name, offering(shape)))
+    run: Callable[..., None] = getattr(importlib.import_module(f"pipeline.{name}"), name)
+
+    @wraps(run)
+    def called(*given: object, **options: object) -> None:
+        with orderly_exit():
+            run(*given, **options)
+            if name in STAGES:
+                from pipeline.params import check_unchanged
+
+                check_unchanged()
+
+    single = typer.Typer(add_completion=False, **STYLE)
+    single.command(name, cls=Command)(called)
     return typer.main.get_command(single)
 
 
-def _called(name: str, shape: Callable[..., None]) -> Callable[..., None]:
-    """The command as it is run: interrupted in order, and a stage on parameters that stay."""
+def launched(processes: int, *words: object) -> bool:
+    """Run `clfer WORDS` in several processes that know each other, and wait for them. False where
+    one process is enough, or this is one of several.
 
-    @wraps(shape)
-    def called(*given: object, **options: object) -> None:
-        from pipeline.params import check_unchanged
+    Where one fails, the others are ended, and this process exits with its status; it has said why
+    itself. Interrupted, this process ends them all.
+    """
+    if processes == 1 or started():
+        return False
+    import logging
+    from uuid import uuid4
 
-        run = _imported(name)
-        with orderly():
-            run(*given, **options)
-            if name in STAGES:
-                check_unchanged()
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    return called
-
-
-def _imported(name: str) -> Callable[..., None]:
-    run: Callable[..., None] = getattr(importlib.import_module(f"pipeline.{name}"), name)
-    return run
-
-
-def main() -> None:
-    """Run a command; what the user can mend is one line on standard error and exit status 1."""
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(cores() // processes, 1)))
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # a page on every failure
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        run_id=uuid4().hex,
+        max_restarts=0,
+        monitor_interval=0.5,
+    )
     try:
-        app(prog_name="clfer")
+        elastic_launch(config, sys.executable)("-m", "pipeline", *map(str, words))
+        return True
+    except ChildFailedError as error:
+        _, failure = error.get_first_failure()
+        status = failure.exitcode
+        if status < 0:  # a signal's number; nothing has been said
+            print(f"error: one of {processes} processes was killed ({-status})", file=sys.stderr)
+            status = STATUS - status
+        sys.exit(status)
+    except SignalException as error:
+        sys.exit(STATUS + error.sigval)
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run a command, that of sys.argv if there are no words; what the user can fix is one line on
+    standard error and exit status 1.
+    """
+    try:
+        app(words, prog_name="clfer")
     except Exception as error:
-        if (said := trouble(error)) is None:
+        if (message := user_message(error)) is None:
             raise
         if os.environ.get("RANK", "0") != "0":
             time.sleep(LEADER)
         from pipeline.console import plain  # rich takes a tenth of a second
 
-        typer.echo(f"error: {plain(said)}", err=True)
+        typer.echo(f"error: {plain(message)}", err=True)
         sys.exit(1)

@@ -5,14 +5,8 @@ import platform
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
-from clfer import benchmark as measure
-from clfer.model.backbone import check_input
-from clfer.training.machine import device
-from clfer.training.precision import numbers
-from pipeline import cell
 from pipeline.console import say, table, track
 
 VARIANTS = ("baseline", "msr", "clbs", "clfm", "ours")
@@ -34,44 +28,31 @@ def benchmark(
     """Time training steps of the baseline, each added module and ours, in turn; the input pipeline;
     peak memory.
     """
+    import torch
+
+    from clfer import benchmark as measure
+    from clfer.model.backbone import check_input
+    from clfer.training.machine import device, resolved_precision
+    from pipeline import cell
+
     there = device()
     over = {"weights": "none", "batch_size": batch, "precision": precision, "compile": compiled}
     over |= {"backbone": backbone} if backbone else {}
     recipe = cell.paper(over | _window(size))
     check_input(recipe.crop, recipe.stem)
     variants = {name: cell.modules(name) for name in VARIANTS}
-    memory = {
-        name: measure.peak_memory(variants[name], recipe, there) for name in ("baseline", "ours")
-    }
-    subjects = {
-        name: measure.training_step(variant, recipe, there) for name, variant in variants.items()
-    }
+    memory = {v: measure.peak_memory(variants[v], recipe, there) for v in ("baseline", "ours")}
+    subjects = {v: measure.training_step(row, recipe, there) for v, row in variants.items()}
     subjects[BARE] = measure.bare_step(recipe, there)
     seconds = measure.medians(subjects, rounds, there, track)
-    inputs = {}
-    for side in SIZES:
-        smaller = cell.paper(over | _window(side))
-        inputs[side] = measure.input_times(smaller, rounds, there, track)
-    found = {
+    found: dict[str, Any] = {
         "ratio": seconds["ours"] / seconds["baseline"],
         "step_ms": {name: 1000 * value for name, value in seconds.items()},
         "images_per_second": {name: batch / value for name, value in seconds.items()},
         "peak_memory_mib": memory,
-        "input": {
-            str(side): {
-                "baseline_step_ms": 1000 * times["step"],
-                **{
-                    source: {
-                        "images_per_second": batch / times[source],
-                        "share_of_step": times[source] / times["step"],
-                    }
-                    for source in ("resident", "streamed")
-                },
-            }
-            for side, times in inputs.items()
-        },
+        "input": {},
         "setting": {
-            "device": _processor(there),
+            "device": torch.cuda.get_device_name(there) if there.type == "cuda" else _processor(),
             "threads": torch.get_num_threads(),
             "torch": torch.__version__,
             "backbone": recipe.backbone,
@@ -79,10 +60,17 @@ def benchmark(
             "size": size,
             "batch": batch,
             "rounds": rounds,
-            "precision": numbers(recipe, there),
+            "precision": resolved_precision(recipe, there),
             "compile": compiled,
         },
     }
+    for side in SIZES:
+        times = measure.input_times(cell.paper(over | _window(side)), rounds, there, track)
+        made: dict[str, Any] = {"baseline_step_ms": 1000 * times["step"]}
+        for source in ("resident", "streamed"):
+            rate, share = batch / times[source], times[source] / times["step"]
+            made[source] = {"images_per_second": rate, "share_of_step": share}
+        found["input"][str(side)] = made
     if as_json:
         print(json.dumps(found, indent=2))
     else:
@@ -110,29 +98,18 @@ def show(found: dict[str, Any]) -> None:
             for name, ms in seconds.items()
         ],
     )
+    rows = []
+    for side, made in found["input"].items():
+        times = (made["resident"], made["streamed"])
+        pairs = ((one["images_per_second"], 100 * one["share_of_step"]) for one in times)
+        rows.append([side, *(text for a, b in pairs for text in (f"{a:.0f}", f"{b:.1f}"))])
     table(
         "loading and augmentation of 48 px faces",
         ["to px", "on the device: images/s", "% of a step", "streamed: images/s", "% of a step"],
-        [
-            [
-                side,
-                *(
-                    text
-                    for source in ("resident", "streamed")
-                    for text in (
-                        f"{made[source]['images_per_second']:.0f}",
-                        f"{100 * made[source]['share_of_step']:.1f}",
-                    )
-                ),
-            ]
-            for side, made in found["input"].items()
-        ],
+        rows,
     )
-    table(
-        "peak memory",
-        ["", "MiB"],
-        [[name, f"{mib:.0f}"] for name, mib in found["peak_memory_mib"].items()],
-    )
+    memory = [[name, f"{mib:.0f}"] for name, mib in found["peak_memory_mib"].items()]
+    table("peak memory", ["", "MiB"], memory)
 
 
 def _window(side: int) -> dict[str, Any]:
@@ -141,10 +118,8 @@ def _window(side: int) -> dict[str, Any]:
     return {"crop": side, "resize": round(side * 8 / 7), "stem": stem}
 
 
-def _processor(device: torch.device) -> str:
-    """What the device calls itself."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
+def _processor() -> str:
+    """What the processor calls itself."""
     for line in CPUINFO.read_text().splitlines() if CPUINFO.exists() else ():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

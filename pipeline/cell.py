@@ -1,19 +1,32 @@
-"""A cell of the grid as params.yaml describes it."""
+"""A cell as params.yaml describes it, and the cached data that it is trained and tested on."""
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import polars as pl
+import torch
+from jaxtyping import UInt8
 from pydantic import ValidationError
 
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
+from clfer.files import sha256
 from clfer.model.variant import Variant
-from clfer.training.cell import Cell
+from clfer.settings import explained, shown
+from clfer.training.cell import Cell, Data
+from clfer.training.examples import Examples, Faces
+from clfer.training.machine import device, memory
+from clfer.training.pack import PARTS
 from clfer.training.recipe import VARIANTS, Recipe, layered
-from pipeline.params import PARAMS, block, explained, mapping, optional, settings, shown
+from pipeline import paths, stored
+from pipeline.params import PARAMS, block, mapping, optional, settings
 
 RECIPE = "recipe"  # the entry of a row of `variants` that is no module
+COLUMNS = ("row", "face", "label", "split")
 
 
 def cell(dataset: str, variant: str, seed: int, named: str | None = None) -> Cell:
@@ -24,11 +37,6 @@ def cell(dataset: str, variant: str, seed: int, named: str | None = None) -> Cel
 def modules(variant: str) -> Variant:
     """The modules of a row of `variants`."""
     return settings(Variant, "variants", variant, without=(RECIPE,))
-
-
-def cut(dataset: str) -> Cut:
-    """How the dataset's faces are cut out, which a model of them carries with it."""
-    return settings(Cut, "datasets", dataset, "faces", without=("detector", "weights"))
 
 
 def recipe(dataset: str, variant: str, named: str | None = None) -> Recipe:
@@ -64,4 +72,75 @@ def _recipe(
         key = next(iter(error.errors()[0]["loc"]), "")
         place = {**origin, **dict.fromkeys(over, "train")}.get(str(key), "recipes.paper")
         place = row if place == VARIANTS else place
-        raise InputError(explained(error, Recipe, [place])) from error
+        raise InputError(explained(error, Recipe, f"{PARAMS}: {place}")) from error
+
+
+def cached(
+    dataset: str, chosen: Path | None = None
+) -> tuple[pl.DataFrame, UInt8[np.ndarray, "N S S C"]]:
+    """The split table and the memory-mapped faces of a dataset; InputError names what is damaged
+    or does not fit.
+    """
+    table = chosen or paths.split(dataset)
+    split = stored.table(table, f"split {dataset}", COLUMNS)
+    faces = stored.array(paths.faces(dataset), f"align {dataset}")
+    used = split["face"].filter(split["split"].is_not_null())
+    if used.null_count() or (len(used) and used.max() >= len(faces)):  # type: ignore[operator]
+        raise InputError(
+            f"{table}: expected images among the {len(faces):,} of "
+            f"{paths.faces(dataset)}, found others; let `clfer split {dataset}` divide them again"
+        )
+    return split, faces
+
+
+def examples(split: pl.DataFrame, part: str) -> Examples:
+    """The images of one part of the split table, in row order."""
+    rows = split.filter(pl.col("split") == part).sort("row")
+    return Examples(
+        face=torch.from_numpy(rows["face"].to_numpy().copy()),
+        label=torch.from_numpy(rows["label"].to_physical().cast(pl.Int64).to_numpy().copy()),
+        target=torch.from_numpy(rows["target"].to_numpy().copy()),
+    )
+
+
+def data(dataset: str, split_table: Path | None = None) -> Data:
+    """A dataset as a cell is trained on it: its faces, all three parts of its split, and what they
+    are made from. split_table: instead of the dataset's own.
+    """
+    chosen = split_table or paths.split(dataset)
+    split, faces = cached(dataset, chosen)
+    return Data(
+        name=dataset,
+        classes=tuple(split["label"].dtype.categories),  # type: ignore[attr-defined]
+        cut=settings(Cut, "datasets", dataset, "faces", without=("detector", "weights")),
+        faces=Faces(faces, device(), memory()),
+        splits={part: examples(split, part) for part in PARTS},
+        sources={"split_sha256": sha256(chosen), "faces_sha256": sha256(paths.faces(dataset))},
+    )
+
+
+def protocol(
+    about: Mapping[str, str], duplicates: str, selected_on: str
+) -> tuple[dict[str, Any], bool]:
+    """What a score has to be called on images of a split with this metadata, and whether it is
+    evidence.
+    """
+    called = {"labels": about["protocol"], "duplicates": duplicates, "selected_on": selected_on}
+    return called, bool(json.loads(about["evidence"]))
+
+
+def predicted(
+    images: pl.DataFrame, probability: np.ndarray, classes: tuple[str, ...]
+) -> pl.DataFrame:
+    """Test images with [N, C] probabilities and the likeliest class of each."""
+    best = [classes[i] for i in probability.argmax(1)]
+    return images.with_columns(
+        pl.Series("probability", probability, pl.Array(pl.Float32, len(classes))),
+        pl.Series("predicted", best).cast(pl.Enum(classes)),
+    )
+
+
+def tested(split: pl.DataFrame) -> pl.DataFrame:
+    """The test images in row order, with what scores need of them."""
+    images = split.filter(pl.col("split") == "test").sort("row")
+    return images.select("row", "group", "unique", "label", "target")

@@ -7,10 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
-from clfer.complexity import complexity as costs
 from clfer.errors import InputError
-from pipeline import cell
 from pipeline.console import say, table
 from pipeline.params import block
 
@@ -23,9 +20,12 @@ def complexity(
     classes: Annotated[int, typer.Option(help="Expressions to tell apart.")] = 8,
 ) -> None:
     """Count parameters and multiply-accumulates of each variant, in training and deployed."""
+    from clfer.complexity import BATCH, COUNTED, NOT_COUNTED
+    from clfer.complexity import complexity as costs
+    from pipeline import cell
+
     given = {"backbone": backbone, "stem": stem}
-    over = {key: value for key, value in given.items() if value is not None}
-    recipe = cell.paper(over)
+    recipe = cell.paper({key: value for key, value in given.items() if value is not None})
     size = recipe.crop if size is None else size
     for option, value, least in (("--size", size, 1), ("--classes", classes, 2)):
         if value < least:
@@ -48,13 +48,12 @@ def complexity(
 
 
 def _show(found: Mapping[str, Any], setting: str) -> None:
+    from clfer.complexity import BATCH, COUNTED, NOT_COUNTED, PAPER
+
     table(
         f"{setting}: params in M, MACs in G",
         ["variant", "train params", "train MACs", "deploy params", "deploy MACs"],
-        [
-            [name, *_figures(cost["train"]), *_figures(cost["deploy"])]
-            for name, cost in found.items()
-        ],
+        [[name, *_figures(cost), *_figures(cost, "deploy")] for name, cost in found.items()],
     )
     if "ours" in found:
         typer.echo()
@@ -71,7 +70,7 @@ def _show(found: Mapping[str, Any], setting: str) -> None:
         "Table I of the paper, at 224 px, and the variant of that name here",
         ["method", "paper params", "paper MACs", "train params", "train MACs"],
         [
-            [method, f"{params:.1f}", f"{macs:.2f}", *_here(found.get(method.lower()))]
+            [method, f"{params:.1f}", f"{macs:.2f}", *_figures(found.get(method.lower()))]
             for method, (params, macs) in PAPER.items()
         ],
     )
@@ -87,9 +86,8 @@ def _show(found: Mapping[str, Any], setting: str) -> None:
     )
 
 
-def _figures(cost: Mapping[str, int]) -> list[str]:
-    return [f"{cost['params'] / 1e6:.3f}", f"{cost['macs'] / 1e9:.3f}"]
-
-
-def _here(costs: Mapping[str, Any] | None) -> list[str]:
-    return _figures(costs["train"]) if costs else ["", ""]
+def _figures(costs: Mapping[str, Any] | None, part: str = "train") -> list[str]:
+    """Parameters in M and MACs in G, empty where there are none."""
+    if costs is None:
+        return ["", ""]
+    return [f"{costs[part]['params'] / 1e6:.3f}", f"{costs[part]['macs'] / 1e9:.3f}"]

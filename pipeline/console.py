@@ -45,8 +45,8 @@ def say(lines: Iterable[str], heading: str) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table with its first column to the left and numbers to the right; it may be narrower than
-    its title.
+    """A table with its first column to the left and numbers to the right. Where it is wider than
+    the terminal its heads are broken at spaces, and then it is: nothing is cut.
     """
     out.print(plain(title), style="italic", highlight=False, markup=False, soft_wrap=True)
     grid = Table(show_edge=False, pad_edge=False)
@@ -54,7 +54,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
         grid.add_column(Text(plain(column)), justify="right" if i else "left", no_wrap=True)
     for row in rows:
         grid.add_row(*(Text(plain(cell)) for cell in row))
-    out.print(grid)
+    wide = out.options.update(max_width=1_000)
+    if out.measure(grid, options=wide).maximum > out.width:
+        for one, column in zip(grid.columns, columns, strict=True):
+            one.header = Text(plain(column).replace(" ", "\n"))
+    width = max(out.width, out.measure(grid, options=wide).maximum)
+    out.print(grid, width=width, crop=False, soft_wrap=True)
 
 
 def page(markdown: str) -> None:

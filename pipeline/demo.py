@@ -11,11 +11,8 @@ from typing import Annotated
 import typer
 
 from clfer.errors import InputError
-from clfer.inference.models import newest
-from clfer.inference.predictor import Predictor
-from pipeline import paths
-from pipeline.console import err, plain, say, track
-from pipeline.model_banner import model_line, print_banner
+from pipeline import models
+from pipeline.console import err, plain, say
 from pipeline.options import Device, Models, Weights
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
@@ -37,21 +34,17 @@ def demo(
     ] = True,
     device: Device = None,
 ) -> None:
-    """Serve a page for this computer that shows what a model makes of photos or the webcam.
+    """Serve a web page for this computer that shows what a model makes of photos or the webcam.
 
-    Pictures stay in memory and are sent nowhere else.
-    Without --model the newest model of the checkout is taken.
+    Pictures stay in memory and are sent nowhere else. Without --model, params.yaml says which of
+    the checkout's models is taken. The dataset `demo` is something else: drawn faces to train on.
     """
     if find_spec("nicegui") is None:
         raise InputError(ABSENT)
     with _listening(host, port) as visitors:
-        from clfer.demo_page import serve
+        predictor = models.predictor(model, detector, device)
+        from clfer.demo_page import serve  # PyTorch, which takes seconds
 
-        predictor = Predictor(
-            *(model or [str(newest(paths.BASE))]), detector=detector, device=device, track=track
-        )
-        for file, engine in zip(predictor.files, predictor.engines, strict=True):
-            print_banner(file, engine.card, chosen=model is not None)
         address, number = visitors.getsockname()[:2]
         local = ipaddress.ip_address(address).is_loopback
         if not local:
@@ -63,7 +56,9 @@ def demo(
         if show and (sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}):
             webbrowser.open(url)
         pairs = zip(predictor.files, predictor.engines, strict=True)
-        answering = "; ".join(f"{file.name}, {model_line(engine.card)}" for file, engine in pairs)
+        answering = "; ".join(
+            f"{file.name}, {models.model_line(engine.card)}" for file, engine in pairs
+        )
         serve(predictor, f"Model: {answering}.", visitors, local)
 
 

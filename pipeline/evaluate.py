@@ -1,99 +1,100 @@
 """Stage evaluate: one trained model on the test images, which nothing has looked at before."""
 
-import json
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-import polars as pl
-import torch
 import typer
-from jaxtyping import Float
-from pydantic import ValidationError
 
-from clfer import __version__, distributed
-from clfer.datasets import labels
-from clfer.datasets.transfer import restricted, shared
 from clfer.errors import InputError
-from clfer.figures import confusion
-from clfer.files import replacing, sha256
-from clfer.model.bundle import load
-from clfer.model.card import Card
+from clfer.files import replacing, sha256, write_json, write_text
 from clfer.progress import silent
-from clfer.report.evaluation import confusion_table, score_lines
-from clfer.report.marks import OPTIMISTIC
-from clfer.report.model_card import model_card
-from clfer.report.trained import Trained
-from clfer.scoring.scores import scores
-from clfer.scoring.selection import TEST
-from clfer.training.examples import Faces
-from clfer.training.machine import device, memory, threads
-from clfer.training.precision import precision
-from clfer.training.prediction import predict
-from clfer.training.recipe import Recipe
-from pipeline import paths
+from pipeline import app, options, paths
 from pipeline.console import say, table, track
-from pipeline.data import cached, examples
-from pipeline.params import block
+from pipeline.params import block, check_there
+
+if TYPE_CHECKING:
+    from clfer.model.bundle import Card
+    from clfer.training.recipe import Recipe
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(metavar="DATASET")],
-    variant: Annotated[str, typer.Argument(metavar="VARIANT")],
-    seed: Annotated[int, typer.Argument(metavar="SEED", min=0)],
+    name: options.Dataset,
+    variant: options.Variant,
+    seed: options.Seed,
     on: Annotated[
         str | None,
-        typer.Option(metavar="DATASET", help="Test on the images of another dataset instead."),
+        typer.Option(
+            metavar="DATASET",
+            help="Test on the images of another dataset instead.",
+            autocompletion=options.DATASETS,
+        ),
     ] = None,
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes of this machine that share the images.")
-    ] = 1,
+    processes: options.Processes = 1,
 ) -> None:
     """Predict the test images with one trained model and score it under results/.
 
     With --on, classes are brought together by name, and the scores stand under transfer/.
     """
-    if processes > 1 and not distributed.started():
-        from pipeline.processes import launch
-
-        launch(processes, ["evaluate", name, variant, str(seed), *(["--on", on] if on else [])])
+    for place in (("datasets", name), ("variants", variant), *([("datasets", on)] if on else [])):
+        check_there(*place)
+    if app.launched(processes, "evaluate", name, variant, seed, *(["--on", on] if on else [])):
         return
-    there = device()
-    with distributed.joined(there):
-        _evaluate(name, variant, seed, on, there)
+    from clfer import distributed
+    from clfer.training.machine import device
+
+    with distributed.joined(device()):
+        _evaluate(name, variant, seed, on)
 
 
-def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.device) -> None:
+def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     """The same in this process, which may be one of several: the leader writes and speaks."""
+    import numpy as np
+    import polars as pl
+    import torch
+
+    from clfer import distributed
+    from clfer.datasets import labels
+    from clfer.datasets.transfer import restricted, shared
+    from clfer.figures import confusion
+    from clfer.model.bundle import load
+    from clfer.report.model_card import EvaluatedModel, confusion_table, model_card, score_lines
+    from clfer.report.numbers import OPTIMISTIC
+    from clfer.scoring.scores import scores
+    from clfer.scoring.selection import TEST
+    from clfer.training.examples import Faces
+    from clfer.training.machine import device, memory, threads
+    from clfer.training.prediction import predict
+    from pipeline.cell import cached, examples, predicted, protocol, tested
+
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))
     recipe = _recipe(card, model)
     data = on or name
     split, stored = cached(data)
-    images = split.filter(pl.col("split") == "test").sort("row")
-    images = images.select("row", "group", "unique", "label", "target")
-    faces = Faces(stored, there, memory())
+    faces = Faces(stored, device(), memory())
     network.to(faces.device).to(memory_format=torch.channels_last)
-    numbers = precision(recipe, faces.device)
     index = examples(split, "test").face
     shown = track if distributed.leads() else silent
     with threads(recipe.threads):
-        probability = predict(network, faces, index, card.view, numbers, shown).cpu().numpy()
+        probability = predict(network, faces, index, recipe, shown).cpu().numpy()
     if not distributed.leads():
         return
+    images = tested(split)
     if on:
         common = shared(card.classes, labels.classes(split))
         predictions = restricted(images, probability, common)
     else:
-        predictions = _own(images, probability, card)
+        predictions = predicted(images, probability, card.classes)
+    model_sha256, split_sha256 = sha256(model), sha256(paths.split(data))
     about = labels.about(paths.split(data))
+    called, evidence = protocol(about, block("split", "duplicates"), recipe.select)
     found = scores(predictions) | {
-        "evidence": json.loads(about["evidence"]),
-        "protocol": {
-            "labels": about["protocol"],
-            "duplicates": block("split", "duplicates"),
-            "selected_on": recipe.select,
-        },
+        "evidence": evidence,
+        "protocol": called,
+        "recipe": recipe.model_dump(mode="json"),
+        "sources": {model.as_posix(): model_sha256, paths.split(data).as_posix(): split_sha256},
     }
     if on:
         found["transfer"] = {
@@ -107,61 +108,51 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None, there: torch.d
     title = f"{name} {variant}, seed {seed}" + (f", on {on}" if on else "")
     if recipe.select == TEST and not on:
         title += f" ({OPTIMISTIC})"
-    _write(predictions, found, title, out)
+    with replacing(out / "predictions.parquet") as temporary:
+        predictions.write_parquet(temporary)
+    found["sources"][(out / "predictions.parquet").as_posix()] = sha256(out / "predictions.parquet")
+    classes, counts = tuple(found["classes"]), np.array(found["confusion"])
+    with replacing(out / "confusion.csv") as temporary:
+        columns = {"actual": classes} | {c: counts[:, i] for i, c in enumerate(classes)}
+        pl.DataFrame(columns).write_csv(temporary)
+    with replacing(out / "confusion.png") as temporary:
+        confusion.draw(counts, classes, title, temporary)
+    write_json(out / "scores.json", found)
     if not on:
-        trained = Trained(
+        evaluated = EvaluatedModel(
             dataset=name,
             variant=variant,
             seed=seed,
             file=model.as_posix(),
-            file_sha256=sha256(model),
+            file_sha256=model_sha256,
             card=card,
             parameters=sum(one.numel() for one in network.parameters()),
             stored=stored.shape[1:],
             split=split,
-            split_sha256=sha256(paths.split(name)),
+            split_sha256=split_sha256,
             scores=found,
         )
-        with replacing(out / "model_card.md") as temporary:
-            temporary.write_text(model_card(trained), encoding="utf-8")
+        write_text(out / "model_card.md", model_card(evaluated))
     table(*confusion_table(title, found))
     say(score_lines(found, on), f"evaluate {title}: {out}")
 
 
 def _recipe(card: Card, model: Path) -> Recipe:
     """How it was trained; InputError where another version of clfer knew other settings."""
-    told = card.provenance
+    from pydantic import ValidationError
+
+    from clfer import __version__
+    from clfer.training.recipe import Recipe
+
+    provenance = card.provenance
     try:
-        return Recipe.model_validate(told.get("recipe"))
+        return Recipe.model_validate(provenance.get("recipe"))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(["recipe", *map(str, first["loc"])])
         found = "none" if first["type"] == "missing" else str(first["input"])[:60]
         raise InputError(
             f"{model}: expected the settings of training of clfer {__version__}, found "
-            f"{found} as {key} (trained by clfer {told.get('clfer', 'of unknown version')}); "
+            f"{found} as {key} (trained by clfer {provenance.get('clfer', 'of unknown version')}); "
             f"train it again"
         ) from error
-
-
-def _own(images: pl.DataFrame, probability: Float[np.ndarray, "N C"], card: Card) -> pl.DataFrame:
-    """What a model predicts of its own dataset's images."""
-    best = [card.classes[i] for i in probability.argmax(1)]
-    return images.with_columns(
-        pl.Series("probability", probability, pl.Array(pl.Float32, len(card.classes))),
-        pl.Series("predicted", best).cast(pl.Enum(card.classes)),
-    )
-
-
-def _write(predictions: pl.DataFrame, found: dict[str, Any], title: str, out: Path) -> None:
-    """The four files of an evaluation, each whole or not at all."""
-    classes, counts = tuple(found["classes"]), np.array(found["confusion"])
-    with replacing(out / "predictions.parquet") as temporary:
-        predictions.write_parquet(temporary)
-    with replacing(out / "confusion.csv") as temporary:
-        rows = {"actual": classes} | {c: counts[:, i] for i, c in enumerate(classes)}
-        pl.DataFrame(rows).write_csv(temporary)
-    with replacing(out / "confusion.png") as temporary:
-        confusion.draw(counts, classes, title, temporary)
-    with replacing(out / "scores.json") as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")

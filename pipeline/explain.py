@@ -1,35 +1,32 @@
 """Tool explain: what a model makes of one face, and where it looked."""
 
-import difflib
+import heapq
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from jaxtyping import UInt8
 
 from clfer.datasets.expressions import canonical
-from clfer.errors import InputError
-from clfer.explanation.reasons import BLOCK, Reasons, reasons
-from clfer.faces.detection import principal
+from clfer.errors import InputError, did_you_mean
+from clfer.faces.detection import open_detector, principal
 from clfer.faces.preprocessing import Cut
-from clfer.figures.explanation import draw, signed
-from clfer.figures.faces import FacePlace
-from clfer.figures.style import short
 from clfer.files import replacing
 from clfer.inference.frames import Picture, read
-from clfer.inference.models import located, newest
-from clfer.inference.predictor import central_square, cut_out, left_to_right, open_detector
-from clfer.model.bundle import load
-from clfer.model.card import Card
-from clfer.model.network import Network
+from clfer.inference.models import located
+from clfer.inference.predictor import central_square, cut_out, left_to_right
 from clfer.pictures import UnreadableError
-from pipeline import outputs, paths
+from clfer.report.numbers import short
+from pipeline import paths
 from pipeline.console import plain, say, track
-from pipeline.model_banner import model_line, print_banner
-from pipeline.options import Detect, Weights
+from pipeline.models import default_model, model_line, print_banner
+from pipeline.options import Detect, Weights, check_own
+
+if TYPE_CHECKING:  # PyTorch, which takes seconds
+    from clfer.explanation.layers import Reasons
+    from clfer.figures.explanation import FacePlace
 
 FORMATS = (".png", ".svg", ".pdf")
 LONGEST = 40  # letters of a name in the figure
@@ -40,9 +37,7 @@ def explain(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture with a face.")],
     model: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE|NAME|URL", help="A .safetensors; the newest one here if left out."
-        ),
+        typer.Option(metavar="FILE|NAME|URL", help="A .safetensors; default: one in runs/."),
     ] = None,
     face: Annotated[
         int | None,
@@ -67,56 +62,69 @@ def explain(
     One figure: the face in its picture and as the network sees it, the probabilities, a map of
     attention for each block with its weight in MSR, and the semantic groups of block 2.
     """
-    target = to or outputs.FIGURES / "explain" / f"{image.stem}.png"
-    _check(image, target, numbers, face, detect)
+    target = to or paths.FIGURES / "explain" / f"{image.stem}.png"
+    if target.suffix.lower() not in FORMATS:
+        raise InputError(f"--to: expected a name that ends on {', '.join(FORMATS)}; found {target}")
+    check_own({"--to": target, "--json": numbers}, [image])
+    if face is not None and not detect:
+        raise InputError(
+            f"--face: expected several faces to choose from; found {face} with --no-detect, by "
+            "which the whole picture is one"
+        )
     try:
         picture = read(image)
     except UnreadableError as error:
         raise InputError(f"{image}: expected a picture that can be read, found: {error}") from error
-    file = located(model, track) if model else newest(paths.BASE)
-    network, card = _loaded(file)
+    file = located(model, track) if model else default_model()
+    if file.suffix.lower() == ".onnx":
+        raise InputError(
+            f"{file}: expected a model with its weights and blocks, found one as ONNX, through "
+            "which no gradient goes; name the .safetensors that it was exported from"
+        )
+    from clfer.explanation.layers import reasons
+    from clfer.figures.explanation import FacePlace, draw
+    from clfer.model.bundle import load
+
+    network, card = load(file)
     explained = None if label is None else _class(label, card.classes)
     if detect:
-        chosen = find_face(image, picture, card.cut, detector, face)
+        place, score, which = find_face(image, picture, card.cut, detector, face)
+        assert place.landmarks is not None
+        crop = cut_out(picture, place.landmarks, card.cut)
     else:
-        place = FacePlace(picture, np.zeros((0, 4)), 0, None)
-        words = "the picture as a face"
-        chosen = ChosenFace(central_square(picture, card.cut), place, None, words)
+        place, score, which = (
+            FacePlace(picture, np.zeros((0, 4)), 0, None),
+            None,
+            "the whole picture",
+        )
+        crop = central_square(picture, card.cut)
     print_banner(file, card, chosen=model is not None)
-    why = reasons(network, chosen.crop, card.view, explained)
-    names = [short(name, LONGEST) for name in card.classes]
-    title = f"{short(plain(image.name), LONGEST)}: {_most_likely(why, names, 1)}"
-    about = f"{chosen.words}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
-    draw(chosen.place, why, card.classes, title, about, target)
+    why = reasons(network, crop, card.view, explained)
+    document = {
+        "file": str(image),
+        "model": str(file),
+        **_document(place, score, why, card.classes),
+    }
+    title = f"{short(plain(image.name), LONGEST)}: {_most_likely(document, 1)}"
+    about = f"{which}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
+    draw(place, why, card.classes, title, about, target)
     if numbers is not None:
-        document = _document(image, file, chosen, why, card.classes)
         with replacing(numbers) as temporary:
             temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     files = ", ".join(map(str, filter(None, (target, numbers))))
-    say([chosen.words, *_summary(why, card.classes)], f"explain {image}: {files}")
-
-
-class ChosenFace(NamedTuple):
-    """The face to explain.
-
-    crop:  as cut for the network
-    score: of its detection, None without one
-    words: which face it is
-    """
-
-    crop: UInt8[np.ndarray, "S S C"]
-    place: FacePlace
-    score: float | None
-    words: str
+    say([which, *_summary(document)], f"explain {image}: {files}")
 
 
 def find_face(
     image: Path, picture: Picture, cut: Cut, detector: Path | None, number: int | None
-) -> ChosenFace:
-    """The face of that number, from the left, or without one the largest and most central.
+) -> "tuple[FacePlace, float, str]":
+    """The face of that number, from the left, or without one the largest and most central; the
+    score of its detection, and which face it is, in words.
 
     detector: as for `clfer.Predictor`. InputError where there is no face, or none of that number.
     """
+    from clfer.figures.explanation import FacePlace
+
     faces = left_to_right(open_detector(detector, cut, track)(picture))
     count = len(faces.score)
     if not count:
@@ -131,32 +139,8 @@ def find_face(
     words = f"face {best + 1} of {count}"
     if number is None and count > 1:
         words += ", the largest and most central (another by --face)"
-    points = faces.landmarks[best]
-    place = FacePlace(picture, faces.box, best, points)
-    return ChosenFace(cut_out(picture, points, cut), place, float(faces.score[best]), words)
-
-
-def _check(image: Path, target: Path, numbers: Path | None, face: int | None, detect: bool) -> None:
-    """InputError where the options don't go together."""
-    if target.suffix.lower() not in FORMATS:
-        raise InputError(f"--to: expected a name that ends on {', '.join(FORMATS)}; found {target}")
-    for option, file in (("--to", target), ("--json", numbers)):
-        if file is not None and file.exists() and image.exists() and file.samefile(image):
-            raise InputError(f"{option}: expected another file than the picture; found {file}")
-    if face is not None and not detect:
-        raise InputError(
-            f"--face: expected several faces to choose from; found {face} with --no-detect, by "
-            "which the whole picture is one"
-        )
-
-
-def _loaded(file: Path) -> tuple[Network, Card]:
-    if file.suffix.lower() == ".onnx":
-        raise InputError(
-            f"{file}: expected a model with its weights and blocks, found one as ONNX, through "
-            "which no gradient goes; name the .safetensors that it was exported from"
-        )
-    return load(file)
+    place = FacePlace(picture, faces.box, best, faces.landmarks[best])
+    return place, float(faces.score[best]), words
 
 
 def _class(name: str, classes: Sequence[str]) -> int:
@@ -165,28 +149,26 @@ def _class(name: str, classes: Sequence[str]) -> int:
     for place, one in enumerate(classes):
         if name == one or (name not in classes and meant and meant == canonical(one)):
             return place
-    close = difflib.get_close_matches(name, classes, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    raise InputError(f"--class: expected one of {', '.join(classes)}; found '{name}'{hint}")
+    raise InputError(f"--class: the model has no '{name}'{did_you_mean(name, classes)}")
 
 
 def _document(
-    image: Path, file: Path, chosen: ChosenFace, why: Reasons, classes: Sequence[str]
+    place: "FacePlace", score: float | None, why: "Reasons", classes: Sequence[str]
 ) -> dict[str, Any]:
-    """The numbers of the figure; boxes and landmarks in pixels, None without detection."""
-    place, best = chosen.place, int(why.probabilities.argmax())
-    detected = place.landmarks is not None
+    """Where the face is, in pixels, None without detection; and the numbers of the figure."""
+    from clfer.explanation.layers import BLOCK
+
+    detected, probability = place.landmarks is not None, _rounded(why.probabilities)
+    best = int(why.probabilities.argmax())
     return {
-        "file": str(image),
-        "model": str(file),
         "face": place.chosen + 1,
         "faces": len(place.boxes) if detected else None,
         "box": _rounded(place.boxes[place.chosen], 2) if detected else None,
-        "detection_score": chosen.score and round(chosen.score, DIGITS),
+        "detection_score": score and round(score, DIGITS),
         "landmarks": _rounded(place.landmarks, 2),
-        "probability": dict(zip(classes, _rounded(why.probabilities), strict=True)),
+        "probability": dict(zip(classes, probability, strict=True)),
         "label": classes[best],
-        "confidence": _rounded(why.probabilities)[best],
+        "confidence": probability[best],
         "explained": classes[why.explained],
         "logit": round(why.logit, DIGITS),
         "grids": [list(grid) for grid in why.grids],
@@ -202,22 +184,28 @@ def _rounded(values: Any, digits: int = DIGITS) -> Any:
     return None if values is None else np.round(values.astype(np.float64), digits).tolist()
 
 
-def _summary(why: Reasons, classes: Sequence[str]) -> list[str]:
-    lines = [_most_likely(why, classes, 3)]
-    lines.append(f"explained: {classes[why.explained]}, logit {signed(why.logit)}")
-    if why.mu is None or why.shares is None:
-        lines.append("no weights of blocks: the model has no MSR")
-    else:
-        lines.append(
-            f"mu of blocks 1 to {len(why.mu)}: {', '.join(f'{one:.2f}' for one in why.mu)}"
-        )
-        lines.append(f"they add to the logit: {', '.join(map(signed, why.shares.tolist()))}")
-    lines.append(f"a grey patch takes {why.fall:.2f} of it at most")
-    sizes = ", ".join(map(str, why.sizes))
-    return [*lines, f"semantic groups of block {BLOCK}, from the top: {sizes} channels"]
+def _summary(numbers: Mapping[str, Any]) -> list[str]:
+    from clfer.figures.explanation import signed
+
+    mu, adds, groups = numbers["mu"], numbers["adds"], numbers["semantic_groups"]
+    blocks = ["no weights of blocks: the model has no MSR"]
+    if mu is not None:
+        weights = ", ".join(f"{one:.2f}" for one in mu)
+        blocks = [
+            f"mu of blocks 1 to {len(mu)}: {weights}",
+            f"they add to the logit: {', '.join(map(signed, adds))}",
+        ]
+    return [
+        _most_likely(numbers, 3),
+        f"explained: {numbers['explained']}, logit {signed(numbers['logit'])}",
+        *blocks,
+        f"a grey patch takes {numbers['patch_takes']:.2f} of it at most",
+        f"semantic groups of block {groups['block']}, from the top: "
+        f"{', '.join(map(str, groups['channels']))} channels",
+    ]
 
 
-def _most_likely(why: Reasons, classes: Sequence[str], count: int) -> str:
+def _most_likely(numbers: Mapping[str, Any], count: int) -> str:
     """The most probable classes."""
-    order = np.argsort(-why.probabilities, kind="stable")[:count]
-    return ", ".join(f"{classes[k]} {100 * why.probabilities[k]:.1f} %" for k in order)
+    best = heapq.nlargest(count, numbers["probability"].items(), key=lambda pair: pair[1])
+    return ", ".join(f"{short(name, LONGEST)} {100 * chance:.1f} %" for name, chance in best)

@@ -1,53 +1,37 @@
 """Tool export: a trained model as ONNX, which runs where PyTorch is not, checked on real faces."""
 
+from __future__ import annotations
+
+from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-import torch
 import typer
-from jaxtyping import Int, UInt8
 
-from clfer import benchmark
-from clfer.datasets import labels
 from clfer.errors import InputError
-from clfer.export.int8 import CALIBRATION, quantised
-from clfer.export.onnx_model import OPSET, check_packages, converted, write
-from clfer.export.parity import LIMIT, Parity, compared, crops, probabilities, spread
 from clfer.files import replacing, sha256
-from clfer.inference.engines import Engine, Exported, Trained
-from clfer.inference.models import newest
-from clfer.model.bundle import load
-from clfer.model.card import Card
-from clfer.scoring.comparison import mcnemar
 from clfer.team import cores
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.console import say, table, track
-from pipeline.data import cached, examples
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import UInt8
+
+    from clfer.export.parity import Int8Cost, Material
+    from clfer.inference.engines import Engine
+    from clfer.model.bundle import Card
 
 ROUNDS = {1: 31, 32: 9}  # repetitions for a median, by the faces in a batch
-CPU = torch.device("cpu")
 MB = 1_000_000
-
-
-class Material(NamedTuple):
-    """Faces as the model takes them.
-
-    faces: to compare engines on; said: which these are
-    judged: to score int8 on, `label` where they have one; calibration: to find its ranges by
-    """
-
-    faces: UInt8[np.ndarray, "N S S C"]
-    said: str
-    judged: UInt8[np.ndarray, "M S S C"]
-    label: Int[np.ndarray, " M"] | None
-    calibration: UInt8[np.ndarray, "Q S S C"]
 
 
 def export(
     model: Annotated[
         Path | None,
-        typer.Argument(metavar="[MODEL]", help="A .safetensors; default: the newest in runs/."),
+        typer.Argument(
+            metavar="[MODEL]", help="A .safetensors; default: one in runs/, as by `clfer predict`."
+        ),
     ] = None,
     to: Annotated[
         Path | None,
@@ -66,23 +50,34 @@ def export(
     ] = False,
 ) -> None:
     """Write a model as ONNX for onnxruntime, once it says what PyTorch says; time both."""
-    check_packages()
-    path = model or newest(paths.BASE)
-    target = to or outputs.exported(path)
+    from clfer.export.onnx_model import check_packages
+
+    check_packages()  # before any is missed
+    from clfer.export.onnx_model import OPSET, converted, quantised, write
+    from clfer.export.parity import LIMIT, check_parity, folder_material, int8_cost
+    from clfer.inference.engines import Exported, Trained
+    from clfer.model.bundle import load
+    from pipeline.models import default_model
+
+    path = model or default_model()
+    target = to or paths.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")
     network, card = load(path)
-    material = _folder(faces, card, count, int8) if faces else _dataset(path, card, count)
+    if faces:
+        material = folder_material(faces, card.cut, count, int8, track)
+    else:
+        material = _dataset(path, card, count)
     made = converted(network, card)
     trained = Trained(path, "cpu")
     with replacing(target) as temporary:
         write(made, temporary)
         engines: dict[str, Engine] = {"PyTorch": trained, "onnxruntime": Exported(temporary)}
-        parity = _checked(path, engines, material)
+        parity = check_parity(path, engines, material.faces, track)
     lines = [
         f"opset {OPSET}, {_size(target)}: faces uint8 [N, {card.cut.size}, {card.cut.size}, "
         f"{card.cut.channels}] -> probability float32 [N, {len(card.classes)}]",
-        f"checked on {material.said}: largest difference of a probability "
+        f"checked on {material.description}: largest difference of a probability "
         f"{parity.difference:.1e}, the same label for {_share(parity.same, parity.faces)}"
         + (f", the others tie within {LIMIT:g}" if parity.tied else ""),
     ]
@@ -94,31 +89,20 @@ def export(
             write(smaller, temporary)
             engines["onnxruntime, int8"] = Exported(temporary)
         calibrated = f"{_size(small)}, calibrated on {len(material.calibration):,} faces"
-        judged = _judged(material, engines["onnxruntime"], engines["onnxruntime, int8"])
-        say([calibrated, judged], f"in eight bits: {small}")
+        cost = int8_cost(material, engines["onnxruntime"], engines["onnxruntime, int8"], track)
+        say([calibrated, _cost(cost)], f"in eight bits: {small}")
     _timed(engines, material.faces)
-
-
-def _checked(path: Path, engines: dict[str, Engine], material: Material) -> Parity:
-    """How far the two are apart; InputError where it is too far."""
-    expected, found = (
-        probabilities(engine, material.faces, track, name) for name, engine in engines.items()
-    )
-    parity = compared(expected, found)
-    if not parity.holds:
-        changed = parity.faces - parity.same - parity.tied
-        raise InputError(
-            f"{path}: expected onnxruntime to say what PyTorch says within {LIMIT:g}, found "
-            f"{parity.difference:.1e} and {changed:,} of {parity.faces:,} labels changed; nothing "
-            "was written: try other versions of torch, onnxscript and onnxruntime"
-        )
-    return parity
 
 
 def _dataset(path: Path, card: Card, count: int) -> Material:
     """Validation images of the dataset that the model was trained on, and training images to
     calibrate by: never test images.
     """
+    from clfer.datasets import labels
+    from clfer.export.onnx_model import CALIBRATION
+    from clfer.export.parity import Material, spread
+    from pipeline.cell import cached, examples
+
     name = card.provenance.get("dataset")
     if not isinstance(name, str) or not name.isidentifier():
         raise InputError(
@@ -157,60 +141,39 @@ def _dataset(path: Path, card: Card, count: int) -> Material:
     )
 
 
-def _folder(folder: Path, card: Card, count: int, int8: bool) -> Material:
-    """Face crops; for int8 every other one calibrates, and the rest are judged."""
-    found, unreadable = crops(folder, card.cut, count, track)
-    if int8 and len(found) < 2:
-        raise InputError(
-            f"{folder}: expected two face crops or more, to calibrate int8 by one and judge it by "
-            "another; found one"
-        )
-    said = f"{len(found):,} faces of {folder}"
-    said += f" ({unreadable:,} more could not be read)" if unreadable else ""
-    return Material(found, said, found[1::2], None, found[::2][:CALIBRATION])
-
-
-def _judged(material: Material, whole: Engine, small: Engine) -> str:
+def _cost(cost: Int8Cost) -> str:
     """What eight bits cost, in words."""
-    of_whole, of_small = (
-        probabilities(engine, material.judged, track, "comparing int8") for engine in (whole, small)
-    )
-    largest = f"largest difference of a probability {np.abs(of_whole - of_small).max():.3f}"
-    a, b = of_whole.argmax(axis=1), of_small.argmax(axis=1)
-    same = f"the same label for {_share(int((a == b).sum()), len(a))}"
-    if material.label is None:
-        return f"against float, on the faces it was not calibrated on: {same}, {largest}"
-    right = a == material.label, b == material.label
-    test = mcnemar(*right)
-    accuracy = [float(one.mean()) for one in right]
+    same = f"the same label for {_share(cost.same, cost.faces)}, "
+    same += f"largest difference of a probability {cost.difference:.3f}"
+    if cost.test is None:
+        return f"against float, on the faces it was not calibrated on: {same}"
+    whole, small = cost.accuracy
     return (
-        f"against float, on all {len(a):,} validation images: accuracy {accuracy[1]:.4f} "
-        f"against {accuracy[0]:.4f}, difference {accuracy[1] - accuracy[0]:+.4f} (right in float "
-        f"alone {test.only_a_right}, in int8 alone {test.only_b_right}, McNemar's p "
-        f"{test.p:.2g}); {same}, {largest}"
+        f"against float, on all {cost.faces:,} validation images: accuracy {small:.4f} "
+        f"against {whole:.4f}, difference {small - whole:+.4f} (right in float "
+        f"alone {cost.test.only_a_right}, in int8 alone {cost.test.only_b_right}, McNemar's p "
+        f"{cost.test.p:.2g}); {same}"
     )
 
 
 def _timed(engines: dict[str, Engine], faces: UInt8[np.ndarray, "N S S C"]) -> None:
     """A table of how long each takes from faces to probabilities."""
-    medians = {}
+    import numpy as np
+    import torch
+
+    from clfer.benchmark import medians
+
+    times = {}
     for size, rounds in ROUNDS.items():
         batch = np.resize(faces, (size, *faces.shape[1:]))
-        steps = {name: _step(engine, batch) for name, engine in engines.items()}
-        medians[size] = benchmark.medians(steps, rounds, CPU, track)
+        steps = {name: partial(engine, batch) for name, engine in engines.items()}
+        times[size] = medians(steps, rounds, torch.device("cpu"), track)
     table(
         f"ms a batch on this CPU, threads: {torch.get_num_threads()} of PyTorch, {cores()} of "
         f"onnxruntime; medians of {' and '.join(map(str, ROUNDS.values()))} in turn",
         ["", *(f"batch {size}" for size in ROUNDS)],
-        [[name, *(f"{1000 * medians[size][name]:.1f}" for size in ROUNDS)] for name in engines],
+        [[name, *(f"{1000 * times[size][name]:.1f}" for size in ROUNDS)] for name in engines],
     )
-
-
-def _step(engine: Engine, batch: UInt8[np.ndarray, "N S S C"]) -> benchmark.Step:
-    def step() -> None:
-        engine(batch)
-
-    return step
 
 
 def _share(part: int, of: int) -> str:

@@ -1,33 +1,31 @@
 """Tool figure: one of the paper's figures, drawn from what has been trained here."""
 
-import difflib
-import importlib
 import json
+from collections.abc import Sequence
+from itertools import chain, product
 from pathlib import Path
 from textwrap import wrap
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from clfer.datasets import labels
-from clfer.errors import InputError
-from clfer.figures.style import NOT_EVIDENCE, both
-from clfer.files import replacing
-from pipeline import outputs, paths
+from clfer.errors import InputError, did_you_mean
+from clfer.files import replacing, sha256
+from pipeline import options, paths
 from pipeline.console import say
-from pipeline.figures.request import Drawing, Request
 from pipeline.params import block as block_of
 
-# The module of each, and which options it minds beside --dataset, --variant and --seed.
+# of each figure its usual variants, and the options that it takes beside --dataset and --variant
 FIGURES = {
-    "learning_intensity": ("curves", {"block"}),
-    "loss": ("curves", set()),
-    "confusion": ("scores", set()),
-    "k": ("scores", set()),
-    "feature_maps": ("maps", {"images"}),
-    "semantic_groups": ("maps", {"block", "row"}),
-    "tsne": ("features", set()),
+    "learning_intensity": (["baseline", "ours"], ["seed", "block"]),
+    "loss": (["baseline", "ours"], ["seed"]),
+    "confusion": (["baseline", "ours"], ["seed"]),
+    "k": ([], []),
+    "feature_maps": (["baseline", "msr", "ours"], ["seed", "images"]),
+    "semantic_groups": (["baseline", "ours"], ["seed", "block", "row"]),
+    "tsne": (["baseline", "ours"], ["seed"]),
 }
+ONE_SEED = ("feature_maps", "semantic_groups", "tsne")
 
 
 def figure(
@@ -37,10 +35,21 @@ def figure(
             metavar="NAME", help="One of the list above.", autocompletion=lambda: [*FIGURES]
         ),
     ],
-    dataset: Annotated[str, typer.Option(metavar="DATASET", help="Whose runs are drawn.")],
+    dataset: Annotated[
+        str,
+        typer.Option(
+            metavar="DATASET",
+            help=f"Whose runs are drawn: {options.LISTED}.",
+            autocompletion=options.DATASETS,
+        ),
+    ],
     variant: Annotated[
         list[str] | None,
-        typer.Option(metavar="VARIANT", help="Once for each; default: the paper's."),
+        typer.Option(
+            metavar="VARIANT",
+            help="Once for each; default: the paper's.",
+            autocompletion=options.VARIANTS,
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Default: all, or one that all have.")
@@ -66,41 +75,55 @@ def figure(
     and its caption as .json.
     """
     if name not in FIGURES:
-        close = difflib.get_close_matches(name, FIGURES, n=1)
-        hint = f"did you mean '{close[0]}'?" if close else f"expected one of: {', '.join(FIGURES)}"
-        raise InputError(f"clfer figure has no '{name}'; {hint}")
-    module, minded = FIGURES[name]
-    given = {"images": images, "block": block, "row": row}
-    for option, value in given.items():
-        if value is not None and option not in minded:
+        raise InputError(f"clfer figure has no '{name}'{did_you_mean(name, FIGURES)}")
+    usual, taken = FIGURES[name]
+    for option, value in {"images": images, "block": block, "row": row}.items():
+        if value is not None and option not in taken:
             raise InputError(f"--{option}: expected for another figure only; found with '{name}'")
+
     block_of("datasets", dataset)
+    from clfer.datasets import labels
+    from clfer.figures.style import both
+    from clfer.report.numbers import NOT_EVIDENCE
+    from pipeline.drawings import DRAWINGS, Request, shared, trained
+
     split = paths.existing(paths.split(dataset), f"split {dataset}")
     evidence = json.loads(labels.about(split)["evidence"])
     runs = folder or paths.runs(dataset)
-    request = Request(dataset, variant or [], seed, images, block, row, runs)
-    drawing: Drawing = getattr(importlib.import_module(f"pipeline.figures.{module}"), name)(request)
+    cells, missing = trained(dataset, runs, variant or [], usual, seed)
+    if name in ONE_SEED:
+        cells = shared(cells)
+    drawing = DRAWINGS[name](Request(dataset, runs, cells, images, block, row))
+    variants, seeds = drawing.made_from or ([*cells], sorted({*chain(*cells.values())}))
     title = f"{drawing.title}: {dataset}"
     marked = title if evidence else f"{title} ({NOT_EVIDENCE})"
-    caption = f"{drawing.caption} From {dataset}{_numbers(', seed', drawing.seeds)}."
+    caption = f"{drawing.caption} From {dataset}{_numbers(', seed', seeds)}."
     if not evidence:
         caption += f" {NOT_EVIDENCE.capitalize()}."
-    target = outputs.figure(dataset, name)
+    target = paths.figure(dataset, name)
     written = both(lambda path: drawing.draw(marked, path), target)
-    about = {
-        "name": name,
-        "title": title,
-        "caption": caption,
-        "dataset": dataset,
-        "variants": drawing.variants,
-        "seeds": drawing.seeds,
-        "evidence": evidence,
-    }
+    about: dict[str, Any] = {"name": name, "title": title, "caption": caption, "dataset": dataset}
+    about |= {"variants": variants, "seeds": seeds, "evidence": evidence}
+    about |= _sources(name, dataset, runs, variants, seeds)
     with replacing(target.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(about, indent=2) + "\n")
-    shown = f"{', '.join(drawing.variants)}{_numbers('; seed', drawing.seeds)}"
-    lines = [*filter(None, [shown]), *drawing.notes, *wrap(caption, 78)]
+    shown = f"{', '.join(variants)}{_numbers('; seed', seeds)}"
+    lines = [*filter(None, [shown]), *missing, *drawing.notes, *wrap(caption, 78)]
     say(lines, f"figure {name}: {written[0]}, .svg, .json")
+
+
+def _sources(
+    name: str, dataset: str, runs: Path, variants: Sequence[str], seeds: Sequence[int]
+) -> dict[str, Any]:
+    """What the figure is made from: the models, or what its table says of itself."""
+    if name == "k":
+        table = json.loads(paths.table(dataset, "figure8").read_text(encoding="utf-8"))
+        return {key: table.get(key) for key in ("sources", "recipe")}
+    cells = list(product(variants, seeds))
+    files = [runs / variant / str(seed) / paths.MODEL for variant, seed in cells]
+    if name == "confusion":
+        files += [paths.results(dataset, *cell) / "predictions.parquet" for cell in cells]
+    return {"sources": {path.as_posix(): sha256(path) for path in files if path.is_file()}}
 
 
 def _numbers(word: str, seeds: list[int]) -> str:

@@ -1,20 +1,58 @@
-"""Options that several commands have, and their values. Help and completion import this file: it
-must stay light.
+"""Arguments and options that several commands have, and what a shell offers for them. Help and
+completion import this file: it must stay light.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clfer.errors import InputError
+from clfer.errors import InputError, did_you_mean
 
+MOST = 1_000  # numbers of an option
+
+
+def names(*block: str) -> Callable[[], list[str]]:
+    """What a shell offers: the names or values of a block of params.yaml; none outside a checkout,
+    or where the file is broken.
+    """
+
+    def offered() -> list[str]:
+        from pipeline import params  # a tenth of a second that only this needs
+
+        try:
+            return [str(one) for one in params.block(*block)]
+        except (InputError, OSError, TypeError):
+            return []
+
+    return offered
+
+
+DATASETS, VARIANTS, RECIPES = (names(block) for block in ("datasets", "variants", "recipes"))
+LISTED = "demo, ferplus, raf_db, sfew, affectnet or folder (your own images)"
+
+Dataset = Annotated[
+    str, typer.Argument(metavar="DATASET", help=f"{LISTED}.", autocompletion=DATASETS)
+]
+Variant = Annotated[
+    str,
+    typer.Argument(
+        metavar="VARIANT", help="A row of variants in params.yaml.", autocompletion=VARIANTS
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Argument(metavar="SEED", min=0, max=2**31 - 1, autocompletion=names("run", "seeds")),
+]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Processes of this machine that share the images.")
+]
 Models = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE|NAME|URL",
-        help="A model (.safetensors, .onnx); several are averaged. The newest one if left out.",
+        help="A model (.safetensors, .onnx); several are averaged. Default: one in runs/.",
     ),
 ]
 Detect = Annotated[
@@ -28,31 +66,44 @@ Device = Annotated[
     str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")
 ]
 
-MOST = 100_000  # numbers of an option
+
+def check_among(option: str, name: str, known: Sequence[str]) -> None:
+    """InputError with the nearest name unless `name` is a known one."""
+    if name not in known:
+        raise InputError(f"{option}: there is no '{name}'{did_you_mean(name, known)}")
 
 
 def words(option: str, given: str, known: Sequence[str]) -> list[str]:
     """Names between commas, each of them a known one."""
-    names = [one.strip() for one in given.split(",") if one.strip()]
-    for one in names:
-        if one not in known:
-            raise InputError(f"{option}: expected some of {', '.join(known)}; found '{one}'")
-    if not names:
+    listed = [one.strip() for one in given.split(",") if one.strip()]
+    if not listed:
         raise InputError(f"{option}: expected some of {', '.join(known)}; found none")
-    return list(dict.fromkeys(names))
+    for one in listed:
+        check_among(option, one, known)
+    return list(dict.fromkeys(listed))
 
 
 def numbers(option: str, given: str) -> list[int]:
-    """Whole numbers between commas, and ranges such as 0-9."""
+    """Whole numbers between commas, and ranges such as 0-9: at most MOST of them."""
     listed: list[int] = []
     for part in given.split(","):
         first, dash, last = part.strip().partition("-")
         if not (first.isdecimal() and (last.isdecimal() or not dash)):
             raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
         whole = range(int(first), int(last or first) + 1)
-        if len(whole) > MOST:
+        if len(listed) + len(whole[: MOST + 1]) > MOST:
             raise InputError(f"{option}: expected at most {MOST:,} numbers; found '{given}'")
         listed += whole
     if not listed:
         raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
     return list(dict.fromkeys(listed))
+
+
+def check_own(written: Mapping[str, Path | None], read: Iterable[Path]) -> None:
+    """InputError where an option's file to write is one that is read, or another option's."""
+    taken = {path.resolve() for path in read}
+    for option, path in written.items():
+        if path is not None and path.resolve() in taken:
+            raise InputError(f"{option}: expected a file of its own; found {path}")
+        if path is not None:
+            taken.add(path.resolve())

@@ -1,9 +1,7 @@
-"""params.yaml as validated settings: the only place that reads it."""
+"""params.yaml as validated settings: the only module that reads it."""
 
-import difflib
 import importlib
-import importlib.util
-import reprlib
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,25 +9,24 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StrictInt, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
-from clfer.errors import InputError
-from clfer.settings import Settings
+from clfer.errors import InputError, did_you_mean
+from clfer.settings import Settings, check_name, explained, shown
 
 PARAMS = Path("params.yaml")
 INSTEAD: dict[str, Any] = {}  # blocks that are read instead of the file's, see `overridden`
 ASKED: dict[tuple[str, ...], Any] = {}  # what `block` was asked for, and what stood there
 OF_BLOCKS = ("datasets", "variants", "recipes")  # every entry of these is a block itself
+PREPARING = r"split\b|datasets\.[^.]+\.(source|labels|faces)\b"  # settings of data, by place
 ENTRIES = 10_000  # of one block, merged ones (<<) included
 LARGEST = 1 << 18  # bytes; ours has 6,000
 S = TypeVar("S", bound=Settings)
-BRIEF = reprlib.Repr()
-BRIEF.maxlevel = 2
 
 
 class Run(Settings):
@@ -37,7 +34,7 @@ class Run(Settings):
 
     datasets: Annotated[tuple[str, ...], Field(min_length=1)]
     variants: Annotated[tuple[str, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    seeds: Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=1 << 31)], ...], Field(min_length=1)]
     recipe: str | None = None  # a block of `recipes`, over the datasets' own
 
 
@@ -61,6 +58,117 @@ def everything() -> Mapping[str, Any]:
     loaded = _parsed(PARAMS)
     ASKED.clear()  # that was of another reading
     return loaded
+
+
+def _parsed(path: Path) -> Mapping[str, Any]:
+    """A file of parameters, read as YAML 1.2 like DVC does: 1e-4 is a number to both."""
+    if (size := path.stat().st_size) > LARGEST:
+        raise InputError(f"{PARAMS}: expected at most {LARGEST:,} bytes, found {size:,}")
+    try:
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Constructor = Bounded
+        loaded = yaml.load(path)
+    except RecursionError as error:
+        raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
+    except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
+        reason = " ".join(str(error).split())[:500]
+        raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
+    if not isinstance(loaded, dict):
+        raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
+    for name in OF_BLOCKS:
+        _check_block(loaded.get(name, {}), name)
+        for entry, own in loaded.get(name, {}).items():
+            check_name(entry, f"{PARAMS}: {name}")
+            _check_block(own, name, entry)
+    for name, own in loaded.get("datasets", {}).items():
+        _check_block(own.get("recipe", {}), "datasets", name, "recipe")
+    _check_run(loaded)
+    return dict(loaded)
+
+
+def _check_run(loaded: Mapping[str, Any]) -> None:
+    """InputError where the grid names a dataset or variant that there is not: DVC would name it
+    late, and without what is alike.
+    """
+    run = loaded.get("run")
+    for name in ("datasets", "variants"):
+        for one in (run.get(name) if isinstance(run, dict) else None) or ():
+            if name in loaded and one not in loaded[name]:
+                near = did_you_mean(str(one), loaded[name])
+                raise InputError(f"{PARAMS}: run.{name}: there is no {shown(one)} in {name}{near}")
+
+
+def block(*keys: str) -> Any:
+    """What stands under `keys`; InputError names what is missing and what is alike."""
+    ASKED[keys] = value = _under(keys)
+    return value
+
+
+def mapping(*keys: str) -> Mapping[str, Any]:
+    """What stands under `keys`; InputError unless that is a block of parameters."""
+    value: Mapping[str, Any] = block(*keys)
+    _check_block(value, *keys)
+    return value
+
+
+def optional(*keys: str) -> Any:
+    """What stands under `keys`, null where nothing does."""
+    ASKED[keys] = value = _under(keys[:-1]).get(keys[-1])
+    return value
+
+
+def check_there(*keys: str) -> None:
+    """InputError unless something stands there, whatever it is: no stage depends on all of it."""
+    _under(keys)
+
+
+def settings(
+    model: type[S], *keys: str, over: Mapping[str, Any] | None = None, without: Iterable[str] = ()
+) -> S:
+    """The block under `keys` as validated settings, entries of `over` instead of its own, and none
+    of `without`.
+    """
+    merged = {**mapping(*keys), **(over or {})}
+    try:
+        return model.model_validate({k: v for k, v in merged.items() if k not in without})
+    except ValidationError as error:
+        raise InputError(explained(error, model, f"{PARAMS}: {'.'.join(keys)}")) from error
+
+
+def dataset(name: str) -> ModuleType:
+    """The module that reads a dataset: clfer/datasets/NAME.py, or `dataset.py` in a folder NAME."""
+    check_there("datasets", name)
+    folder = Path(__file__).parents[1] / "clfer/datasets"
+    for module, file in ((f"{name}.dataset", f"{name}/dataset.py"), (name, f"{name}.py")):
+        if name.isidentifier() and (folder / file).is_file():
+            read = importlib.import_module(f"clfer.datasets.{module}")
+            if hasattr(read, "EVIDENCE"):
+                return read
+    raise InputError(f"datasets.{name}: there is no module clfer.datasets.{name} that reads it")
+
+
+def check_unchanged() -> None:
+    """InputError where what was asked for no longer stands in the file as it was read: DVC notes
+    the values that it finds when a stage has ended, whatever it ran with.
+    """
+    asked = dict(ASKED)
+    everything.cache_clear()
+    for keys, was in asked.items():
+        now = _under(keys) if was is not None else _under(keys[:-1]).get(keys[-1])
+        if changed := _changed(".".join(keys), was, now):
+            place, before, after = changed
+            raise InputError(
+                f"{PARAMS}: {place}: expected it to stay as it was read, {before!r}; found "
+                f"{after!r} at the end; what was written is of the former: run it again"
+            )
+
+
+def _changed(place: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
+    """The first entry that differs: where, what it was, and what it is."""
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return None if was == now else (place, was, now)
+    pairs = ((key, was.get(key), now.get(key)) for key in {**was, **now})
+    return next(filter(None, (_changed(f"{place}.{key}", *pair) for key, *pair in pairs)), None)
 
 
 @contextmanager
@@ -88,7 +196,12 @@ def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
     from dvc.exceptions import InvalidArgumentError
     from dvc.utils.hydra import apply_overrides
 
-    before = everything()
+    before = dict(_dotted(everything()))
+    for key in (one.partition("=")[0] for one in overrides if "=" in one):
+        if key not in before and key[:1] not in ("+", "~"):
+            near = did_you_mean(key, before)
+            near = near if "mean" in near else f"; +{key}=VALUE adds it"
+            raise InputError(f"-S: {PARAMS} has no '{key}'{near}")
     with TemporaryDirectory() as folder:
         copy = Path(shutil.copy(PARAMS, folder))
         try:
@@ -99,137 +212,35 @@ def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
                 f"-S: expected settings of {PARAMS} such as train.lr=0.002, "
                 f"found {' '.join(overrides)}: {reason}"
             ) from error
-        after = _parsed(copy)
-    for name, own in after["datasets"].items():
-        for part in ("source", "labels", "faces"):
-            if before["datasets"].get(name, {}).get(part) != own.get(part):
-                raise InputError(_prepared(f"datasets.{name}.{part}"))
-    if before["split"] != after["split"]:
-        raise InputError(_prepared("split"))
-    return after
-
-
-def _prepared(place: str) -> str:
-    return (
-        f"-S: expected settings of models and their training, found {place}, by which data are "
-        f"prepared: change it in {PARAMS} and run `dvc repro`, or use `dvc exp run -S`"
-    )
-
-
-def _parsed(path: Path) -> Mapping[str, Any]:
-    """A file of parameters, read as YAML 1.2 like DVC does: 1e-4 is a number to both."""
-    if (size := path.stat().st_size) > LARGEST:
-        raise InputError(f"{PARAMS}: expected at most {LARGEST:,} bytes, found {size:,}")
-    try:
-        yaml = YAML(typ="safe", pure=True)
-        yaml.Constructor = Bounded
-        loaded = yaml.load(path)
-    except RecursionError as error:
-        raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
-    except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
-        reason = " ".join(str(error).split())[:500]
-        raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
-    if not isinstance(loaded, dict):
-        raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
-    for name in OF_BLOCKS:
-        _check_blocks(loaded, name)
-    for name, own in (loaded.get("datasets") or {}).items():
-        _check_block(own.get("recipe", {}), "datasets", name, "recipe")
-    checked: Mapping[str, Any] = loaded
-    return checked
-
-
-def block(*keys: str) -> Any:
-    """What stands under `keys`; InputError names what is missing and what is alike."""
-    ASKED[keys] = found = _under(keys)
-    return found
-
-
-def mapping(*keys: str) -> Mapping[str, Any]:
-    """What stands under `keys`; InputError unless that is a block of parameters."""
-    found: Mapping[str, Any] = block(*keys)
-    _check_block(found, *keys)
-    return found
-
-
-def optional(*keys: str) -> Any:
-    """What stands under `keys`, null where nothing does."""
-    ASKED[keys] = found = _under(keys[:-1]).get(keys[-1])
-    return found
-
-
-def check_unchanged() -> None:
-    """InputError where what was asked for no longer stands in the file as it was read: DVC notes
-    the values that it finds when a stage has ended, whatever it ran with.
-    """
-    asked = dict(ASKED)
-    everything.cache_clear()
-    for keys, was in asked.items():
-        now = _under(keys) if was is not None else _under(keys[:-1]).get(keys[-1])
-        if changed := _changed(".".join(keys), was, now):
-            place, before, after = changed
+        changed = _parsed(copy)
+    after = dict(_dotted(changed))
+    for key in sorted(key for key in {**before, **after} if before.get(key) != after.get(key)):
+        if re.match(PREPARING, key):
             raise InputError(
-                f"{PARAMS}: {place}: expected it to stay as it was read, {before!r}; found "
-                f"{after!r} at the end; what was written is of the former: run it again"
+                f"-S: expected settings of models and their training, found {key}, by which data "
+                f"are prepared: change it in {PARAMS} and run `dvc repro`, or use `dvc exp run -S`"
             )
+    return changed
 
 
-def _changed(place: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
-    """The first entry that differs: where, what it was, and what it is."""
-    if not (isinstance(was, dict) and isinstance(now, dict)):
-        return None if was == now else (place, was, now)
-    pairs = ((key, was.get(key), now.get(key)) for key in {**was, **now})
-    return next(filter(None, (_changed(f"{place}.{key}", *pair) for key, *pair in pairs)), None)
+def _dotted(values: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands at 'train', 'train.lr' and all other places."""
+    for key, value in values.items():
+        yield f"{outer}{key}", value
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{outer}{key}.")
 
 
-def _under(keys: Iterable[str]) -> Any:
+def _under(keys: Sequence[str]) -> Any:
     """What stands there; InputError names what is missing and what is alike."""
-    found: Any = {**everything(), **INSTEAD}
-    keys = tuple(keys)
+    value: Any = {**everything(), **INSTEAD}
     for depth, key in enumerate(keys):
-        if not isinstance(found, dict) or key not in found:
+        if not isinstance(value, dict) or key not in value:
             where = ".".join((str(PARAMS), *keys[:depth]))
-            raise InputError(f"{where} has no '{key}'{_known(key, found or ())}")
-        found = found[key]
-    return found
-
-
-def settings(
-    model: type[S],
-    *keys: str,
-    over: Mapping[str, Any] | None = None,
-    without: Iterable[str] = (),
-) -> S:
-    """The block under `keys` as validated settings, entries of `over` instead of its own, and none
-    of `without`.
-    """
-    values = mapping(*keys)
-    try:
-        merged = {**values, **(over or {})}
-        return model.model_validate({k: v for k, v in merged.items() if k not in without})
-    except ValidationError as error:
-        raise InputError(explained(error, model, keys)) from error
-
-
-def dataset(name: str) -> ModuleType:
-    """The module that reads a dataset: clfer/datasets/NAME.py, or `dataset.py` in a folder NAME."""
-    _under(("datasets", name))  # no stage depends on all of it
-    module = f"clfer.datasets.{name}"
-    if name.isidentifier():
-        for place in (f"{module}.dataset", module):
-            if _there(place) and hasattr(found := importlib.import_module(place), "EVIDENCE"):
-                return found
-    raise InputError(f"datasets.{name}: there is no module {module} that reads it")
-
-
-def _check_blocks(loaded: Mapping[Any, Any], name: str) -> None:
-    """InputError unless all that stands under `name`, if anything does, is blocks with names."""
-    entries = loaded.get(name, {})
-    _check_block(entries, name)
-    for entry, own in entries.items():
-        if not isinstance(entry, str):
-            raise InputError(f"{PARAMS}: {name}: expected names, found {shown(entry)}")
-        _check_block(own, name, entry)
+            names = [one for one in value or () if isinstance(one, str)]
+            raise InputError(f"{where} has no '{key}'{did_you_mean(key, names)}")
+        value = value[key]
+    return value
 
 
 def _check_block(values: Any, *keys: str) -> None:
@@ -237,54 +248,3 @@ def _check_block(values: Any, *keys: str) -> None:
         raise InputError(
             f"{PARAMS}: {'.'.join(keys)}: expected a block of parameters, found {shown(values)}"
         )
-
-
-def explained(error: ValidationError, model: type[Settings], keys: Iterable[str]) -> str:
-    """The first of pydantic's complaints in one line."""
-    first = error.errors()[0]
-    place = ".".join([*keys, *(str(part) for part in first["loc"])])
-    match first["type"]:
-        case "missing":
-            return f"{PARAMS}: {place} is missing; expected a value"
-        case "extra_forbidden":
-            *outer, name = map(str, first["loc"])
-            return f"{PARAMS}: {place} is not a parameter{_known(name, _fields(model, outer))}"
-        case _:
-            message = first["msg"].removeprefix("Value error, ")
-            found = shown(first["input"])
-            return f"{PARAMS}: {place}: {message[0].lower()}{message[1:]}; found {found}"
-
-
-def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:
-    """The names that stand in a block of a block of settings."""
-    for part in within:
-        kinds = (
-            model.model_fields[part].annotation,
-            *get_args(model.model_fields[part].annotation),
-        )
-        model = next(
-            kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Settings)
-        )
-    return model.model_fields
-
-
-def _known(name: str, names: Iterable[str]) -> str:
-    """'; did you mean x?' or what there is instead."""
-    names = [name for name in names if isinstance(name, str)]
-    if close := difflib.get_close_matches(name, names, n=1):
-        return f"; did you mean '{close[0]}'?"
-    return f"; expected one of: {', '.join(names)}" if names else ""
-
-
-def _there(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
-def shown(value: Any) -> str:
-    """A value as Python writes it, cut where it is long: aliases of aliases may stand for more than
-    any memory holds.
-    """
-    return BRIEF.repr(value)

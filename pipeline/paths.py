@@ -1,4 +1,4 @@
-"""Where each stage's files stand; the same paths as in dvc.yaml."""
+"""Where the files of stages stand, as in dvc.yaml, and those of tools."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,11 @@ METRICS = Path("metrics/accuracy.json")
 SUMMARY = Path("metrics/summary.json")
 TABLE = Path("metrics/summary.md")
 PLOTS = Path("plots")
+# of a run
+HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
+# of tools; no stage reads or writes them
+REPORT, TABLES, FIGURES = Path("report.html"), Path("tables"), Path("figures")
+RUNS, EXPORTS = Path("runs"), Path("exports")
 
 
 def existing(path: Path, stage: str) -> Path:
@@ -47,7 +52,7 @@ def audit(dataset: str) -> Path:
 
 
 def runs(dataset: str) -> Path:
-    return Path("runs") / dataset
+    return RUNS / dataset
 
 
 def run(dataset: str, variant: str, seed: int) -> Path:
@@ -68,3 +73,24 @@ def scratch(fingerprint: str) -> Path:
     and in the original checkout also when DVC runs the stage in a temporary copy.
     """
     return BASE / ".scratch" / fingerprint
+
+
+def table(dataset: str, name: str) -> Path:
+    """The numbers; beside them the same name and .md, .csv."""
+    return TABLES / dataset / f"{name}.json"
+
+
+def figure(dataset: str, name: str) -> Path:
+    """A picture for print; beside it the same as .svg, and its caption as .json."""
+    return FIGURES / dataset / f"{name}.png"
+
+
+def exported(model: Path) -> Path:
+    """A model as ONNX: beside it, but for one in runs/, which DVC would find changed and train
+    again: that one goes to exports/D/V/S.onnx.
+    """
+    runs, place = RUNS.resolve(), model.resolve()
+    if not place.is_relative_to(runs):
+        return model.with_suffix(".onnx")
+    cell = place.relative_to(runs).parent
+    return EXPORTS / cell.parent / f"{cell.name}.onnx"

@@ -1,9 +1,12 @@
 """Tool predict: the expressions of faces in photos, folders and videos."""
 
+import heapq
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -15,17 +18,18 @@ from PIL import Image
 from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.inference.frames import Frame, Source, Video, quiet, read, sources
-from clfer.inference.models import newest
-from clfer.inference.output import VideoWriter, row, tables
+from clfer.inference.output import film, row, tables
 from clfer.inference.predictor import Predictor, Result
 from clfer.pictures import UnreadableError
-from pipeline import paths
-from pipeline.console import say, track
-from pipeline.model_banner import print_banner
-from pipeline.options import Detect, Device, Models, Weights
-from pipeline.prediction_summary import PredictionSummary, VideoSummary, counted
+from clfer.report.numbers import plural, short
+from pipeline import models
+from pipeline.console import say, table, track
+from pipeline.options import Detect, Device, Models, Weights, check_own
 
 QUALITY = 92  # of JPEGs that are drawn
+SHOWN = 50  # faces in the table; files have all of them
+NAMED = 5  # pictures that a line names
+LONGEST = 32  # letters of a name in the table, which fits 80 columns
 
 
 def predict(
@@ -53,140 +57,181 @@ def predict(
 ) -> None:
     """Say the expressions of the faces in photos, folders and videos.
 
-    Without --model the newest model of the checkout is taken. A picture that can't be read is named
-    and left out; the command fails if none can be.
+    Without --model, params.yaml says which of the checkout's models is taken. A picture that can't
+    be read is named and left out; the command fails if none can be.
     """
     wanted = sources(given, sys.stdin)
-    written = {
-        option: path
-        for option, path in (("--csv", csv), ("--json", json), ("--parquet", parquet))
-        if path is not None
-    }
-    _check_files(written, wanted)
-    predictor = Predictor(
-        *(model or [str(newest(paths.BASE))]),
-        detect=detect,
-        detector=detector,
-        device=device,
-        track=track,
-    )
-    for file, engine in zip(predictor.files, predictor.engines, strict=True):
-        print_banner(file, engine.card, chosen=model is not None)
-    summary, faces = PredictionSummary(min_confidence), 0
+    tables_of = {"--csv": csv, "--json": json, "--parquet": parquet}
+    check_own(tables_of, [source.path for source in wanted])
+    written = list(filter(None, tables_of.values()))
+    predictor = models.predictor(model, detector, device, detect)
+    job = Job(predictor, min_confidence, draw, timeline, every)
     with quiet(), tables(predictor.classes, csv, json, parquet) as write:
-        for result in Job(predictor, summary, draw, timeline, every).results(wanted):
-            faces += len(result.faces)
+        for result in job.results(wanted):
             for face in result.faces:
                 write(row(result.frame, face, min_confidence))
-        if summary.is_empty:
-            summary.report(None)
+        if not job.pictures.frames and not job.videos:
+            job.report(None)
             raise InputError(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
             )
-    summary.report(next(iter(written.values()), None))
-    for path in written.values():
-        say([], f"{counted(faces, 'face')}: {path}")
-    for folder in (draw, timeline):
-        if folder is not None:
-            say([], f"to look at: {folder}")
+    job.report(next(iter(written), None))
+    faces = sum(counts.faces for counts in (job.pictures, *job.videos))
+    for path in written:
+        say([], f"{plural(faces, 'face')}: {path}")
+    for folder in filter(None, (draw, timeline)):
+        say([], f"to look at: {folder}")
+
+
+@dataclass
+class Counts:
+    """Over the frames of a video, or over pictures: those that could be read and that could not,
+    those without a face, faces, and faces of each label.
+    """
+
+    name: str
+    frames: int = 0
+    broken: int = 0
+    empty: int = 0
+    faces: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: Result, minimum: float) -> None:
+        if result.problem is not None:
+            self.broken += 1
+            return
+        self.frames += 1
+        self.empty += not result.faces
+        self.faces += len(result.faces)
+        self.labels.update(face.shown(minimum) for face in result.faces)
+
+    def row(self) -> list[str]:
+        common = [f"{name} {100 * n / self.faces:.0f} %" for name, n in self.labels.most_common(2)]
+        frames = f"{self.frames:,}" + (f", {self.broken:,} broken" if self.broken else "")
+        name = short(self.name, LONGEST)
+        return [name, frames, f"{self.empty:,}", f"{self.faces:,}", ", ".join(common)]
 
 
 @dataclass
 class Job:
-    """One call of the command: counts every result, and draws it where that is wanted."""
+    """One call of the command: draws every result where that is wanted, and keeps what the tables
+    at its end show.
+
+    minimum: probability below which a face has no label
+    """
 
     predictor: Predictor
-    summary: PredictionSummary
+    minimum: float
     draw: Path | None
     timeline: Path | None
     every: int
+    pictures: Counts = field(default_factory=lambda: Counts("pictures"))
+    videos: list[Counts] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
     def results(self, wanted: list[Source]) -> Iterator[Result]:
         """Of pictures and frames of videos, in their order."""
         for is_video, group in groupby(wanted, key=lambda source: source.is_video):
-            if not is_video:
+            if is_video:
+                yield from chain.from_iterable(map(self._video, group))
+            else:
                 yield from self._pictures(list(group))
-                continue
-            for source in group:
-                yield from self._video(source)
 
     def _pictures(self, group: list[Source]) -> Iterator[Result]:
         by_path = {str(source.path): source for source in group}
-        frames = (_frame(source) for source in track(group, "pictures"))
+        frames = (
+            Frame(str(source.path), lambda path=source.path: read(path))  # type: ignore[misc]
+            for source in track(group, "pictures")
+        )
         for result in self.predictor.stream(frames, keep=self.draw is not None):
             source = by_path[result.frame.name]
-            self.summary.add_picture(result, str(source.name))
+            self._count(result, str(source.name))
             if self.draw is not None and result.picture is not None:
-                target = _beside(self.draw / source.name, (".png", ".jpg", ".jpeg"))
-                _check_apart(target, source)
+                target = _target(self.draw, source, (".png", ".jpg", ".jpeg"))
                 with replacing(target) as temporary:
                     Image.fromarray(self._annotated(result)).save(temporary, quality=QUALITY)
             yield result
+
+    def _count(self, result: Result, name: str) -> None:
+        """One more picture, under this name."""
+        self.pictures.add(result, self.minimum)
+        if result.problem is not None:
+            self.unreadable.append(f"{result.frame.name}: {result.problem}")
+        elif not result.faces:
+            self.without.append(result.frame.name)
+        for number, face in enumerate(result.faces[: SHOWN - len(self.rows)], start=1):
+            best, second = heapq.nlargest(2, face.probability.items(), key=lambda pair: pair[1])
+            first, of = "" if number > 1 else short(name, LONGEST), f"{number}/{len(result.faces)}"
+            probabilities = [f"{best[1]:.2f}", f"{second[0]} {second[1]:.2f}"]
+            self.rows.append([first, of, face.shown(self.minimum), *probabilities])
 
     def _video(self, source: Source) -> Iterator[Result]:
         try:
             video = Video(source.path, self.every)
         except UnreadableError as error:
-            self.summary.unreadable.append(f"{source.path}: {error}")
+            self.unreadable.append(f"{source.path}: {error}")
             return
-        summary, timeline = VideoSummary(str(source.name)), None
+        counts, timeline, draw = Counts(str(source.name)), None, None
         if self.timeline is not None:
-            from clfer.figures.timeline import Timeline  # matplotlib, half a second
+            from clfer.figures.predictions import Timeline  # matplotlib, half a second
 
             timeline = Timeline(self.predictor.classes, video.step)
-        frames: Iterable[Frame] = track(video, str(source.name))  # type: ignore[arg-type]
-        for result in self._drawn(frames, video, source):
-            summary.add(result, self.summary.minimum)
-            if timeline is not None and result.problem is None:
-                timeline.add(result.frame.seconds or 0.0, result.faces)
-            yield result
-        self.summary.add_video(summary)
-        if self.timeline is not None and timeline is not None and summary.frames:
-            title = f"{source.name}: mean over the faces in view"
-            timeline.draw(title, _beside(self.timeline / source.name, (".png",)))
-
-    def _drawn(self, frames: Iterable[Frame], video: Video, source: Source) -> Iterator[Result]:
-        """The results of a video's frames, which are drawn where that is wanted."""
-        if self.draw is None:
-            yield from self.predictor.stream(frames)
-            return
-        target = _beside(self.draw / source.name, (".mp4",))
-        _check_apart(target, source)
-        with replacing(target) as temporary, VideoWriter(temporary, 1 / video.step) as writer:
-            for result in self.predictor.stream(frames, keep=True):
-                if result.picture is not None:
-                    writer.add(self._annotated(result))
+        frames: Iterable[Frame] = track(video, counts.name)  # type: ignore[arg-type]
+        with ExitStack() as stack:
+            if self.draw is not None:
+                target = _target(self.draw, source, (".mp4",))
+                temporary = stack.enter_context(replacing(target))
+                draw = stack.enter_context(film(temporary, 1 / video.step))
+            for result in self.predictor.stream(frames, keep=draw is not None):
+                if draw is not None and result.picture is not None:
+                    draw(self._annotated(result))
+                if timeline is not None and result.problem is None:
+                    timeline.add(result.frame.seconds or 0.0, result.faces)
+                counts.add(result, self.minimum)
                 yield result
+        if not counts.frames:
+            self.unreadable.append(f"{source.name}: no frame that can be decoded")
+            return
+        self.videos.append(counts)
+        if self.timeline is not None and timeline is not None:
+            title = f"{source.name}: mean over the faces in view"
+            timeline.draw(title, _target(self.timeline, source, (".png",)))
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
         """The picture of a result, with its faces."""
-        from clfer.figures.faces import annotated  # matplotlib, half a second
+        from clfer.figures.predictions import annotated  # matplotlib, half a second
 
         assert result.picture is not None
-        minimum = self.summary.minimum
-        return annotated(result.picture, result.faces, self.predictor.classes, minimum)
+        return annotated(result.picture, result.faces, self.predictor.classes, self.minimum)
+
+    def report(self, file: Path | None) -> None:
+        """Print the tables on standard output. file: one that has all faces."""
+        counts = self.pictures
+        if self.rows:
+            title = f"{plural(counts.faces, 'face')} in {plural(counts.frames, 'picture')}"
+            table(title, ["file", "face", "expression", "p", "then"], self.rows)
+        if (more := counts.faces - len(self.rows)) > 0:
+            say([], f"and {more:,} more: {file or '--csv FILE'} has all")
+        if self.videos:
+            columns = ["video", "frames", "no face", "faces", "expressions"]
+            table("videos", columns, [video.row() for video in self.videos])
+        for names, heading in (
+            (self.without, f"no face found in {plural(len(self.without), 'picture')}"),
+            (self.unreadable, f"could not be read, and left out: {len(self.unreadable):,}"),
+        ):
+            more = len(names) - NAMED
+            if names:
+                say(names[:NAMED] + ([f"and {more:,} more"] if more > 0 else []), heading)
 
 
-def _frame(source: Source) -> Frame:
-    return Frame(str(source.path), lambda: read(source.path))
-
-
-def _beside(path: Path, endings: tuple[str, ...]) -> Path:
-    """The name with the first of these endings appended, unless it has one of them."""
-    ending = "" if path.suffix.lower() in endings else endings[0]
-    return path.with_name(path.name + ending)
-
-
-def _check_files(written: dict[str, Path], wanted: list[Source]) -> None:
-    """InputError where a table would replace an input or another table."""
-    taken = {source.path.resolve() for source in wanted}
-    for option, path in written.items():
-        if path.resolve() in taken:
-            raise InputError(f"{option}: expected a file of its own; found {path}")
-        taken.add(path.resolve())
-
-
-def _check_apart(target: Path, source: Source) -> None:
-    """InputError where the drawn file would replace what it is drawn from."""
+def _target(folder: Path, source: Source, endings: tuple[str, ...]) -> Path:
+    """Where a picture of a source is drawn: under its name, with the first of these endings unless
+    it has one of them. InputError where that would replace the source.
+    """
+    ending = "" if source.name.suffix.lower() in endings else endings[0]
+    target = folder / source.name.with_name(source.name.name + ending)
     if target.exists() and target.samefile(source.path):
         raise InputError(f"--draw: expected another folder than that of {source.path}")
+    return target

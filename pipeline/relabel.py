@@ -2,19 +2,17 @@
 
 import json
 from collections import Counter
-from typing import Annotated
 
-import typer
-
-from clfer.datasets.labels import GROUP
 from clfer.files import replacing
-from pipeline import paths
+from pipeline import options, paths
 from pipeline.console import say
 from pipeline.params import dataset, settings
 
 
-def relabel(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+def relabel(name: options.Dataset) -> None:
     """Turn a dataset's published labels or votes into data/labels/DATASET.parquet."""
+    from clfer.datasets.labels import GROUP
+
     module = dataset(name)
     labels = settings(module.Labels, "datasets", name, "labels")
     table, remarks = module.label(paths.existing(paths.raw(name), f"download {name}"), labels)

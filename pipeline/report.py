@@ -1,143 +1,150 @@
-"""Tool report: all that was found, in one page for people who ran nothing."""
+"""Tool report: everything that came out, in one page for people who ran nothing."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from itertools import chain
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
-from safetensors import SafetensorError, safe_open
 
 from clfer.errors import InputError
-from clfer.files import replacing
-from clfer.model.card import METADATA
-from clfer.report.material import (
-    Cell,
-    Code,
-    Figure,
-    Material,
-    Picture,
-    checked_figure,
-    checked_picture,
-    checked_summary,
-    checked_table,
-)
+from clfer.files import replacing, sha256
+from clfer.report import contents as parts
+from clfer.report.contents import Code, Contents, Picture, check, picture
 from clfer.report.numbers import plural
-from clfer.report.page import page
-from clfer.report.rerun import as_run, options, recipe
-from pipeline import checkout, outputs, paths
+from pipeline import checkout, paths
 from pipeline.console import say
 from pipeline.params import everything
 
 VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
+LOCK = Path("dvc.lock")
+PREPARING = ("download", "relabel", "align", "split")  # stages before training
 
 
 def report(
-    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = outputs.REPORT,
+    out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = paths.REPORT,
 ) -> None:
-    """Write one HTML page of what was run, what was found and whether it can be trusted.
+    """Write one HTML page of what was run, what came out and whether it can be trusted.
 
     From metrics/summary.json, and where they are, the audits of the splits, the models, plots/,
-    tables/ and figures/. The page needs no other file and no network.
+    tables/ and figures/; what is of other runs is left out or marked. The page needs no other file
+    and no network.
     """
-    material = _material()
-    text = page(material)
+    from clfer.report.page import page
+
+    contents = _contents()
+    text = page(contents)
     with replacing(out) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    parts = {
-        "dataset": material.summary["datasets"],
-        "model": material.cards,
-        "plot": material.plots,
-        "table": material.tables,
-        "figure": material.figures,
-    }
+    shown = {name: getattr(contents, f"{name}s") for name in ("plot", "table", "figure")}
+    shown = {"dataset": contents.summary["datasets"], "model": contents.cards, **shown}
     lines = [
-        ", ".join(plural(len(found), name) for name, found in parts.items()),
+        ", ".join(plural(len(some), name) for name, some in shown.items()),
+        *contents.mismatches,
         f"{len(text.encode()) / 1e6:.1f} MB; opens in any browser, without a network",
     ]
     say(lines, f"report: {out}")
 
 
-def _material() -> Material:
+def _contents() -> Contents:
     """Every file that the page shows; only the summary has to be there."""
-    found = _json(paths.existing(paths.SUMMARY, "significance"))
-    summary = checked_summary(found, paths.SUMMARY)
-    params = everything()
-    datasets = summary["datasets"]
-    audits = {name: paths.split(name).with_suffix(".json") for name in datasets}
-    cards = dict(_cards(datasets))
-    asked = {
-        (dataset, variant): recipe(params, dataset, variant)
-        for dataset, found in datasets.items()
-        for variant in found["variants"]
+    from clfer.report.provenance import as_run, mismatches, options
+    from pipeline import stored
+
+    found = stored.document(paths.SUMMARY, "significance")
+    summary = check(parts.Summary, found, paths.SUMMARY, "run `dvc repro`")
+    named, datasets, params = summary["sources"], summary["datasets"], everything()
+    there = {path: sha256(Path(path)) for path in named if Path(path).is_file()}
+    changed = sorted(path for path, sha in there.items() if sha != named[path])
+    unchanged = [Path(path) for path in sorted(there) if path not in changed]
+    models = {
+        (name, variant, seed): paths.run(name, variant, seed) / paths.MODEL
+        for name, dataset in datasets.items()
+        for variant, one in dataset["variants"].items()
+        for seed in one["seeds"]
     }
-    before = checkout.committed() or params
-    return Material(
+    cards = {cell: _card(path, cell) for cell, path in models.items() if path in unchanged}
+    prepared = {name: _prepared(name) for name in datasets}
+    used = as_run(params, summary, cards, prepared.values())
+    tables, captions = (
+        [
+            (path, stored.document(path, stage))
+            for name in datasets
+            for path in sorted((folder / name).glob("*.json"))
+        ]
+        for folder, stage in ((paths.TABLES, "experiment"), (paths.FIGURES, "figure"))
+    )
+    return Contents(
         summary=summary,
         code=Code(
             commit=checkout.commit(),
             changed=checkout.changed(),
-            options=options(before, as_run(params, summary, cards)),
+            options=options(checkout.committed() or params, used),
+            unrecorded=[name for name, known in prepared.items() if not known],
         ),
-        audits={name: _json(path) for name, path in audits.items() if path.is_file()},
+        mismatches=mismatches(summary, changed, cards, params, used),
+        unchanged=len(unchanged),
+        audits={
+            name: stored.document(audit, f"split {name}")
+            for name in datasets
+            if (split := paths.split(name)) in unchanged
+            and (audit := split.with_suffix(".json")).is_file()
+        },
         cards=cards,
-        recipes={key: found for key, found in asked.items() if found},
-        plots={path.stem: _picture(path) for path in sorted(paths.PLOTS.glob("*.png"))},
-        tables=list(chain.from_iterable(_tables(name) for name in datasets)),
-        figures=list(chain.from_iterable(_figures(name) for name in datasets)),
+        plots={
+            path.stem: picture(path.read_bytes(), path)
+            for path in unchanged
+            if path.is_relative_to(paths.PLOTS)
+        },
+        tables=[
+            check(parts.Table, about, path, "let `clfer experiment` write it again")
+            for path, about in tables
+            if "comparisons" not in about  # of variants, which has a page of its own
+        ],
+        figures=[_figure(path, about) for path, about in captions],
     )
 
 
-def _cards(datasets: Mapping[str, Any]) -> Iterator[tuple[Cell, Mapping[str, Any]]]:
-    """The card of every model of the grid that is there."""
-    for dataset, found in datasets.items():
-        for variant, one in found["variants"].items():
-            for seed in one["seeds"]:
-                path = paths.run(dataset, variant, seed) / "model.safetensors"
-                if path.is_file():
-                    yield (dataset, variant, seed), _card(path, f"{dataset} {variant} {seed}")
+def _prepared(dataset: str) -> dict[str, Any]:
+    """The settings with which DVC prepared a dataset's images, by key; empty where dvc.lock does
+    not name the split that is there.
+    """
+    from ruamel.yaml import YAML
+
+    split = paths.split(dataset)
+    if not (LOCK.is_file() and split.is_file()):
+        return {}
+    stages = YAML(typ="safe", pure=True).load(LOCK).get("stages", {})
+    locked = [stages.get(f"{stage}@{dataset}", {}) for stage in PREPARING]
+    hashes = {out["path"]: out["md5"] for stage in locked for out in stage.get("outs", ())}
+    if hashes.get(split.as_posix()) != hashlib.md5(split.read_bytes()).hexdigest():
+        return {}
+    return {k: v for one in locked if one for k, v in one["params"]["params.yaml"].items()}
 
 
-def _card(path: Path, cell: str) -> Mapping[str, Any]:
+def _card(path: Path, cell: parts.Cell) -> Mapping[str, Any]:
+    from safetensors import SafetensorError, safe_open
+
+    from clfer.model.bundle import METADATA
+
     try:
         with safe_open(path, framework="numpy") as file:
             card: Mapping[str, Any] = json.loads(file.metadata()[METADATA])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: expected a model with its card, found none; `clfer train {cell}` writes it"
+            f"{path}: expected a model with its card, found none; "
+            f"`clfer train {' '.join(map(str, cell))}` writes it"
         ) from error
     return card
 
 
-def _tables(dataset: str) -> Iterator[Mapping[str, Any]]:
-    for path in sorted((outputs.TABLES / dataset).glob("*.json")):
-        yield checked_table(_json(path), path)
-
-
-def _figures(dataset: str) -> Iterator[Figure]:
-    for path in sorted((outputs.FIGURES / dataset).glob("*.json")):
-        about = checked_figure(_json(path), path)
-        vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
-        small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
-        shown = vector if small or not raster.is_file() else raster
-        if not shown.is_file():
-            raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
-        yield Figure(about, _picture(shown))
-
-
-def _picture(path: Path) -> Picture:
-    kind: Literal["png", "svg+xml"] = "svg+xml" if path.suffix == ".svg" else "png"
-    return Picture(checked_picture(path.read_bytes(), path), kind)
-
-
-def _json(path: Path) -> Any:
-    """What a file holds; InputError where that is no JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: expected JSON, found something else ({reason}); run `dvc repro` to have it "
-            "written again"
-        ) from error
+def _figure(path: Path, caption: dict[str, Any]) -> tuple[dict[str, Any], Picture]:
+    """The figure beside its caption: the SVG unless it is large."""
+    about = check(parts.Caption, caption, path, "let `clfer figure` draw it again")
+    vector, raster = (path.with_suffix(ending) for ending in (".svg", ".png"))
+    small = vector.is_file() and vector.stat().st_size <= VECTOR_BYTES
+    shown = vector if small or not raster.is_file() else raster
+    if not shown.is_file():
+        raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
+    return about, picture(shown.read_bytes(), shown)

@@ -1,39 +1,39 @@
 """Stage split: which image trains, which validates, which tests, and what leaks between them."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import polars as pl
-import typer
-
-from clfer.audit.leakage import leakage, lines
-from clfer.datasets import labels as columns
-from clfer.datasets.splits import Split
-from clfer.datasets.splits import split as split_table
 from clfer.errors import InputError
-from clfer.files import replacing
-from pipeline import paths, stored
+from clfer.files import replacing, write_json
+from pipeline import options, paths
 from pipeline.console import say
 from pipeline.params import dataset, settings
 
 LABELS = ("row", "usage", "label", "target")
 
 
-def split(name: Annotated[str, typer.Argument(metavar="DATASET")]) -> None:
+def split(name: options.Dataset) -> None:
     """Cache the split of a dataset, free of copies across its parts, with an audit beside it."""
+    from clfer.report.rendering import sentences
+
     target = paths.split(name)
-    found = divide(name, target)
-    with replacing(target.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(found, indent=2) + "\n")
-    say(lines(found), f"split {name}: {target}")
+    leaks = divide(name, target)
+    write_json(target.with_suffix(".json"), leaks)
+    say(sentences("leakage.txt.j2", leakage=leaks), f"split {name}: {target}")
 
 
 def divide(name: str, target: Path, duplicates: str | None = None) -> dict[str, Any]:
     """Write the split of a dataset; what leaks in it. duplicates: instead of `split.duplicates`."""
+    import polars as pl
+
+    from clfer.audit.leakage import leakage
+    from clfer.datasets import labels as columns
+    from clfer.datasets.splits import Split
+    from clfer.datasets.splits import split as split_table
+    from pipeline import stored
+
     module = dataset(name)
-    over = {"duplicates": duplicates} if duplicates else {}
-    chosen = settings(Split, "split", over=over)
+    chosen = settings(Split, "split", over={"duplicates": duplicates} if duplicates else {})
     labels, records = paths.labels(name), paths.faces(name).with_suffix(".parquet")
     pixels = stored.array(paths.faces(name), f"align {name}")
     faces = stored.table(records, f"align {name}", ("row", "face"), alone=True)

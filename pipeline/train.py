@@ -1,46 +1,58 @@
 """Stage train: one variant on one dataset with one seed."""
 
-from collections.abc import Mapping
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clfer import distributed
 from clfer.progress import silent
-from clfer.training.cell import Cell, train_cell
-from clfer.training.checkpoints import claim
-from clfer.training.examples import UNLABELLED
-from clfer.training.machine import device
-from clfer.training.state import State
-from pipeline import cell, paths
+from pipeline import app, options, paths
 from pipeline.console import err, say, track
-from pipeline.data import data
-from pipeline.params import check_unchanged
+from pipeline.params import check_there, check_unchanged
+
+if TYPE_CHECKING:
+    from clfer.training.cell import Cell
+    from clfer.training.state import State
 
 
 def train(
-    name: Annotated[str, typer.Argument(metavar="DATASET")],
-    variant: Annotated[str, typer.Argument(metavar="VARIANT")],
-    seed: Annotated[int, typer.Argument(metavar="SEED", min=0)],
+    name: options.Dataset,
+    variant: options.Variant,
+    seed: options.Seed,
     fresh: Annotated[
         bool, typer.Option(help="Begin anew instead of continuing a killed run.")
     ] = False,
-    processes: Annotated[
-        int, typer.Option(min=1, help="Processes of this machine that share every batch.")
-    ] = 1,
+    processes: options.Processes = 1,
 ) -> None:
     """Train one variant with one seed and keep its model and history under runs/."""
-    if processes > 1 and not distributed.started():
-        from pipeline.processes import launch
-
-        launch(processes, ["train", name, variant, str(seed), *(["--fresh"] if fresh else [])])
+    check_there("datasets", name)
+    check_there("variants", variant)
+    if app.launched(processes, "train", name, variant, seed, *(["--fresh"] if fresh else [])):
         return
+    from clfer import distributed
+    from clfer.training.machine import device
+    from pipeline.cell import cell
+
     with distributed.joined(device()):
-        _train(cell.cell(name, variant, seed), name, fresh)
+        _train(cell(name, variant, seed), name, fresh)
 
 
 def _train(one: Cell, dataset: str, fresh: bool) -> None:
     """The same in this process, which may be one of several: the leader writes and speaks."""
+    from clfer import distributed
+    from clfer.training.cells import train_cell
+    from clfer.training.state import claim
+    from pipeline.cell import data
+
+    def report(state: State) -> None:
+        row = state.history[-1]
+        err.print(
+            f"  epoch {row['epoch']:>3.0f}  loss {row['loss']:.4f}  train "
+            f"{row['train_accuracy']:.4f}  val {row['val_accuracy']:.4f}",
+            highlight=False,
+        )
+
     known = data(dataset)
     where = paths.scratch(one.fingerprint(known))
     leads, team = distributed.leads(), distributed.size()
@@ -62,6 +74,8 @@ def _train(one: Cell, dataset: str, fresh: bool) -> None:
 
 
 def _summary(one: Cell, state: State) -> list[str]:
+    from clfer.training.examples import UNLABELLED
+
     recipe = one.recipe
     known = int((state.label != UNLABELLED).sum())
     labelled = f" ({known:,} with a label)" if known < len(state.label) else ""
@@ -74,12 +88,3 @@ def _summary(one: Cell, state: State) -> list[str]:
         f"epoch {state.best_epoch} selected on {recipe.select}{chosen}: "
         + ", ".join(f"{part} accuracy {best[f'{part}_accuracy']:.4f}" for part in parts),
     ]
-
-
-def report(row: Mapping[str, int | float]) -> None:
-    """A line per epoch on standard error."""
-    err.print(
-        f"  epoch {row['epoch']:>3.0f}  loss {row['loss']:.4f}  train {row['train_accuracy']:.4f}  "
-        f"val {row['val_accuracy']:.4f}",
-        highlight=False,
-    )

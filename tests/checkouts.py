@@ -1,11 +1,14 @@
 """A checkout with a few faces in it, and the real commands run there as processes of their own."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import threading
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -13,7 +16,9 @@ import psutil
 from closure import ROOT
 from ruamel.yaml import YAML
 
+from clfer.datasets import labels
 from clfer.datasets.expressions import FERPLUS
+from pipeline import app, params
 
 CLASSES = FERPLUS[:3]
 SMALL = {
@@ -24,10 +29,19 @@ SMALL = {
     "crop": 64,
     "batch_size": 12,
 }
+# in params.yaml, a demo that is drawn and trained in seconds
+SMALL_DEMO = [
+    ("      train: 1000", "      train: 160"),
+    ("      val: 250", "      val: 120"),
+    ("      test: 500", "      test: 120"),
+    ("      epochs: 12", "      epochs: 1"),
+    ("  - 1\n  - 2\n", ""),
+]
 PARTS = ["train"] * 24 + ["val"] * 12 + ["test"] * 24
 IMAGES = len(PARTS)
 KEPT = {".scratch", ".unfinished", ".cache", ".config", ".dvc", ".dvcignore", ".gitignore"}
 CELL = ("demo", "ours", "0")
+GRID = {"datasets": ["demo"], "variants": ["baseline", "ours"], "seeds": [0], "recipe": None}
 
 
 def checkout(folder, epochs=2):
@@ -59,6 +73,29 @@ def checkout(folder, epochs=2):
     )
     about = {"protocol": "bands", "evidence": "false"}
     table.write_parquet(folder / "data/splits/demo.parquet", metadata=about)
+    return folder
+
+
+def trained(folder):
+    """The same with two models of two epochs, their scores and summary. Some test images have
+    another label, so that scores are not perfect.
+    """
+    checkout(folder)
+    change(folder, run=GRID)
+    path = folder / "data/splits/demo.parquet"
+    split, metadata = pl.read_parquet(path), labels.about(path)
+    label = split["label"].to_physical().to_numpy().copy()
+    wrong = (split["split"] == "test").to_numpy() & (split["row"].to_numpy() % 4 == 1)
+    label[wrong] = (label[wrong] + 1) % len(CLASSES)
+    split = split.with_columns(
+        pl.Series("label", [CLASSES[one] for one in label], pl.Enum(CLASSES)),
+        pl.Series("target", np.eye(3, dtype=np.float32)[label], pl.Array(pl.Float32, 3)),
+    )
+    split.write_parquet(path, metadata=metadata)
+    cells = [("demo", variant, 0) for variant in GRID["variants"]]
+    for words in (*(("train", *c) for c in cells), *(("evaluate", *c) for c in cells)):
+        done(folder, *words)
+    done(folder, "significance")
     return folder
 
 
@@ -98,8 +135,54 @@ def clfer(folder, *words, prefix=(), **more):
     )
 
 
+def here(folder, *words):
+    """A command run to its end in this process, in a folder with params.yaml, without a network."""
+    params.everything.cache_clear()
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    alone = {"https_proxy": "http://127.0.0.1:9", "HOME": str(folder), "CLFER_DEVICE": "cpu"}
+    with (
+        mock.patch.dict(os.environ, alone),
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            app.main([*map(str, words)])
+        except SystemExit as end:
+            status = end.code or 0
+        finally:
+            params.everything.cache_clear()
+    return subprocess.CompletedProcess(words, status, out.getvalue(), err.getvalue())
+
+
+def done(folder, *words):
+    """What a command prints that must succeed in this process."""
+    ran = here(folder, *words)
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def refused(folder, *words):
+    """The one line with which a command refuses."""
+    ran = here(folder, *words)
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+def edit(folder, *changes):
+    """params.yaml with other text: pairs of old and new."""
+    path = folder / "params.yaml"
+    text = path.read_text() if path.exists() else (ROOT / "params.yaml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text)
+
+
 class Running:
-    """A command that runs; what it says on standard error is gathered meanwhile."""
+    """A command that runs; its lines on standard error are collected meanwhile."""
 
     def __init__(self, folder, *words, **more):
         self.process = subprocess.Popen(
@@ -160,7 +243,7 @@ def files(folder, *parts):
 
 
 def half(folder):
-    """What has been begun and not ended: temporary files and folders, states of runs apart."""
+    """Temporary files and folders, but for the states of runs."""
     found = [(path, path.relative_to(folder).parts) for path in folder.rglob(".*") if path.exists()]
     return [path for path, parts in found if not KEPT & {*parts}]
 

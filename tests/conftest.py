@@ -1,6 +1,7 @@
 """Every call in every test is checked against the shapes in its signature."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import jaxtyping
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from waiting import NoHostReads
@@ -57,6 +59,28 @@ def real_npz(real_fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
     subprocess.run([sys.executable, real_fer2013 / "unpack.py", path], check=True)
     return path
+
+
+@pytest.fixture(scope="session")
+def trained_checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with trained and scored models, made once for all processes of tests: to be read,
+    or copied and changed.
+    """
+    import checkouts  # imports modules of ours
+
+    base = tmp_path_factory.getbasetemp()
+    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with FileLock(root / "trained.lock"):
+        if not (root / "trained").exists():
+            checkouts.trained(root / "making")
+            (root / "making").rename(root / "trained")
+    return root / "trained"
+
+
+@pytest.fixture
+def trained_copy(trained_checkout: Path, tmp_path: Path) -> Path:
+    """The trained checkout, to be changed."""
+    return shutil.copytree(trained_checkout, tmp_path / "copy")
 
 
 class Quiet(SimpleHTTPRequestHandler):

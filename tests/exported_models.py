@@ -7,7 +7,7 @@ from variants import CUT, OURS
 
 from clfer.export.onnx_model import converted, write
 from clfer.faces.preprocessing import View
-from clfer.model.card import METADATA, card
+from clfer.model.bundle import METADATA, card
 from clfer.model.network import Network
 
 CLASSES = tuple("abcdefgh")
@@ -38,9 +38,10 @@ def faces(count, cut=CUT, seed=0):
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
-def exported(path, variant=OURS, **more):
+def exported(path, variant=OURS, backbone="resnet10_quarter", stem="small", **more):
     """The network and its card, and the file written."""
-    made, about = network(variant, **more), card_of(variant, **more)
+    made = network(variant, backbone, stem)
+    about = card_of(variant, backbone, stem, **more)
     write(converted(made, about), path)
     return made, about
 

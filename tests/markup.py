@@ -25,8 +25,8 @@ class Element:
         return [one for one in self.every() if name in one.attributes.get("class", "").split()]
 
     def section(self, name: str) -> "Element":
-        (found,) = [one for one in self.every() if one.attributes.get("id") == name]
-        return found
+        (one,) = [one for one in self.every() if one.attributes.get("id") == name]
+        return one
 
     @property
     def text(self) -> str:
@@ -36,29 +36,26 @@ class Element:
 
 
 class Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.root = Element("", {})
-        self.open = [self.root]
+    open: list[Element]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert len({name for name, _ in attrs}) == len(attrs), f"{tag}: an attribute twice"
-        found = Element(tag, {name: value or "" for name, value in attrs})
-        self.open[-1].children.append(found)
+        assert len(dict(attrs)) == len(attrs), f"{tag}: an attribute twice"
+        element = Element(tag, {name: value or "" for name, value in attrs})
+        self.open[-1].children.append(element)
         if tag not in VOID:
-            self.open.append(found)
+            self.open.append(element)
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open[-1].tag == tag, f"</{tag}> closes <{self.open[-1].tag}>"
-        self.open.pop()
+        assert self.open.pop().tag == tag, f"</{tag}> closes another"
 
     def handle_data(self, data: str) -> None:
         self.open[-1].children.append(data)
 
 
 def read(page: str) -> Element:
-    reader = Reader()
+    reader, root = Reader(), Element("", {})
+    reader.open = [root]
     reader.feed(page)
     reader.close()
-    assert reader.open == [reader.root], f"never closed: {reader.open[1:]}"
-    return reader.root
+    assert reader.open == [root], f"never closed: {reader.open[1:]}"
+    return root

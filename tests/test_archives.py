@@ -94,20 +94,12 @@ def test_utf_8_in_a_zip_without_its_flag(tmp_path):
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize(
-    ("member", "found"),
-    [
-        ("/etc/evil", "an absolute path"),
-        ("C:\\evil", "an absolute path"),
-        ("c:evil", "an absolute path"),
-        ("a/../../evil", "one that leads elsewhere"),
-        ("a\\..\\..\\evil", "one that leads elsewhere"),
-        ("..", "one that leads elsewhere"),
-        (".", "a file without a name"),
-    ],
+    "member", ["/etc/evil", "C:\\evil", "c:evil", "a/../../evil", "a\\..\\..\\evil", "..", "."]
 )
-def test_no_path_leads_outside(tmp_path, name, member, found):
+def test_no_path_leads_outside(tmp_path, name, member):
     archive = packed(tmp_path / name, [*FILES.items(), (member, b"evil")])
-    assert f"the member {member!r}, {found}; do not trust this archive" in refused(archive)
+    found = "a file without a name" if member == "." else "a path that leads elsewhere"
+    assert f"the member {member!r}, {found}; unpack it by hand if you trust" in refused(archive)
     assert not list(tmp_path.parent.rglob("evil"))
 
 
@@ -176,7 +168,7 @@ def test_a_password_is_told(tmp_path):
     content = bytearray(archive.read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag, in the central directory
     archive.write_bytes(content)
-    assert "found a password on its member 'faces/happy/ein Gesicht.jpg'" in refused(archive)
+    assert "the member 'faces/happy/ein Gesicht.jpg', with a password; unpack" in refused(archive)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -225,10 +217,13 @@ def test_a_zip_with_a_member_without_a_name(tmp_path):
 
 
 def test_a_member_that_cannot_be_written(tmp_path):
-    line = refused(zipped(tmp_path / "a.zip", [("n" * 300, b"x")]))
-    assert "File name too long; make room, or repack it under other names" in line
-    line = refused(zipped(tmp_path / "b.zip", [("a", b"x"), ("a/b", b"x")]))
-    assert "expected to write its member 'a/b', found" in line
+    for members in ([("n" * 300, b"x")], [("a", b"x"), ("a/b", b"x")]):
+        archive = zipped(tmp_path / "a.zip", members)
+        with pytest.raises(
+            InputError, match=r"out/.*: expected a place to read and write, found: "
+        ):
+            extract(archive, tmp_path / "out")
+        assert [*tmp_path.iterdir()] == [archive]
 
 
 def test_no_archive_and_a_folder_in_its_place(tmp_path):

@@ -12,7 +12,7 @@ from closure import ROOT
 from clfer.benchmark import WARMUP, input_times, medians, peak_memory
 from clfer.model.variant import Variant
 from clfer.progress import silent
-from pipeline import cell, params
+from pipeline import app, cell, params
 
 CPU = torch.device("cpu")
 
@@ -53,6 +53,7 @@ def test_the_input_pipeline_is_timed_beside_a_step(recipe):
     assert 0 < found["resident"] < found["step"]
 
 
+@pytest.mark.slow
 def test_more_images_take_more_memory(recipe):
     few, many = (
         peak_memory(Variant(), recipe.model_copy(update={"batch_size": b}), CPU) for b in (2, 128)
@@ -60,16 +61,11 @@ def test_more_images_take_more_memory(recipe):
     assert 100 < few < many
 
 
-def clfer(*words):
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", *words], cwd=ROOT, capture_output=True, text=True
-    )
-
-
 @pytest.mark.slow
 def test_the_command_prints_one_document():
     small = ("--size", "64", "--batch", "2", "--rounds", "7", "--backbone", "resnet10_quarter")
-    found = json.loads(clfer("benchmark", "--json", *small).stdout)
+    words = [sys.executable, "-m", "pipeline", "benchmark", "--json", *small]
+    found = json.loads(subprocess.run(words, cwd=ROOT, capture_output=True, text=True).stdout)
     times = found["step_ms"]
     assert found["ratio"] == pytest.approx(times["ours"] / times["baseline"])
     assert {"baseline", "msr", "clbs", "clfm", "ours"} < set(times)
@@ -85,9 +81,13 @@ def test_the_command_prints_one_document():
         (("--backbone", "resnet19"), "train.backbone: expected one of "),
     ],
 )
-def test_bad_values_are_one_line(words, message):
-    done = clfer("benchmark", *words)
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert message in done.stderr
-    assert done.stderr.count("\n") == 1
+def test_bad_values_are_one_line(words, message, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    params.everything.cache_clear()
+    monkeypatch.setattr(sys, "argv", ["clfer", "benchmark", *words])
+    with pytest.raises(SystemExit) as left:
+        app.main()
+    out, err = capsys.readouterr()
+    assert (left.value.code, out) == (1, "")
+    assert message in err
+    assert err.count("\n") == 1

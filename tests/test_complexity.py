@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 
 import pytest
 import torch
@@ -55,8 +56,13 @@ def clfer(checkout, monkeypatch, capsys):
     return run
 
 
+@cache
+def one_at_224(variant):
+    return complexity({"it": variant}, "resnet18", "full", 224, 8)["it"]
+
+
 def at_224(variants):
-    return complexity(variants, "resnet18", "full", 224, 8)
+    return {name: one_at_224(variant) for name, variant in variants.items()}
 
 
 def small(variant, classes=8):
@@ -191,7 +197,7 @@ def test_it_is_what_a_step_of_training_computes(variant):
         start_fm=torch.rand(BATCH, *per_image),
         start_bs=torch.rand(per_batch),
         start_semantics=torch.rand(BATCH, 1, 4),
-        risen=torch.tensor(1.0),
+        warmup=torch.tensor(1.0),
     )
     with FlopCounterMode(display=False) as counter:
         forward(state, batch, RECIPE, variant, None)
@@ -224,34 +230,17 @@ def test_images_that_do_not_fit_are_refused():
         complexity({"baseline": BASELINE}, "vgg16", "full", 224, 8)
 
 
-def test_the_command_prints_one_json_document(clfer, listed):
-    status, out, err = clfer("complexity", "--json")
+def test_the_command_prints_one_json_document_and_its_options_go_before_params(clfer, listed):
+    size = ("--stem", "small", "--size", "64", "--classes", "5")
+    status, out, err = clfer("complexity", "--json", "--backbone", "resnet10_quarter", *size)
     assert (status, err) == (0, "")
     found = json.loads(out)
     setting = found.pop("setting")
     assert list(found) == list(listed)
-    assert found["ours"] == at_224({"ours": listed["ours"]})["ours"]
-    asked = ("backbone", "stem", "size", "classes", "batch")
-    assert [setting[key] for key in asked] == ["resnet18", "full", 224, 8, BATCH]
-    assert setting["counted"] == list(COUNTED)
-
-
-def test_the_options_go_before_params(clfer, listed):
-    options = [
-        "--backbone",
-        "resnet10_quarter",
-        "--stem",
-        "small",
-        "--size",
-        "64",
-        "--classes",
-        "5",
-    ]
-    status, out, _ = clfer("complexity", "--json", *options)
-    assert status == 0
-    found = json.loads(out)
-    assert found["setting"]["size"] == 64
     assert found["ours"] == small(listed["ours"], classes=5)
+    asked = ("backbone", "stem", "size", "classes", "batch")
+    assert [setting[key] for key in asked] == ["resnet10_quarter", "small", 64, 5, BATCH]
+    assert setting["counted"] == list(COUNTED)
 
 
 def test_the_tables_fit_80_columns_and_show_the_paper(clfer, listed):

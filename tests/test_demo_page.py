@@ -17,16 +17,15 @@ from resource import RLIMIT_FSIZE, setrlimit
 import cv2
 import numpy as np
 import pytest
+from bundles import SCRFD, refusal
+from bundles import model as saved
 from checkouts import ROOT
 from PIL import Image
-from variants import CUT, OURS, small
+from variants import CUT
 
 from clfer.datasets.demo.drawing import face
-from clfer.errors import InputError
-from clfer.faces.preprocessing import View
+from clfer.datasets.expressions import FERPLUS
 from clfer.inference.predictor import Predictor, cut_out
-from clfer.model.bundle import save
-from clfer.model.card import card
 from clfer.pictures import UnreadableError
 
 pytest.importorskip("nicegui")
@@ -40,7 +39,6 @@ from clfer import demo_page
 from clfer.demo_page import BODY, LARGEST, SHOWN, Page, analyse
 from pipeline.demo import demo
 
-CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 # a runner of tests may have interrupts ignored
 MAIN = """
 import signal
@@ -48,6 +46,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 from pipeline.app import main
 main()
 """
+DROP = """([content, x, y]) => {
+    const dataTransfer = new DataTransfer();
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    dataTransfer.items.add(new File([bytes], "dropped.png", {type: "image/png"}));
+    const send = (kind) => document.elementFromPoint(x, y).dispatchEvent(
+        new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
+    send("dragover");
+    return new Promise((done) => setTimeout(() => done(send("drop")), 300));
+}"""
 
 
 def drawn(*seeds):
@@ -68,24 +75,16 @@ def pixels(url):
 
 
 @pytest.fixture(scope="module")
-def detector(real_data):
-    return real_data / "weights/insightface/det_500m.onnx"
-
-
-@pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """An untrained network whose card says that it was trained on drawn faces."""
     path = tmp_path_factory.mktemp("model") / "model.safetensors"
-    view = View(resize=72, crop=64)
     known = {"dataset": "demo", "variant": "ours", "seed": 0}
-    made = card(CLASSES, "resnet10_quarter", "small", OURS, CUT, view, known)
-    save(small(OURS)[0].state_dict(), made, path)
-    return path
+    return saved(path, classes=FERPLUS, about=known)
 
 
 @pytest.fixture(scope="module")
-def predictor(model, detector):
-    return Predictor(model, detector=detector, device="cpu")
+def predictor(model, real_data):
+    return Predictor(model, detector=real_data / SCRFD, device="cpu")
 
 
 def test_it_shows_the_faces_of_the_predictor_and_heat_maps_of_those_faces(predictor):
@@ -100,24 +99,21 @@ def test_it_shows_the_faces_of_the_predictor_and_heat_maps_of_those_faces(predic
         assert len(set(maps.values())) == 5
         shown = pixels(maps["face"]).mean(axis=2)
         cut = cut_out(picture, np.array(one.landmarks), CUT)[..., 0]
-        large = cv2.resize(cut, (72, 72), interpolation=cv2.INTER_AREA)[4:68, 4:68]
+        large = cv2.resize(cut, (68, 68), interpolation=cv2.INTER_AREA)[2:66, 2:66]
         assert np.corrcoef(shown.ravel(), large.ravel())[0, 1] > 0.98
     assert found.maps[0]["face"] != found.maps[2]["face"]
     assert all(weight.grad is None for weight in predictor.engines[0].network.parameters())
 
 
-def test_a_large_photo_is_shown_smaller_and_only_some_faces_are_explained(predictor, monkeypatch):
+def test_a_large_photo_is_smaller_and_not_every_face_has_heat_maps(predictor, monkeypatch):
     monkeypatch.setattr(demo_page, "CARDS", 1)
     found = analyse(predictor, png(np.kron(drawn(0, 1), np.ones((5, 5), np.uint8))))
     assert pixels(found.picture).shape == (round(1600 * SHOWN / 2600), SHOWN, 3)
     assert (len(found.faces), len(found.maps)) == (2, 1)
-
-
-def test_without_a_face_or_a_network_of_pytorch_there_are_no_heat_maps(predictor):
-    assert analyse(predictor, png(np.zeros((1, 9), np.uint8))).maps == []
+    assert analyse(predictor, png(np.zeros((1, 9), np.uint8))).maps == []  # no face
     trained = predictor.engines[0]
 
-    class Exported:
+    class Exported:  # no network of PyTorch
         card = trained.card
 
         def __call__(self, faces):
@@ -165,8 +161,9 @@ def test_one_line_says_what_became_of_an_upload(predictor):
 class Served:
     """`clfer demo` in a process of its own, until `end`."""
 
-    def __init__(self, folder, *words):
+    def __init__(self, folder, model, real_data, *words):
         paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+        words = ["--model", model, "--detector", real_data / SCRFD, "--device", "cpu", *words]
         self.process = subprocess.Popen(
             [sys.executable, "-c", MAIN, "demo", "--no-open", "--port", "0", *map(str, words)],
             cwd=folder,
@@ -189,70 +186,62 @@ class Served:
         return response.status, dict(response.getheaders()), response.read().decode()
 
     def end(self, how=signal.SIGTERM):
-        """The status it ends with, and standard error."""
+        """What it writes on standard error, ended by a signal."""
         self.process.send_signal(how)
         try:
             written = self.process.communicate(timeout=30)[1]
         finally:
             self.process.kill()
-        return self.process.returncode, written
+        assert self.process.returncode == 128 + how, written
+        return written
 
 
 @pytest.fixture(scope="module")
-def served(model, detector, tmp_path_factory):
+def served(model, real_data, tmp_path_factory):
     """A server which in the end has said nothing but its model, and written no file."""
     folder = tmp_path_factory.mktemp("folder")
-    served = Served(folder, "--model", model, "--detector", detector, "--device", "cpu")
+    served = Served(folder, model, real_data)
     yield served
-    status, written = served.end()
-    assert status == 128 + signal.SIGTERM, written
-    lines = [line for line in written.splitlines() if "not found" not in line]
-    assert len(lines) == 2, written
-    assert lines[0].startswith("model: ")
-    assert lines[1].startswith("warning: this model was trained on drawn faces")
+    written = served.end()
+    first, second = (line for line in written.splitlines() if "not found" not in line)
+    assert first.startswith("model: ")
+    assert second.startswith("warning: this model was trained on drawn faces")
     assert os.listdir(folder) == []
 
 
 def test_the_page_names_its_model_and_asks_nobody_else(served):
-    status, headers, text = served.ask()
+    status, headers, text = served.ask(Host=f"localhost:{served.port}")
     assert status == 200
-    assert (
-        "Model: model.safetensors, ours on demo, seed 0 (drawn faces: it knows no people)." in text
-    )
+    line = "Model: model.safetensors, ours on demo, seed 0 (drawn faces: it knows no people)."
+    assert line in text
     assert "default-src 'self'" in headers["content-security-policy"]
     assert "//" not in headers["content-security-policy"]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_no_other_file_is_served_and_nothing_to_a_page_whose_name_points_here(served):
+    static = f"/_nicegui/{__version__}/static"
+    for path in (
         "/docs",
-        "/openapi.json",
         "/clfer/demo_page.py",
         "//etc/passwd",
         "/../../etc/passwd",
-        f"/_nicegui/{__version__}/static/../../../../../../../../etc/passwd",
-        f"/_nicegui/{__version__}/static/..%2f..%2f..%2f..%2f..%2f..%2f..%2fetc/passwd",
-    ],
-)
-def test_no_other_file_is_served(served, path):
-    assert served.ask(path)[0] == 404
-
-
-def test_a_page_elsewhere_whose_name_points_here_gets_nothing(served):
+        f"{static}{8 * '/..'}/etc/passwd",
+        f"{static}/{7 * '..%2f'}etc/passwd",
+    ):
+        assert served.ask(path)[0] == 404, path
     assert served.ask(Host="evil.example")[0] == 400
-    assert served.ask(Host=f"localhost:{served.port}")[0] == 200
 
 
 def test_uploads_are_bounded(served):
     (path,) = re.findall(r"/_nicegui/client/[\w-]+/upload/\d+", served.ask()[2])
     start = b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\n'
     form = {"Content-Type": "multipart/form-data; boundary=x"}
-    allowed = start + bytes(LARGEST) + b"\r\n--x--\r\n"
-    assert served.ask(path, "POST", allowed, **form)[0] == 200
-    assert served.ask(path, "POST", **form, **{"Content-Length": str(BODY + 1)})[0] == 413
-    endless = {"Transfer-Encoding": "chunked"}
-    assert served.ask(path, "POST", b"1\r\nx\r\n0\r\n\r\n", **form, **endless)[0] == 413
+    for status, body, headers in (
+        (200, start + bytes(LARGEST) + b"\r\n--x--\r\n", {}),
+        (413, None, {"Content-Length": str(BODY + 1)}),
+        (413, b"1\r\nx\r\n0\r\n\r\n", {"Transfer-Encoding": "chunked"}),  # endless
+    ):
+        assert served.ask(path, "POST", body, **form, **headers)[0] == status
     with socket.create_connection(("127.0.0.1", served.port)) as leaving:
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n"
         leaving.sendall(f"{head}Content-Type: {form['Content-Type']}\r\n\r\n--x".encode())
@@ -260,16 +249,14 @@ def test_uploads_are_bounded(served):
 
 
 @pytest.mark.slow
-def test_others_are_let_in_with_a_warning_and_ctrl_c_ends_it(model, detector, tmp_path):
-    words = ["--model", model, "--detector", detector, "--device", "cpu", "--host", "0.0.0.0"]
-    served = Served(tmp_path, *words)
+def test_others_are_let_in_with_a_warning_and_ctrl_c_ends_it(model, real_data, tmp_path):
+    served = Served(tmp_path, model, real_data, "--host", "0.0.0.0")
     assert served.address == f"http://localhost:{served.port}"
     assert served.ask(Host="laptop.example")[0] == 200
     with socket.create_connection(("127.0.0.1", served.port)) as idle:
         idle.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(15).startswith(b"HTTP/1.1 200")
-        status, written = served.end(signal.SIGINT)
-    assert status == 128 + signal.SIGINT, written
+        written = served.end(signal.SIGINT)
     assert "warning: whoever can reach this computer" in written
     assert "Traceback" not in written
 
@@ -282,9 +269,11 @@ def test_photos_and_webcam_in_a_browser(served, width, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if not chromium:
         pytest.skip("there is no chromium")
+    film = tmp_path / "face.mjpeg"
+    film.write_bytes(20 * cv2.imencode(".jpg", drawn(5))[1].tobytes())
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-    flags += [f"--use-file-for-fake-video-capture={film(tmp_path / 'face.y4m', drawn(5))}"]
+    flags += [f"--use-file-for-fake-video-capture={film}"]
     with playwright.sync_playwright() as playing:
         browser = playing.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page(viewport={"width": width, "height": 900})
@@ -298,20 +287,18 @@ def test_photos_and_webcam_in_a_browser(served, width, tmp_path):
             page.get_by_role("status").get_by_text(line, exact=True).wait_for(timeout=30_000)
 
         wait("No photo yet.")
-        files = page.locator("input[type=file]")
         for name, content, line in [
             ("three.png", png(drawn(0, 1, 5)), "three.png: 3 faces found."),
             ("bad.png", b"no picture", "bad.png cannot be read: no image."),
             ("huge.png", bytes(LARGEST + 1), "Expected a photo up to 32 MiB."),
         ]:
             (tmp_path / name).write_bytes(content)
-            files.set_input_files(tmp_path / name)
+            page.locator("input[type=file]").set_input_files(tmp_path / name)
             wait(line)
 
-        drop(page, "one.png", png(drawn(0)), width // 2, 20)
-        wait("one.png: 1 face found.")
-        drop(page, "two.png", png(drawn(0, 1)), width // 2, 880)  # also where a result is shown
-        wait("two.png: 2 faces found.")
+        for seeds, y, found in (([0], 20, "1 face"), ([0, 1], 880, "2 faces")):  # on a result too
+            page.evaluate(DROP, [base64.b64encode(png(drawn(*seeds))).decode(), width // 2, y])
+            wait(f"dropped.png: {found} found.")
         faces = page.get_by_role("group", name="Face")
         assert faces.count() == 2
         assert faces.get_by_role("progressbar").count() == 16
@@ -336,41 +323,14 @@ def test_photos_and_webcam_in_a_browser(served, width, tmp_path):
     assert wrong == []
 
 
-def drop(page, name, content, x, y):
-    """Drop a file at a place of the page, as a browser hands it over."""
-    page.evaluate(
-        """([name, content, x, y]) => {
-            const dataTransfer = new DataTransfer();
-            const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
-            dataTransfer.items.add(new File([bytes], name, {type: "image/png"}));
-            const send = (kind) => document.elementFromPoint(x, y).dispatchEvent(
-                new DragEvent(kind, {dataTransfer, bubbles: true, cancelable: true}));
-            send("dragover");
-            return new Promise((done) => setTimeout(() => done(send("drop")), 300));
-        }""",
-        [name, base64.b64encode(content).decode(), x, y],
-    )
-
-
-def film(path, picture):
-    """A film of one grey picture for Chromium's fake camera, uncompressed."""
-    height, width = picture.shape
-    grey = bytes([128]) * (height * width // 2)
-    header = f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode()
-    path.write_bytes(header + 20 * (b"FRAME\n" + picture.tobytes() + grey))
-    return path
-
-
-def test_a_port_in_use_and_an_address_of_another_machine_are_one_line():
+def test_what_stops_it_is_one_line(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(InputError, match=f"--port {port}: .* already in use; name another"):
-            demo(port=port)
-    with pytest.raises(InputError, match=r"--host 192\.0\.2\.1 --port 0: expected an address"):
-        demo(host="192.0.2.1", port=0)
-
-
-def test_without_nicegui_it_says_what_to_install(monkeypatch):
+        said = refusal(demo, port=port)
+    assert said.startswith(f"--host 127.0.0.1 --port {port}: ")
+    assert "already in use; name another" in said
+    said = refusal(demo, host="192.0.2.1", port=0)
+    assert said.startswith("--host 192.0.2.1 --port 0: expected an address")
     monkeypatch.setitem(sys.modules, "nicegui", None)
-    with pytest.raises(InputError, match=r"nicegui is missing.*pip install 'clfer\[demo\]'"):
-        demo()
+    assert "nicegui is missing" in (said := refusal(demo))
+    assert "pip install 'clfer[demo]'" in said

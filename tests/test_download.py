@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import socket
 import stat
+import threading
 import time
 
 import numpy as np
@@ -124,6 +126,18 @@ def test_without_a_connection_it_ends_soon(dead_address, target, scheme):
     assert time.monotonic() - start < 3
 
 
+def test_a_name_that_is_not_resolved_is_waited_for_no_longer_than_a_connection(target, monkeypatch):
+    """A system without a network may take half a minute to say that there is no such name."""
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_: answered.wait(60))
+    monkeypatch.setattr(module, "TIMEOUT", (0.2, 1))
+    monkeypatch.setenv("NO_PROXY", "*")
+    line = refused("http://nowhere.invalid/a", target, UnavailableError)
+    assert "found no connection (ConnectTimeout)" in line
+    assert not answered.is_set()
+    answered.set()
+
+
 def test_other_bytes_than_expected(site, target):
     url = site.put("/a", file(b"<html>sorry</html>"))
     found = digest(b"<html>sorry</html>")
@@ -132,20 +146,14 @@ def test_other_bytes_than_expected(site, target):
 
 
 @pytest.mark.parametrize(
-    ("answer", "found"),
-    [
-        (file(CONTENT), f"{len(CONTENT):,}"),
-        (endless, "more"),
-        (file(CONTENT, chunked=True), "more"),
-    ],
+    ("answer", "size"),
+    [(file(CONTENT), len(CONTENT)), (endless, 3 * CHUNK), (file(CONTENT, chunked=True), 3 * CHUNK)],
     ids=["declared", "endless", "chunked"],
 )
-def test_a_file_that_is_too_large(site, target, answer, found):
+def test_a_file_that_is_too_large(site, target, answer, size):
     url = site.put("/a", answer)
     line = refused(url, target, limit=2 * CHUNK)
-    assert line.startswith(
-        f"{url}: expected at most 131,072 bytes, found {found}; fetch it by hand"
-    )
+    assert line.startswith(f"{url}: expected at most 131,072 bytes, found {size:,} or more; fetch ")
     assert len(site.asked) == 1
 
 

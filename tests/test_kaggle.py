@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from serving import file, serving, status
 
-from clfer import kaggle
-from clfer.download import UnavailableError
+from clfer.download import UnavailableError, from_kaggle
 from clfer.errors import InputError
 
 CONTENT = np.random.default_rng(0).bytes(5 << 19)
@@ -33,7 +32,7 @@ def site(tmp_path, monkeypatch, no_kaggle):
 
 def fetch(tmp_path, sha256=None):
     target = tmp_path / "placed" / "fer2013.tar.gz"
-    kaggle.fetch(*WANTED, target, sha256)
+    from_kaggle(*WANTED, target, sha256)
     assert [path.name for path in target.parent.iterdir()] == [target.name]
     return target.read_bytes()
 
@@ -67,7 +66,7 @@ def test_credentials_are_looked_for_where_kaggle_keeps_them(tmp_path, monkeypatc
         """Why Kaggle is not asked; with credentials, a client that is not there is why."""
         monkeypatch.setitem(sys.modules, "kagglehub", None)
         with pytest.raises(UnavailableError) as told:
-            kaggle.fetch(*WANTED, tmp_path / "placed", None)
+            from_kaggle(*WANTED, tmp_path / "placed", None)
         return "no credentials in KAGGLE_API_TOKEN, in KAGGLE_USERNAME with" in str(told.value)
 
     assert missing()

@@ -1,15 +1,20 @@
-"""Identical images in several splits, and the classes of each split, from the table of `split`."""
+"""Identical images and near duplicates across splits, and the classes of each split."""
 
 from typing import Any
 
+import numpy as np
 import polars as pl
+from jaxtyping import Int
+from scipy.sparse import coo_array
 
 from clfer.datasets.labels import classes
 from clfer.datasets.splits import SPLITS, copied_in
 
+TEST = SPLITS.index("test")  # behind train and val
+
 
 def leakage(split: pl.DataFrame) -> dict[str, Any]:
-    """Counts over the rows with a label and a face, as JSON takes them.
+    """From the table of `split`: counts over the rows with a label and a face, as JSON takes them.
 
     images:   per split the images published and used, and both per class
     test_copied_in_train_or_val, val_copied_in_train: images with an identical one there, `of` how
@@ -55,21 +60,47 @@ def _both(one: str, rows: pl.DataFrame, other: str, others: pl.DataFrame) -> dic
     return {one: len(rows), other: len(others), "classes": each}
 
 
-def lines(found: dict[str, Any]) -> list[str]:
-    """The result of `leakage` in a few lines for a terminal."""
-    images, groups = found["images"], found["groups"]
-    test, val = found["test_copied_in_train_or_val"], found["val_copied_in_train"]
-    used, published = (
-        ", ".join(f"{name} {images[name][kind]:,}" for name in SPLITS)
-        for kind in ("used", "published")
-    )
-    unused = ", ".join(f"{count:,} {reason}" for reason, count in found["unused"].items())
-    return [
-        f"used: {used}",
-        f"published with a label: {published}",
-        f"{test['images']:,} of {test['of']:,} test images also stand in train or val as published",
-        f"{val['images']:,} of {val['of']:,} val images also stand in train as published",
-        f"{groups['groups']:,} groups of identical images, {groups['conflicting_labels']:,} of "
-        "them with conflicting labels",
-        f"unused: {unused or 'none'}",
-    ]
+def identical_between(images: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """For each published split the images in it that have another identical one in each split."""
+    counts = _counts(images, "published")
+    others = counts[:, None, :] - np.eye(len(SPLITS), dtype=int)  # an image is no copy of itself
+    return _table((counts[:, :, None] * (others > 0)).sum(axis=0))
+
+
+def near_between(images: pl.DataFrame, pairs: pl.DataFrame) -> dict[str, Any]:
+    """The same of near duplicates, and how many leak through them alone; see `report`."""
+    published, used = _counts(images, "published"), _counts(images, "split")
+    group = dict(images.select("row", "group").iter_rows())
+    a, b = (np.array([group[row] for row in pairs[name]], int) for name in "ab")
+    ends = (np.concatenate([a, b]), np.concatenate([b, a]))
+    near = coo_array((np.ones(2 * len(pairs), int), ends), shape=(len(published),) * 2).tocsr()
+    there, left = near @ published > 0, near @ used > 0
+    alone = there[:, :TEST].any(axis=1) & ~published[:, :TEST].any(axis=1)
+    test = images.filter(pl.col("published") == "test")
+    leaking = test.filter(pl.Series(alone[test["group"].to_numpy()], dtype=pl.Boolean))
+    return {
+        "between": _table((published[:, :, None] * there[:, None, :]).sum(axis=0)),
+        "beyond_identical": {
+            "images": len(leaking),
+            "of": len(test),
+            "classes": per_class(leaking),
+        },
+        "left": {
+            "images": int(used[left[:, :TEST].any(axis=1), TEST].sum()),
+            "of": int(used[:, TEST].sum()),
+        },
+    }
+
+
+def _counts(images: pl.DataFrame, column: str) -> Int[np.ndarray, "G 3"]:
+    """Images of each group in each split, the group's number being the row."""
+    counts = np.zeros((max(images["group"], default=-1) + 1, len(SPLITS)), np.int64)
+    there = images.filter(pl.col(column).is_not_null())
+    place = there[column].cast(pl.Enum(SPLITS)).to_physical().to_numpy()
+    np.add.at(counts, (there["group"].to_numpy(), place), 1)
+    return counts
+
+
+def _table(counts: Int[np.ndarray, "3 3"]) -> dict[str, dict[str, int]]:
+    rows = (dict(zip(SPLITS, row, strict=True)) for row in counts.tolist())
+    return dict(zip(SPLITS, rows, strict=True))

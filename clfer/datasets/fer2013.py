@@ -3,19 +3,20 @@
 Archives are extracted first.
 """
 
-import io
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from jaxtyping import Int8, Shaped, UInt8
 
-from clfer.archives import DAMAGE, LEAST, METHODS, extract, stem
-from clfer.arrays import array
+from clfer.archives import extract, stem
 from clfer.datasets.expressions import FER2013 as EMOTIONS
+from clfer.datasets.labels import DAMAGE
 from clfer.errors import InputError
+from clfer.pictures import Opened, read_npy
 
 SIDE = 48
 PIXELS = SIDE * SIDE
@@ -27,10 +28,9 @@ TAR = "fer2013.tar.gz"
 # In the order in which `find` prefers them; any .zip that holds one of TABLES comes last.
 FORMS = (*TABLES, TAR, "fer2013.npz")
 ACCEPTED = f"{', '.join(FORMS)} or a .zip that holds one of the csv files"
-PIXEL_BYTES = b"0123456789 \t\r\x0b\x0c"  # digits, and the blanks that divide words
-
-# A row has about 8,400 bytes. What is longer is cut, and then has the wrong number of columns.
-LONGEST_LINE = 1 << 16
+LARGEST = 1 << 29  # bytes of a csv, and of the unpacked arrays; the published csv has 301 million
+PIXEL_BYTES = b"0123456789 \t\r\v\f"  # digits, and the blanks that divide words
+LEVELS = {str(level) for level in range(256)}
 
 
 class Fer2013(NamedTuple):
@@ -72,14 +72,40 @@ def unpacked(path: Path, scratch: Path) -> Path:
 
 def read(path: Path, shown: Path | None = None) -> Fer2013:
     """All rows of a csv or .npz. InputError names `shown`, the archive that the file is from, else
-    the file, and the row where one is wrong.
+    the file, and the row (from 0, as everywhere) where one is wrong.
+
+    The csv's columns stand in any order, blanks around their names are ignored.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: expected a file, found none; put it there")
     if path.suffix == ".npz":
         return _from_arrays(path)
-    with path.open("rb") as file:
-        return parse(file, str(shown or path))
+    source, columns = shown or path, "emotion, pixels and Usage"
+    table = cells(path, source, f"the columns {columns}", infer_schema=False)
+    names = {name.strip().lower(): name for name in table.columns}
+    if missing := [name for name in COLUMNS if name not in names]:
+        raise InputError(
+            f"{source}: expected the columns {columns}, found {','.join(names)[:80]!r} without "
+            f"{' and '.join(missing)}; take fer2013.csv or icml_face_data.csv"
+        )
+    rows = table.select(pl.col(names[name]).alias(name) for name in COLUMNS)
+    if rows.is_empty():
+        raise InputError(f"{source}: expected rows below the header, found none; fetch it again")
+    codes = [str(code) for code in range(len(EMOTIONS))]
+    check(source, rows, "emotion", pl.col("emotion").is_in(codes), f"0 to {codes[-1]}")
+    check(source, rows, "usage", pl.col("usage").is_in(USAGE), ", ".join(USAGE))
+    pixels = np.empty((len(rows), SIDE, SIDE), np.uint8)
+    for row, text in enumerate(rows["pixels"]):
+        # nothing but PIXEL_BYTES can mislead numpy
+        clean = not text.encode().translate(None, PIXEL_BYTES)
+        levels = np.fromstring(text if clean else "", np.int64, sep=" ")
+        if len(levels) != PIXELS or levels.max() > 255:
+            wrong = [repr(word[:20]) for word in text.split() if word not in LEVELS]
+            found = wrong[0] if wrong else f"{len(levels)} of them"
+            raise InputError(
+                f"{source} row {row}: expected {PIXELS} grey levels 0 to 255, found {found}; fetch "
+                "it again"
+            )
+        pixels[row] = levels.reshape(SIDE, SIDE)
+    return Fer2013(pixels, rows["emotion"].cast(pl.Int8).to_numpy(), rows["usage"].to_list())
 
 
 def faces(path: Path) -> UInt8[np.ndarray, "N 48 48"]:
@@ -87,25 +113,39 @@ def faces(path: Path) -> UInt8[np.ndarray, "N 48 48"]:
     return read(path).pixels
 
 
-def parse(file: io.BufferedIOBase, source: str) -> Fer2013:
-    """The whole table. Its columns stand in any order, blanks around their names are ignored.
+def pictures(path: Path) -> Opened:
+    """`faces`, by `row` of a table."""
+    pixels = faces(path)
+    return lambda rows: pixels[rows["row"].to_numpy()]
 
-    InputError names `source`, the row (from 0, as everywhere) and its line in the file.
+
+def cells(path: Path, shown: Path, columns: str, **how: Any) -> pl.DataFrame:
+    """A csv's lines that are not blank, as text without blanks around it, empty where a cell is
+    missing. InputError names `shown`. columns: for people; how: for `pl.read_csv`
     """
-    pixels, emotion, usage = bytearray(), bytearray(), []
-    order = _order(file.readline(LONGEST_LINE), source)
-    for row, (line, text) in enumerate(_lines(file)):
-        try:
-            code, face, use = _row(text, order)
-        except ValueError as fault:
-            raise InputError(f"{source} row {row} (line {line}): {fault}; fetch it again") from None
-        pixels += face
-        emotion.append(code)
-        usage.append(use)
-    if not usage:
-        raise InputError(f"{source}: expected rows below the header, found none; fetch it again")
-    faces = np.frombuffer(pixels, np.uint8).reshape(-1, SIDE, SIDE)
-    return Fer2013(faces, np.frombuffer(emotion, np.int8), usage)
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file, found none; put it there")
+    if (size := path.stat().st_size) > LARGEST:
+        raise InputError(
+            f"{shown}: expected at most {LARGEST:,} bytes, found {size:,}; fetch it again"
+        )
+    try:
+        rows = pl.read_csv(path, raise_if_empty=False, **how)
+    except DAMAGE as error:
+        raise InputError(
+            f"{shown}: expected a csv in UTF-8 of {columns}, found another; fetch it again"
+        ) from error
+    blank = pl.all_horizontal(pl.lit(True), pl.all().is_null())
+    return rows.filter(~blank).select(pl.all().fill_null("").str.strip_chars())
+
+
+def check(shown: Path, rows: pl.DataFrame, column: str, valid: pl.Expr, expected: str) -> None:
+    """InputError for the first row whose cell is not valid."""
+    for row, cell in rows.with_row_index().filter(~valid).select("index", column).iter_rows():
+        raise InputError(
+            f"{shown} row {row}: expected {expected} in column {column}, found {cell[:20]!r}; "
+            "fetch it again"
+        )
 
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
@@ -118,12 +158,19 @@ def _holds_table(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.rpartition("/")[2] in TABLES for name in archive.namelist())
-    except (*DAMAGE, OSError, ValueError):
+    except Exception:  # zipfile raises many kinds
         return True
 
 
 def _from_arrays(path: Path) -> Fer2013:
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file, found none; put it there")
     arrays = _load(path)
+    if missing := [name for name in ARRAYS if name not in arrays]:
+        raise InputError(
+            f"{path}: expected the arrays {', '.join(ARRAYS)}, found "
+            f"{', '.join(arrays)[:200] or 'none'} without {' and '.join(missing)}; make it again"
+        )
     pixels, emotion, usage = (arrays[name] for name in ARRAYS)
     rows = len(pixels) if pixels.ndim else 0
     _check(path, "pixels", pixels, (rows, SIDE, SIDE), 256)
@@ -137,36 +184,18 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     """The arrays of an .npz; nothing pickled is ever read."""
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > LEAST:
-                raise InputError(
-                    f"{path}: expected at most {LEAST:,} bytes unpacked, found {size:,}; "
-                    "fetch it again"
-                )
-            there = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            if missing := [name for name in ARRAYS if name not in there]:
-                raise InputError(
-                    f"{path}: expected the arrays {', '.join(ARRAYS)}, found "
-                    f"{', '.join(there)[:200] or 'none'} without {' and '.join(missing)}; "
-                    "make it again"
-                )
-            return {name: _member(archive, there[name]) for name in ARRAYS}
-    except InputError:
-        raise
-    except (*DAMAGE, OSError, ValueError) as error:
+            members = {file.filename.removesuffix(".npy"): file for file in archive.infolist()}
+            if any(file.flag_bits & 1 for file in members.values()):
+                raise ValueError("a password")
+            if (size := sum(file.file_size for file in members.values())) > LARGEST:
+                raise ValueError(f"{size:,} bytes unpacked, more than {LARGEST:,}")
+            wanted = {name: file for name, file in members.items() if name in ARRAYS}
+            return {name: read_npy(archive.read(file)) for name, file in wanted.items()}
+    except Exception as error:  # zipfile raises many kinds
         raise InputError(
             f"{path}: expected a complete .npz of plain arrays, found a damaged, truncated or "
             f"pickled one ({' '.join(str(error).split())[:200]}); fetch it again"
         ) from error
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> Shaped[np.ndarray, "..."]:
-    member = archive.getinfo(name)
-    if member.flag_bits & 1:
-        raise ValueError("a password")
-    if member.compress_type not in METHODS:
-        raise ValueError(f"method {member.compress_type}")
-    return array(archive.read(member))
 
 
 def _check(
@@ -180,74 +209,3 @@ def _check(
     if wrong.any():
         row = int(np.argwhere(wrong)[0, 0])
         raise InputError(f"{expected}, found {array[wrong][0]} in row {row}; make it again")
-
-
-def _order(header: bytes, source: str) -> list[int]:
-    """Where each of COLUMNS stands, and then how many columns there are."""
-    text = header.decode("utf-8-sig", "replace")
-    names = [name.strip().strip('"').lower() for name in text.split(",")]
-    if missing := [name for name in COLUMNS if name not in names]:
-        raise InputError(
-            f"{source}: expected the columns emotion, pixels and Usage, found "
-            f"{text.strip()[:80]!r} without {' and '.join(missing)}; "
-            "take fer2013.csv or icml_face_data.csv"
-        )
-    return [*(names.index(name) for name in COLUMNS), len(names)]
-
-
-def _lines(file: io.BufferedIOBase) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, with their numbers in the file, whose first is the header."""
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST_LINE), b""), start=2):
-        if text := line.strip():
-            yield number, text
-
-
-def _row(text: bytes, order: list[int]) -> tuple[int, bytes, str]:
-    """One row's emotion, PIXELS grey levels and usage. ValueError says what is wrong with it."""
-    cells = [cell.strip().strip(b'"') for cell in text.split(b",")]
-    *places, columns = order
-    if len(cells) != columns:
-        raise ValueError(f"expected {columns} columns, found {len(cells)}")
-    code, face, use = (cells[place] for place in places)
-    return _emotion(code), _face(face), _usage(use)
-
-
-def _emotion(cell: bytes) -> int:
-    if not _whole(cell) or int(cell) >= len(EMOTIONS):
-        raise ValueError(f"expected an emotion 0 to {len(EMOTIONS) - 1}, found {_shown(cell)}")
-    return int(cell)
-
-
-def _usage(cell: bytes) -> str:
-    use = cell.decode("utf-8", "replace")
-    if use not in USAGE:
-        raise ValueError(f"expected the usage {', '.join(USAGE)}, found {_shown(cell)}")
-    return use
-
-
-def _face(cell: bytes) -> bytes:
-    """The grey levels, read by numpy at once: nothing but PIXEL_BYTES can mislead it."""
-    if cell.translate(None, PIXEL_BYTES):
-        raise ValueError(_no_pixel(cell))
-    levels = np.fromstring(cell, np.int64, sep=" ")
-    if len(levels) != PIXELS:
-        raise ValueError(f"expected {PIXELS} pixels, found {len(levels)}")
-    if levels.max() > 255:
-        raise ValueError(_no_pixel(cell))
-    return bytes(levels.astype(np.uint8).data)
-
-
-def _no_pixel(cell: bytes) -> str:
-    """What to say of the first word that is no grey level."""
-    words = enumerate(cell.split())
-    place, word = next((i, w) for i, w in words if not _whole(w) or int(w) > 255)
-    return f"expected grey levels 0 to 255, found {_shown(word)} as pixel {place}"
-
-
-def _whole(cell: bytes) -> bool:
-    """Whether this is a whole number of a length that is worth a conversion."""
-    return cell.isdigit() and len(cell) < 20
-
-
-def _shown(cell: bytes) -> str:
-    return repr(cell[:20].decode("utf-8", "replace"))

@@ -4,29 +4,28 @@ The files and their formats are those of the readme that comes with it.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
-from clfer.datasets import images, index, lists
-from clfer.datasets import labels as columns
-from clfer.datasets import rows as joined
+from clfer.datasets import images, labels, source
 from clfer.datasets.expressions import RAF_DB
-from clfer.datasets.images import Source as Source
-from clfer.datasets.images import Wanted
+from clfer.datasets.images import key
 from clfer.datasets.images import pictures as pictures
-from clfer.datasets.labels import BOX, LANDMARKS
-from clfer.datasets.landmarks import is_place, ordered
-from clfer.datasets.listing import key, stem
+from clfer.datasets.labels import BOX, LANDMARKS, coordinates
+from clfer.datasets.source import Source as Source
 from clfer.errors import InputError
-from clfer.progress import Track
 from clfer.settings import Settings
 
 EVIDENCE = True
 SPLITS = {"train": "train", "test": "test"}
 PUBLISHED = [(12_271, 3_068)]
 LISTS = ("list_patition_label.txt", "list_partition_label.txt")  # the first is how it is handed out
+ROW = "an image's name and a label"
+CODES = {str(code): name for code, name in enumerate(RAF_DB, start=1)}
 ALIGNED = "_aligned"
 # Text files about an original image.
 POINTS = "_manu_attri"  # five lines of x and y: eyes, nose, mouth; then gender, race and age
@@ -40,63 +39,50 @@ class Labels(Settings):
     images: Literal["aligned", "original"]
 
 
-def fetch(source: Source, base: Path, raw: Path, track: Track) -> list[str]:
-    """Index the images and copy the labels of RAF-DB from where the user put it."""
-    return images.fetch(source, base, raw, track, WANTED)
-
-
-def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
+def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
     """The table of labels in the order of the list, and what is missing, for people.
 
     With `original`, landmarks and boxes are those of the annotations, null without.
     """
-    paths = [path for path in index.paths(raw) if _is_basic(path)]
-    chosen = [path for path in paths if _is_aligned(path) == (labels.images == "aligned")]
-    if not chosen:
-        other = "original" if labels.images == "aligned" else "aligned"
-        raise InputError(
-            f"datasets.raf_db.labels.images: expected {labels.images} images in "
-            f"{index.folder(raw)}, found {len(paths):,} that are {other}; set it to {other} or "
-            f"put basic/Image/{labels.images} there and download again"
-        )
-    files, again = joined.keyed(chosen, _face)
-    rows, repeated = joined.settled(_listed(raw))
-    rows, absent = joined.attached(rows, files)
-    if labels.images == "original":
-        rows = rows.join(_annotations(raw), on="key", how="left", maintain_order="left")
-    table = columns.table(rows, RAF_DB)
-    return table, [
-        *repeated,
-        *absent,
-        *again,
-        *joined.shortfall(table, SPLITS, PUBLISHED),
+    paths = [path for path in images.indexed(raw) if _is_basic(path)]
+    files = [
+        (_face(path), path) for path in paths if _is_aligned(path) == (chosen.images == "aligned")
     ]
+    if not files:
+        other = "original" if chosen.images == "aligned" else "aligned"
+        raise InputError(
+            f"datasets.raf_db.labels.images: expected {chosen.images} images in "
+            f"{images.folder_of(raw)}, found {len(paths):,} that are {other}; set it to {other} or "
+            f"put basic/Image/{chosen.images} there and download again"
+        )
+    rows, remarks = labels.matched(_listed(raw), files)
+    if chosen.images == "original":
+        rows = rows.join(_annotations(raw), on="key", how="left", maintain_order="left")
+    table = labels.table(rows, RAF_DB)
+    return table, [*remarks, *labels.shortfall(table, SPLITS, PUBLISHED)]
 
 
-def protocol(labels: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by."""
-    return joined.protocol(f"RAF-DB, {labels.images} images", table, SPLITS, PUBLISHED)
+def protocol(chosen: Labels, table: pl.DataFrame) -> str:
+    return labels.copy_named(f"RAF-DB, {chosen.images} images", table, SPLITS, PUBLISHED)
 
 
 def _listed(raw: Path) -> pl.DataFrame:
     """The list's rows: `usage`, `key`, `label`, `shown`."""
-    path = lists.one(raw, *LISTS)
+    path = source.one_list(raw, *LISTS)
     assert path is not None  # by `fetch`
     rows = []
-    for line, text in lists.lines(raw, path):
-        cells = text.split()
-        if len(cells) != 2:
-            raise lists.wrong(raw, path, line, "an image's name and a label", repr(text[:80]))
+    for line, text in source.lines(raw, path):
+        wrong = partial(source.wrong, raw, path, line=line)
+        if len(cells := text.split()) != 2:
+            raise wrong(ROW, repr(text[:80]))
         name, code = cells
-        if not (code.isascii() and code.isdigit() and len(code) < 3 and 1 <= int(code) <= 7):
-            raise lists.wrong(raw, path, line, "a label 1 to 7", repr(code[:20]))
-        face = key(stem(name)).removesuffix(ALIGNED)
-        usage = face.partition("_")[0]
-        if usage not in SPLITS:
-            raise lists.wrong(raw, path, line, "a name train_... or test_...", repr(name[:80]))
-        rows.append((usage, face, RAF_DB[int(code) - 1], name))
+        if code not in CODES:
+            raise wrong("a label 1 to 7", repr(code[:20]))
+        if (face := _face(name)) is None:
+            raise wrong("a name train_... or test_...", repr(name[:80]))
+        rows.append((face.partition("_")[0], face, CODES[code], name))
     if not rows:
-        raise lists.wrong(raw, path, 1, "an image's name and a label", "an empty list")
+        raise source.wrong(raw, path, ROW, "an empty list", 1)
     return pl.DataFrame(rows, ["usage", "key", "label", "shown"], orient="row")
 
 
@@ -105,50 +91,24 @@ def _annotations(raw: Path) -> pl.DataFrame:
 
     InputError names a file that holds something else.
     """
-    landmarks: dict[str, list[float]] = {}
+    points: dict[str, list[float]] = {}
     boxes: dict[str, list[float]] = {}
-    for path, content in lists.notes(raw):
-        name = key(stem(path))
-        words = content.decode("utf-8", "replace").split()
+    for path, content in source.notes(raw):
+        name, words = key(PurePosixPath(path).stem), content.decode("utf-8", "replace").split()
+        wrong = partial(source.wrong, raw, path)
         if name.endswith(POINTS):
-            landmarks[name.removesuffix(POINTS)] = _points(raw, path, words)
+            numbers = coordinates(words[:10])
+            if len(numbers) != 10:
+                raise wrong("five lines of x and y", f"{len(numbers)} numbers at its start")
+            points[name.removesuffix(POINTS)] = labels.ordered(np.reshape(numbers, (5, 2)))
         else:
-            boxes[name.removesuffix(BOXES)] = _box(raw, path, words)
-    names = sorted({*landmarks, *boxes})
-    rows = [(name, landmarks.get(name), boxes.get(name)) for name in names]
+            box = coordinates(words)
+            if len(box) != 4 or box[2] <= box[0] or box[3] <= box[1]:
+                found = repr(" ".join(words)[:80])
+                raise wrong("left, top, right and bottom of a box", found)
+            boxes[name.removesuffix(BOXES)] = [*box[:2], box[2] - box[0], box[3] - box[1]]
+    rows = [(name, points.get(name), boxes.get(name)) for name in sorted({*points, *boxes})]
     return pl.DataFrame(rows, ANNOTATIONS, orient="row")
-
-
-def _points(raw: Path, path: str, words: list[str]) -> list[float]:
-    numbers = _numbers(words[:10])
-    if len(numbers) != 10:
-        found = f"{len(numbers)} numbers at its start"
-        raise lists.broken(raw, path, "five lines of x and y", found)
-    left, right, nose, *corners = zip(numbers[::2], numbers[1::2], strict=True)
-    return ordered([left, right], nose, corners)
-
-
-def _box(raw: Path, path: str, words: list[str]) -> list[float]:
-    numbers = _numbers(words)
-    if len(numbers) != 4 or numbers[2] <= numbers[0] or numbers[3] <= numbers[1]:
-        found = repr(" ".join(words)[:80])
-        raise lists.broken(raw, path, "left, top, right and bottom of a box", found)
-    left, top, right, bottom = numbers
-    return [left, top, right - left, bottom - top]
-
-
-def _numbers(words: list[str]) -> list[float]:
-    """The coordinates before the first word that is none."""
-    found = []
-    for word in words:
-        try:
-            number = float(word)
-        except ValueError:
-            break
-        if not is_place(number):
-            break
-        found.append(number)
-    return found
 
 
 def _is_basic(path: str) -> bool:
@@ -161,36 +121,36 @@ def _is_list(path: str) -> bool:
 
 
 def _is_note(path: str) -> bool:
-    name = key(path)
-    return _is_basic(path) and name.endswith((f"{POINTS}.txt", f"{BOXES}.txt"))
+    return _is_basic(path) and key(path).endswith((f"{POINTS}.txt", f"{BOXES}.txt"))
 
 
 def _is_aligned(path: str) -> bool:
-    *folders, _ = key(path).split("/")
-    return key(stem(path)).endswith(ALIGNED) or "aligned" in folders
+    return key(PurePosixPath(path).stem).endswith(ALIGNED) or "aligned" in key(path).split("/")[:-1]
 
 
 def _face(path: str) -> str | None:
     """The name that both pictures of a face share; None where it is none of RAF-DB's."""
-    name = key(stem(path)).removesuffix(ALIGNED)
+    name = key(PurePosixPath(path).stem).removesuffix(ALIGNED)
     return name if name.partition("_")[0] in SPLITS else None
 
 
-def _check(paths: Sequence[str], labels: Sequence[str]) -> None:
-    if not any(_is_list(path) for path in labels):
-        raise LookupError(f"{len(paths):,} images but no {LISTS[0]}")
+def _lacking(paths: Sequence[str], lists: Sequence[str]) -> str | None:
+    if not any(map(_is_list, lists)):
+        return f"{len(paths):,} images but no {LISTS[0]}"
     if not any(_is_basic(path) and _face(path) for path in paths):
-        raise LookupError(f"{len(paths):,} images, none called train_... or test_...")
+        return f"{len(paths):,} images, none called train_... or test_..."
+    return None
 
 
-WANTED = Wanted(
+WANTED = source.Wanted(
     name="RAF-DB",
     layout=(
         "basic/EmoLabel/list_patition_label.txt and basic/Image/aligned/train_00001_aligned.jpg "
         "and so on (or basic/Image/original/train_00001.jpg), also in archives"
     ),
     request="request it at http://www.whdeng.cn/RAF/model1.html and put it there",
-    check=_check,
+    lacking=_lacking,
     is_list=_is_list,
     is_note=_is_note,
 )
+fetch = partial(source.fetch, WANTED)

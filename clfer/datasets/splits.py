@@ -4,14 +4,14 @@ An image here is a row with a label and a face; the others are in no split.
 """
 
 import hashlib
+from itertools import product
 from typing import Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int64, UInt8
+from jaxtyping import Bool, Int64, UInt8
 from pydantic import Field
 
-from clfer.datasets.holdout import hold_out
 from clfer.errors import InputError
 from clfer.settings import Settings
 
@@ -49,7 +49,10 @@ def split(
     and copies of val images leave train; never the reverse, and never within a split. Where no val
     is published, whole groups of train become val. InputError: a class is left without an image.
     """
-    rows = _with_groups(table, faces, classes)
+    groups = pl.Series(duplicate_groups(faces), dtype=pl.Int64)
+    rows = table.with_columns(
+        pl.col("label").cast(pl.Enum(classes)), group=groups.gather(table["face"])
+    )
     rows = rows.with_columns(reason=_reason(settings.duplicates), unique=_unique())
     rows = rows.with_columns(split=pl.when(pl.col("reason").is_null()).then("published"))
     if "val" not in rows["published"]:
@@ -58,19 +61,37 @@ def split(
     return rows.select(COLUMNS)
 
 
-def _with_groups(
-    table: pl.DataFrame, faces: UInt8[np.ndarray, "F ..."], classes: tuple[str, ...]
-) -> pl.DataFrame:
-    if unknown := set(table["label"].drop_nulls()) - set(classes):
-        raise InputError(
-            f"labels: expected {', '.join(classes)}, found {', '.join(sorted(unknown))}; "
-            "relabel with the dataset's own classes"
-        )
-    groups = pl.Series(duplicate_groups(faces), dtype=pl.Int64)
-    return table.with_columns(
-        pl.col("label").cast(pl.Enum(classes)),
-        group=groups.gather(table["face"]),
+def hold_out(
+    labels: Int64[np.ndarray, "N"], groups: Int64[np.ndarray, "N"], fraction: float, seed: int
+) -> Bool[np.ndarray, "N"]:
+    """Which of N images to hold out: whole groups, drawn by `seed`, close to `fraction` per class.
+
+    A group counts for the class of its first image. A group too large for what its class has still
+    to give stays, so that no class gives more than its quota.
+    """
+    _, first, member_of, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
     )
+    group_class = labels[first]
+    left = quotas(np.bincount(group_class[member_of]), fraction)
+    held_out = np.zeros(len(sizes), bool)
+    for group in np.random.default_rng(seed).permutation(len(sizes)):
+        if sizes[group] <= left[group_class[group]]:
+            left[group_class[group]] -= sizes[group]
+            held_out[group] = True
+    return held_out[member_of]
+
+
+def quotas(counts: Int64[np.ndarray, "C"], fraction: float) -> Int64[np.ndarray, "C"]:
+    """`fraction` of each class's count, rounded by largest remainder so that the sum is right.
+
+    Then at least one and at most all but one, where a class has two: each side needs an image.
+    """
+    exact = counts * fraction
+    shares = np.floor(exact).astype(np.int64)
+    missing = round(exact.sum()) - shares.sum()
+    shares[np.argsort(shares - exact, stable=True)[:missing]] += 1
+    return shares.clip(counts > 1, np.maximum(counts - 1, 0))
 
 
 def _is_image() -> pl.Expr:
@@ -97,11 +118,8 @@ def _reason(duplicates: str) -> pl.Expr:
 
 
 def _unique() -> pl.Expr:
-    elsewhere = [
-        (pl.col("published") == name) & copied_in(*(other for other in SPLITS if other != name))
-        for name in SPLITS
-    ]
-    return pl.when(_is_image()).then(~pl.any_horizontal(elsewhere))
+    published = pl.col("published").filter(_is_image())
+    return pl.when(_is_image()).then(published.n_unique().over("group") == 1)
 
 
 def _with_val(rows: pl.DataFrame, settings: Split) -> pl.DataFrame:
@@ -116,13 +134,11 @@ def _with_val(rows: pl.DataFrame, settings: Split) -> pl.DataFrame:
 
 def _check(rows: pl.DataFrame, classes: tuple[str, ...]) -> None:
     """InputError unless every class has an image in every split."""
-    for part in SPLITS:
-        left = set(rows.filter(pl.col("split") == part)["label"])
-        for name in classes:
-            if name not in left:
-                published = (pl.col("published") == part) & (pl.col("label") == name)
-                raise InputError(
-                    f"split: expected images of every class, no images of {name!r} are left in "
-                    f"{part} (published there with this label: {len(rows.filter(published))}); set "
-                    "split.duplicates to keep, raise split.val_fraction or take another labels.mode"
-                )
+    for part, name in product(SPLITS, classes):
+        if rows.filter(split=part, label=name).is_empty():
+            raise InputError(
+                f"split: expected images of every class, no images of {name!r} are left in {part} "
+                "(published there with this label: "
+                f"{len(rows.filter(published=part, label=name))}); set split.duplicates to keep, "
+                "raise split.val_fraction or take another labels.mode"
+            )

@@ -1,4 +1,4 @@
-"""The rules that turn FER+'s ten votes an image into a label and a soft target.
+"""FER+'s votes: its two label files, and the rules that make a label and a soft target of them.
 
 N images, `votes` uint8 [N, 10] in the order of `expressions.FERPLUS_VOTES`. A rule returns the
 weights uint8 [N, 10] that it leaves of the votes; `with_labels` reads label and target off them. An
@@ -6,17 +6,70 @@ image is dropped where no weight is left or the heaviest (the first, among equal
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Int64, UInt8
+from jaxtyping import UInt8
 
-from clfer.datasets import expressions
+from clfer.datasets.expressions import FERPLUS, FERPLUS_VOTES
+from clfer.datasets.fer2013 import USAGE, cells, check
+from clfer.datasets.labels import VOTES
+from clfer.errors import InputError
 
-EMOTIONS = len(expressions.FERPLUS)
+EMOTIONS = len(FERPLUS)
+HEADER = ["Usage", "Image name", *FERPLUS_VOTES]
+RATERS = 10
 
 Weights = UInt8[np.ndarray, "N 10"]
 Rule = Callable[[Weights], Weights]
+
+
+def read_votes(path: Path) -> pl.DataFrame:
+    """fer2013new.csv: `row` (Int64, from 0, FER2013's own), `name` (String, null where empty),
+    `usage` (String), `votes` (Array(UInt8, 10)).
+
+    InputError where the header, a usage or a vote is wrong. Votes need not sum to RATERS: in one
+    published row they sum to 9.
+    """
+    lines = _cells(path)
+    if (header := [cell for row in lines[:1].rows() for cell in row]) != HEADER:
+        raise InputError(
+            f"{path}: expected the header {','.join(HEADER)}, found {','.join(header)[:120]!r}; "
+            "fetch fer2013new.csv again"
+        )
+    lines = lines[1:]
+    check(path, lines, "Usage", pl.col("Usage").is_in(USAGE), ", ".join(USAGE))
+    return lines.select(
+        row=pl.int_range(pl.len(), dtype=pl.Int64),
+        name=pl.col("Image name").replace("", None),
+        usage="Usage",
+        votes=_votes(path, lines),
+    )
+
+
+def read_layout(path: Path) -> pl.DataFrame:
+    """A label.csv of Microsoft's: `name` (String), `votes` (Array(UInt8, 10)).
+
+    It has no header. Its columns are the image's name, the face's box, which is the whole picture
+    throughout, and the votes.
+    """
+    lines = _cells(path).rename({"Usage": "name", "Image name": "box"})
+    check(path, lines, "name", pl.col("name") != "", "an image name")
+    return lines.select("name", votes=_votes(path, lines))
+
+
+def _cells(path: Path) -> pl.DataFrame:
+    """All lines, columns called as in HEADER."""
+    schema = dict.fromkeys(HEADER, pl.String())
+    return cells(path, path, f"{len(HEADER)} columns", has_header=False, schema=schema)
+
+
+def _votes(path: Path, lines: pl.DataFrame) -> pl.Series:
+    numbers = [str(number) for number in range(RATERS + 1)]
+    for column in FERPLUS_VOTES:
+        check(path, lines, column, pl.col(column).is_in(numbers), f"0 to {RATERS} votes")
+    return lines.select(pl.concat_arr(pl.col(FERPLUS_VOTES).cast(pl.UInt8)).cast(VOTES)).to_series()
 
 
 def without_outliers(votes: Weights) -> Weights:
@@ -84,18 +137,13 @@ def argmax8(votes: Weights) -> Weights:
     return weights
 
 
-def argmax10(votes: Weights) -> Weights:
-    """The votes as they are: dropped is where unknown or NF leads; ties to the first."""
-    return votes
-
-
 RULES: dict[str, Rule] = {
     "majority": majority,
     "probability": several,
     "crossentropy": several,
     "multi_target": multi_target,
     "argmax8": argmax8,
-    "argmax10": argmax10,
+    "argmax10": lambda votes: votes,  # dropped is where unknown or NF leads; ties to the first
 }
 
 
@@ -108,22 +156,15 @@ def with_labels(table: pl.DataFrame, mode: str, classes: tuple[str, ...]) -> pl.
     in what the rule leaves of theirs; it sums to 1.
     """
     is_image = (table["votes"].is_not_null() & table["name"].is_not_null()).to_numpy()
-    weights = np.zeros((len(table), len(expressions.FERPLUS_VOTES)), np.uint8)
+    weights = np.zeros((len(table), len(FERPLUS_VOTES)), np.uint8)
     if is_image.any():
         weights[is_image] = RULES[mode](table["votes"].filter(is_image).to_numpy())
     winner = weights.argmax(axis=1)
-    kept = weights.any(axis=1) & (winner < len(classes))
-    return table.with_columns(_labels(winner, kept), _targets(weights[:, : len(classes)], kept))
-
-
-def _labels(winner: Int64[np.ndarray, "N"], kept: Bool[np.ndarray, "N"]) -> pl.Series:
-    pairs = zip(winner, kept, strict=True)
-    names = [expressions.FERPLUS_VOTES[best] if keep else None for best, keep in pairs]
-    return pl.Series("label", names, pl.String)
-
-
-def _targets(weights: UInt8[np.ndarray, "N C"], kept: Bool[np.ndarray, "N"]) -> pl.Series:
+    kept = pl.Series(weights.any(axis=1) & (winner < len(classes)))
+    weights = weights[:, : len(classes)]
     shares = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1)
-    kind = pl.Array(pl.Float32, weights.shape[1])
-    targets = pl.Series("target", shares.astype(np.float32), kind)
-    return pl.select(pl.when(pl.Series(kept)).then(targets).alias("target"))["target"]
+    targets = pl.Series(shares.astype(np.float32), dtype=pl.Array(pl.Float32, len(classes)))
+    return table.with_columns(
+        label=pl.when(kept).then(pl.Series(FERPLUS_VOTES).gather(winner)),
+        target=pl.when(kept).then(targets),
+    )

@@ -1,11 +1,17 @@
-"""A network as an ONNX model, from cut faces to class probabilities, its card in the metadata."""
+"""A network as an ONNX model, in float32 or eight bits, with its card in the metadata."""
 
 import json
+import logging
 from collections.abc import Sequence
+from contextlib import ExitStack
 from importlib import import_module
+from itertools import takewhile
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -16,20 +22,22 @@ from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.inference.engines import FACES, PROBABILITY
-from clfer.model.card import METADATA, Card
+from clfer.model.bundle import METADATA, Card
 from clfer.model.network import Network
+from clfer.progress import Track
 
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 20  # of the standard operators; onnxruntime knows it from 1.17 on
 PACKAGES = ("onnx", "onnxscript")
-ROWS = 16  # faces at once from which the matrix of the view is computed
-WHITE = 255
+OPSET = 20  # of the standard operators; onnxruntime knows it from 1.17 on
+CALIBRATION = 512  # faces that the ranges of activations are taken from
+BATCH = 32  # of these
+FLOAT = ("Softmax", "Sigmoid")  # not quantised: small, and each probability depends on them
 
 
 def check_packages() -> None:
-    """InputError where a package is missing that only exporting needs."""
+    """Raise InputError where a package is missing that only exporting needs."""
     for name in PACKAGES:
         try:
             import_module(name)
@@ -43,15 +51,12 @@ def check_packages() -> None:
 def converted(network: Network, card: Card) -> "onnx.ModelProto":
     """The network in standard operators, its batch normalisations folded into the convolutions.
 
-    It takes `faces`, uint8 [N, S, S, C] as the card cuts them and any number of them, and gives
-    `probability`, float32 [N, K].
+    Input `faces`: uint8 [N, S, S, C], cut as the card says. Output `probability`: float32 [N, K].
     """
     cut = card.cut
-    deployed = Deployed(network, cut.size, card.view).eval()
-    example = torch.zeros(2, cut.size, cut.size, cut.channels, dtype=torch.uint8)
     program = torch.onnx.export(
-        deployed,
-        (example,),
+        Deployed(network, cut.size, card.view).eval(),
+        (torch.zeros(2, cut.size, cut.size, cut.channels, dtype=torch.uint8),),
         dynamo=True,
         opset_version=OPSET,
         input_names=[FACES],
@@ -61,25 +66,97 @@ def converted(network: Network, card: Card) -> "onnx.ModelProto":
         verbose=False,
     )
     assert program is not None
-    model: onnx.ModelProto = program.model_proto
-    return described(model, card, "float32")
+    return _described(program.model_proto, card, "float32")
 
 
-def described(model: "onnx.ModelProto", card: Card, numbers: str) -> "onnx.ModelProto":
-    """The same model with its card and notes for people, and without the exporter's notes on itself
-    and on this machine: the same network gives the same bytes.
+def quantised(
+    model: "onnx.ModelProto", card: Card, faces: UInt8[np.ndarray, "N S S C"], track: Track
+) -> "onnx.ModelProto":
+    """The model with weights and activations in eight bits, but for the view and FLOAT.
+
+    The range of an activation is that on `faces`. Weights have a range for each channel and seven
+    bits of the eight, so that processors without VNNI, where eight would overflow, compute the same
+    numbers as those with it.
     """
-    dataset = card.provenance.get("dataset")
+    import onnx
+    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+
+    nodes = model.graph.node
+    kept = [*takewhile(lambda node: node.op_type != "Conv", nodes)]  # the view
+    kept += [node for node in nodes if node.op_type in FLOAT]
+    parts = track(np.array_split(faces, max(1, len(faces) // BATCH)), "calibrating")
+    batches = ({FACES: np.ascontiguousarray(part)} for part in parts)
+    with TemporaryDirectory() as folder, ExitStack() as after_all:
+        after_all.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.WARNING)  # onnxruntime's advice, which goes to the root logger
+        before, after = Path(folder) / "float.onnx", Path(folder) / "int8.onnx"
+        onnx.save(model, before)
+        quantize_static(
+            before,
+            after,
+            SimpleNamespace(get_next=lambda: next(batches, None)),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            reduce_range=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in kept],
+        )
+        return _described(onnx.load(after), card, "int8")
+
+
+def write(model: "onnx.ModelProto", path: Path) -> None:
+    """Write the file; the same model gives the same bytes."""
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+class Deployed(nn.Module):
+    """Class probabilities [N, K] of faces [N, S, S, C]: central view, network, softmax.
+
+    The view is linear, and the same down as across: A X A^T with one matrix A [crop, S], which
+    takes standard operators, where `clfer.faces.views.central` uses `grid_sample`.
+    """
+
+    def __init__(self, network: Network, size: int, view: View) -> None:
+        super().__init__()
+        # the views of a black face, a white one, and those with a single white row each
+        plain = torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1)
+        black, white = central(plain.expand(-1, size, size, -1), view)[:, :, 0, 0]
+        rows = (torch.eye(size, dtype=torch.uint8) * 255)[:, None, :, None, None]
+        columns = [central(row.expand(-1, -1, size, -1), view)[0, 0, :, 0] for row in rows]
+        low, high = black[0].double(), white[0].double()
+        matrix = ((torch.stack(columns).double() - low) / (high - low)).T  # [crop, S]
+        self.network = network
+        self.matrix = nn.Buffer(matrix.float().contiguous())
+        self.gain = nn.Buffer(((white - black) / 255).view(3, 1, 1))
+        self.offset = nn.Buffer(black.view(3, 1, 1))
+
+    def view(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N 3 H W"]:
+        """The result of `clfer.faces.views.central`, within rounding."""
+        pixels = faces.permute(0, 3, 1, 2).float()
+        window = self.matrix @ pixels @ self.matrix.T
+        return window * self.gain + self.offset  # grey becomes three channels here
+
+    def forward(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N K"]:
+        probability: Tensor = self.network(self.view(faces)).softmax(dim=1)
+        return probability
+
+
+def _described(model: "onnx.ModelProto", card: Card, numbers: str) -> "onnx.ModelProto":
+    """The model with its card and notes for people, and without the exporter's notes on itself and
+    on this machine: the same network gives the same bytes.
+    """
+    cut = card.cut
     entries = {
         METADATA: card.text(),
         "classes": json.dumps(card.classes, ensure_ascii=False),
-        "input": f"{FACES}: uint8 [N, {card.cut.size}, {card.cut.size}, {card.cut.channels}], "
-        f"{'grey' if card.cut.channels == 1 else 'RGB'}, cut out as those trained on",
+        "input": f"{FACES}: uint8 [N, {cut.size}, {cut.size}, {cut.channels}], "
+        f"{'grey' if cut.channels == 1 else 'RGB'}, cut out as those trained on",
         "output": f"{PROBABILITY}: float32 [N, {len(card.classes)}]",
         "numbers": numbers,
         "clfer_version": __version__,
-        "licence": f"clfer: MIT. The weights were learned from {dataset}, whose terms bind "
-        "whoever uses them",
+        "licence": "clfer: MIT. The weights were learned from "
+        f"{card.provenance.get('dataset')}, whose terms bind whoever uses them",
     }
     _strip(model, ("doc_string", "metadata_props"))
     model.graph.name = "clfer"
@@ -88,9 +165,14 @@ def described(model: "onnx.ModelProto", card: Card, numbers: str) -> "onnx.Model
     return model
 
 
-def write(model: "onnx.ModelProto", path: Path) -> None:
-    """Write the file; the same model gives the same bytes."""
-    path.write_bytes(model.SerializeToString(deterministic=True))
+def _strip(message: Any, names: Sequence[str]) -> None:
+    """Clear these fields of a message and of all messages in it."""
+    for field, value in message.ListFields():
+        if field.name in names:
+            message.ClearField(field.name)
+        elif field.type == field.TYPE_MESSAGE:
+            for one in (value,) if hasattr(value, "ListFields") else value:
+                _strip(one, names)
 
 
 def _pooled(maps: Any, output_size: Sequence[int]) -> Any:
@@ -109,60 +191,3 @@ def _pooled(maps: Any, output_size: Sequence[int]) -> Any:
     )
     rows = operators.MatMul(operators.Constant(value=from_array(down.numpy())), maps)
     return operators.MatMul(rows, operators.Constant(value=from_array(across.T.numpy())))
-
-
-def _strip(message: Any, names: Sequence[str]) -> None:
-    """Clear these fields of a message and of all messages in it."""
-    for field, value in message.ListFields():
-        if field.name in names:
-            message.ClearField(field.name)
-        elif field.type == field.TYPE_MESSAGE:
-            for one in value if not hasattr(value, "ListFields") else (value,):
-                _strip(one, names)
-
-
-class Deployed(nn.Module):
-    """Class probabilities [N, K] of faces [N, S, S, C]: central view, network, softmax.
-
-    The view is linear, and the same down as across: A X A^T with one matrix A [crop, S], which
-    takes standard operators, where `clfer.faces.views.central` samples at a grid.
-    """
-
-    matrix: Tensor
-    gain: Tensor
-    offset: Tensor
-
-    def __init__(self, network: Network, size: int, view: View) -> None:
-        super().__init__()
-        black, white = (_levels(level, size, view) for level in (0, WHITE))
-        self.network = network
-        self.register_buffer("matrix", _matrix(size, view))
-        self.register_buffer("gain", ((white - black) / WHITE).view(3, 1, 1))
-        self.register_buffer("offset", black.view(3, 1, 1))
-
-    def view(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N 3 H W"]:
-        """The result of `clfer.faces.views.central`, within rounding."""
-        pixels = faces.permute(0, 3, 1, 2).float()
-        window = self.matrix @ pixels @ self.matrix.T
-        return window * self.gain + self.offset  # grey becomes three channels here
-
-    def forward(self, faces: UInt8[Tensor, "N S S C"]) -> Float[Tensor, "N K"]:
-        probability: Tensor = self.network(self.view(faces)).softmax(dim=1)
-        return probability
-
-
-def _levels(level: int, size: int, view: View) -> Float[Tensor, "3"]:
-    """The three channels of the view of a face of one grey level."""
-    face = torch.full((1, size, size, 1), level, dtype=torch.uint8)
-    return central(face, view)[0, :, 0, 0]
-
-
-def _matrix(size: int, view: View) -> Float[Tensor, "crop S"]:
-    """A, whose columns are the central views of faces with one row of white."""
-    black, white = (_levels(level, size, view)[0].double() for level in (0, WHITE))
-    lines = (torch.eye(size, dtype=torch.uint8) * WHITE)[:, :, None, None]  # [S, S, 1, 1]
-    columns = [
-        central(some.expand(-1, -1, size, -1), view)[:, 0, :, 0] for some in lines.split(ROWS)
-    ]
-    share = (torch.cat(columns).double() - black) / (white - black)  # [S, crop]
-    return share.T.float().contiguous()

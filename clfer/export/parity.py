@@ -1,5 +1,6 @@
-"""Whether two engines give the same probabilities, and faces to compare them on."""
+"""How far two engines are apart: faces to compare them on, and what eight bits cost."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,26 +8,40 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from clfer.errors import InputError
+from clfer.export.onnx_model import CALIBRATION
 from clfer.faces.preprocessing import Cut
 from clfer.inference.engines import Engine
 from clfer.inference.frames import read, sources
 from clfer.inference.predictor import central_square
 from clfer.pictures import UnreadableError
 from clfer.progress import Track
+from clfer.scoring.comparison import McNemar, mcnemar
 
 LIMIT = 1e-4  # by which two probabilities may differ
 BATCH = 32
 
 
-class Parity(NamedTuple):
-    """difference: the largest of any probability; same: faces with the same label; tied: faces with
-    another label whose two highest probabilities are within LIMIT.
+class Material(NamedTuple):
+    """Faces as the model takes them.
+
+    faces: to compare engines on; description: which these are
+    judged: to score int8 on, `label` where they have one; calibration: to find its ranges by
     """
 
+    faces: UInt8[np.ndarray, "N S S C"]
+    description: str
+    judged: UInt8[np.ndarray, "M S S C"]
+    label: Int[np.ndarray, " M"] | None
+    calibration: UInt8[np.ndarray, "Q S S C"]
+
+
+class Parity(NamedTuple):
+    """How far the probabilities that two engines give to the same faces are apart."""
+
     faces: int
-    difference: float
-    same: int
-    tied: int
+    difference: float  # the largest of any probability
+    same: int  # faces with the same label
+    tied: int  # with another one, their two highest probabilities being within LIMIT
 
     @property
     def holds(self) -> bool:
@@ -43,26 +58,78 @@ def probabilities(
 
 
 def compared(expected: Float[np.ndarray, "N K"], found: Float[np.ndarray, "N K"]) -> Parity:
-    """How far the probabilities found are from those expected, of one face or more."""
+    """How far two engines' probabilities of the same faces are apart."""
     same = expected.argmax(axis=1) == found.argmax(axis=1)
     second, first = np.sort(expected, axis=1)[:, -2:].T
     tied = ~same & (first - second <= LIMIT)
-    return Parity(
-        len(expected), float(np.abs(expected - found).max()), int(same.sum()), int(tied.sum())
+    difference = float(np.abs(expected - found).max())
+    return Parity(len(expected), difference, int(same.sum()), int(tied.sum()))
+
+
+def check_parity(
+    path: Path, engines: Mapping[str, Engine], faces: UInt8[np.ndarray, "N S S C"], track: Track
+) -> Parity:
+    """How far PyTorch and onnxruntime are apart; InputError where it is too far."""
+    expected, found = (
+        probabilities(engine, faces, track, name) for name, engine in engines.items()
     )
+    parity = compared(expected, found)
+    if not parity.holds:
+        changed = parity.faces - parity.same - parity.tied
+        raise InputError(
+            f"{path}: expected onnxruntime to say what PyTorch says within {LIMIT:g}, found "
+            f"{parity.difference:.1e} and {changed:,} of {parity.faces:,} labels changed; nothing "
+            "was written: try other versions of torch, onnxscript and onnxruntime"
+        )
+    return parity
+
+
+class Int8Cost(NamedTuple):
+    """How far eight bits are from float on the judged faces. difference: the largest of any
+    probability; same: faces with the same label; accuracy of float and of int8, and McNemar's test
+    of both, where the faces have labels.
+    """
+
+    faces: int
+    difference: float
+    same: int
+    accuracy: tuple[float, float] = (np.nan, np.nan)
+    test: McNemar | None = None
+
+
+def int8_cost(material: Material, whole: Engine, small: Engine, track: Track) -> Int8Cost:
+    """What eight bits cost: of an engine in float, and one in int8."""
+    a, b = (probabilities(one, material.judged, track, "comparing int8") for one in (whole, small))
+    same = int((a.argmax(axis=1) == b.argmax(axis=1)).sum())
+    cost = Int8Cost(len(a), float(np.abs(a - b).max()), same)
+    if material.label is None:
+        return cost
+    right = [one.argmax(axis=1) == material.label for one in (a, b)]
+    accuracy = (float(right[0].mean()), float(right[1].mean()))
+    return cost._replace(accuracy=accuracy, test=mcnemar(*right))
+
+
+def folder_material(folder: Path, cut: Cut, count: int, int8: bool, track: Track) -> Material:
+    """Face crops; for int8 every other one calibrates, and the rest are judged."""
+    found, unreadable = crops(folder, cut, count, track)
+    if int8 and len(found) < 2:
+        raise InputError(
+            f"{folder}: expected two face crops or more, to calibrate int8 by one and judge it by "
+            "another; found one"
+        )
+    description = f"{len(found):,} faces of {folder}"
+    description += f" ({unreadable:,} more could not be read)" if unreadable else ""
+    return Material(found, description, found[1::2], None, found[::2][:CALIBRATION])
 
 
 def crops(
     folder: Path, cut: Cut, count: int, track: Track
 ) -> tuple[UInt8[np.ndarray, "N S S C"], int]:
-    """Up to `count` of a folder's pictures as faces, spread over their names, and how many of them
-    could not be read.
-
-    InputError where there is no picture, or none that can be read.
+    """Up to `count` of a folder's pictures as faces, evenly spread, and how many of these are
+    unreadable. InputError where none can be read.
     """
     files = [source.path for source in sources([str(folder)], ()) if not source.is_video]
-    faces = []
-    chosen = [files[place] for place in spread(len(files), count)]
+    chosen, faces = [files[place] for place in spread(len(files), count)], []
     for file in track(chosen, "reading"):
         try:
             faces.append(central_square(read(file), cut))

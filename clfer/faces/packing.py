@@ -1,10 +1,10 @@
-"""All faces of a dataset in one array of small pictures, every image accounted for.
-
-What is known of the images, and what became of them, is in memory for some of them at a time.
+"""All faces of a dataset in one array, every image accounted for, and done again only where an
+interrupted call left off. Of labels and outcomes only some rows are in memory at a time.
 """
 
 import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import polars as pl
 
-from clfer.faces.cropping import Alignment, Fate, Find, cut
+from clfer.faces.alignment import Alignment, CropOutcome, Find, crop_face
 from clfer.files import replacing
 from clfer.pictures import Opened, Pictures, UnreadableError
 from clfer.progress import Track
@@ -53,20 +53,19 @@ def pack(
     track: Track,
     team: Team = ALONE,
 ) -> pl.LazyFrame | None:
-    """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table says how each image fared,
-    None in the processes of the team that do not lead.
+    """Write the aligned faces to `path` as uint8 [N, S, S, C]; the table of how each image was
+    cropped, or None in the processes of the team that do not lead.
 
     pictures: read by several threads
-    scratch:  a folder held by the leader; what an earlier call with the same arguments left there,
-              of whatever team, is not done again. It costs as much room as the faces, and holds
-              what the table is read from
+    scratch:  a folder locked by the leader, where an earlier call with the same arguments, of
+              whatever team, left what is done. It takes as much room as the faces, and holds what
+              the table is read from
     team:     processes of one machine, each with all the other arguments
 
     Columns of the table: `row`; `face`, its index into the array, null where the image is rejected
-    (its pixels are zero there); `height` and `width` of the picture; and those of `Fate`.
+    (its pixels are zero there); `height` and `width` of the picture; and those of `CropOutcome`.
     """
     shape = (len(labels), settings.size, settings.size, settings.channels)
-    chunks = [range(i, min(i + CHUNK, shape[0])) for i in range(0, shape[0], CHUNK)]
     store = scratch / "faces.npy"
     with team.leader_first():
         _prepare(store, shape)
@@ -81,22 +80,22 @@ def pack(
         try:
             picture = block(row // BLOCK * BLOCK)[1][row % BLOCK]
         except UnreadableError as error:
-            return row, None, None, None, *Fate("rejected", reason=str(error))
-        faces[row], fate = cut(picture, landmarks, box, settings, find)
-        return row, row, *picture.shape[:2], *fate
+            return row, None, None, None, *CropOutcome("rejected", reason=str(error))
+        faces[row], outcome = crop_face(picture, landmarks, box, settings, find)
+        return row, row, *picture.shape[:2], *outcome
 
     # each written after its faces: where it is, the chunk is done
-    records = {chunk: scratch / f"{chunk.start:09}.parquet" for chunk in chunks}
+    records = {start: scratch / f"{start:09}.parquet" for start in range(0, shape[0], CHUNK)}
     with ThreadPoolExecutor(max(cores() // team.size, 1)) as pool:
-        for chunk in track(team.share(chunks), "aligning"):
-            if not (record := records[chunk]).exists():
-                first = chunk.start // BLOCK * BLOCK
-                given = block(first)[0][chunk.start - first : chunk.stop - first]
-                known = [given[name].to_list() for name in ("landmarks", "box")]
-                found = list(pool.map(one, chunk, *known))
+        for start in track(team.share(list(records)), "aligning"):
+            if not records[start].exists():
+                rows = block(start // BLOCK * BLOCK)[0][start % BLOCK : start % BLOCK + CHUNK]
+                numbers = range(start, start + len(rows))
+                known = (rows[name].to_list() for name in ("landmarks", "box"))
+                outcomes = list(pool.map(one, numbers, *known))
                 faces.flush()
-                with replacing(record) as temporary:
-                    pl.DataFrame(found, SCHEMA, orient="row").write_parquet(temporary)
+                with replacing(records[start]) as temporary:
+                    pl.DataFrame(outcomes, SCHEMA, orient="row").write_parquet(temporary)
     del faces
     team.wait()
     if not team.leads:
@@ -115,33 +114,26 @@ def _prepare(store: Path, shape: tuple[int, ...]) -> None:
     # under its name only when its header is there
     with replacing(store) as temporary:
         np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
-        _occupy(temporary)
-
-
-def _occupy(path: Path) -> None:
-    """Take the room of a file now: a map onto a disk that is full ends the process without a word.
-
-    OSError where there is not enough.
-    """
-    if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        if hasattr(os, "posix_fallocate"):
+            # takes the room now: writing to a map on a full disk kills the process silently
+            with temporary.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
 
 
 def outcomes(table: pl.LazyFrame) -> list[str]:
-    """How many images fared how, and why some were rejected, in words."""
-    rejected = table.filter(pl.col("outcome") == "rejected")
-    fared = [f"{count:,} {name}" for name, count, _ in _common(table, "outcome")]
+    """How many images were cropped how, and for which reasons not by what was expected."""
+    counts = _counted(table, ["outcome"])
+    reasons = _counted(table.filter(pl.col("reason").is_not_null()), ["outcome", "reason"])
     return [
-        ", ".join(fared),
+        ", ".join(f"{count:,} {outcome}" for outcome, count, _ in counts),
         *(
-            f"rejected: {count:,} {reason} (first: row {first})"
-            for reason, count, first in _common(rejected, "reason")[:5]
+            f"{outcome}: {n:,} {reason} (first: row {row})"
+            for outcome, reason, n, row in reasons[:5]
         ),
     ]
 
 
-def _common(table: pl.LazyFrame, column: str) -> list[tuple[Any, ...]]:
-    """Each value of a column, how often it is there and in which row first; the commonest first."""
-    counted = table.group_by(column).agg(pl.len(), pl.col("row").min())
-    return counted.sort("len", "row", descending=[True, False]).collect(engine="streaming").rows()
+def _counted(table: pl.LazyFrame, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Values of the columns, in how many rows and first in which; the commonest first."""
+    counts = table.group_by(columns).agg(pl.len(), pl.col("row").min())
+    return counts.sort("len", "row", descending=[True, False]).collect(engine="streaming").rows()

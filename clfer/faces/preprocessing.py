@@ -1,19 +1,19 @@
-"""From a picture to a network's input, in settings: what a model carries with it.
+"""Settings of how a picture becomes a network's input; a model file carries them.
 
 This file imports nothing heavy, so that a model can be read where PyTorch is not installed.
 """
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, FiniteFloat
 
 from clfer.settings import Settings
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the encoder starts from
 STD = (0.229, 0.224, 0.225)
 
-Place = tuple[float, float]
-LARGEST = 4096  # pixels of a side: a card is not to ask for more than there is memory
+Point = tuple[FiniteFloat, FiniteFloat]
+LARGEST = 4096  # pixels of a side: a model's card must not ask for more than there is memory
 
 
 class View(Settings):
@@ -21,6 +21,12 @@ class View(Settings):
 
     resize: int = Field(gt=0, le=LARGEST)  # side in pixels to which the stored face is brought
     crop: int = Field(gt=0, le=LARGEST)  # side of the window that is cut from it: the input size
+
+
+def _distinct(points: tuple[Point, ...]) -> tuple[Point, ...]:
+    if len(set(points)) < len(points):
+        raise ValueError("expected five different points (x, y), some are equal")
+    return points
 
 
 class Cut(Settings):
@@ -31,5 +37,5 @@ class Cut(Settings):
     size: int = Field(ge=16, le=LARGEST)  # side of a stored face in pixels
     channels: Literal[1, 3]
     margin: float = Field(ge=0, lt=0.5)  # see clfer.faces.alignment.places
-    # where published faces have eyes, nose and corners of the mouth, for photos to be cut alike
-    landmarks: Annotated[tuple[Place, ...], Field(min_length=5, max_length=5)] | None
+    # where published faces have eyes, nose and corners of the mouth, to cut photos alike
+    landmarks: Annotated[tuple[Point, Point, Point, Point, Point], AfterValidator(_distinct)] | None

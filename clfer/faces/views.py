@@ -1,11 +1,10 @@
-"""From stored faces to the network's inputs, a batch at a time on whatever device the faces are on.
+"""Augmentation: from stored faces to the network's inputs, in batches on any device.
 
 Training sees a random window of the enlarged face, mirrored and partly erased (Sec. IV-A);
-everything else sees the window in the middle. Every random choice of a sample is a function of its
-own few uniform numbers, so that it does not matter who draws them, in what order, or in which
-process the sample is trained on.
+everything else sees the window in the middle. Every random choice is a function of the sample's own
+uniform numbers in [0, 1), so that order and number of processes do not matter.
 
-Notation: B faces, S stored side, C stored channels (1 or 3), uniform numbers in [0, 1).
+Notation: B faces, S stored side, C stored channels (1 or 3), H = W the side of the window.
 """
 
 import math
@@ -19,6 +18,10 @@ from torch.nn import functional as F
 
 from clfer.faces.preprocessing import MEAN, STD, View
 from clfer.settings import Settings
+
+Stored = UInt8[Tensor, "B S S C"]
+Pixels = Float[Tensor, "B C H W"]  # levels 0..255
+Images = Float[Tensor, "B 3 H W"]  # normalised
 
 PLACED, DISTORTED = 8, 4  # uniform numbers that placing and distorting one sample take
 DRAWS = PLACED + DISTORTED
@@ -38,9 +41,7 @@ class Augmentation(Settings):
     contrast: float = Field(ge=0, le=1)  # largest relative change of the distance from the mean
 
 
-def central(
-    faces: UInt8[Tensor, "B S S C"], view: View
-) -> Float[Tensor, "B 3 {view.crop} {view.crop}"]:
+def central(faces: Stored, view: View) -> Images:
     """The window in the middle of each face, normalised."""
     middle = torch.full((len(faces), 2), 0.5, device=faces.device)
     mirrored = torch.zeros(len(faces), dtype=torch.bool, device=faces.device)
@@ -48,11 +49,8 @@ def central(
 
 
 def augmented(
-    faces: UInt8[Tensor, "B S S C"],
-    uniform: Float[Tensor, "B 12"],
-    view: View,
-    augmentation: Augmentation,
-) -> Float[Tensor, "B 3 {view.crop} {view.crop}"]:
+    faces: Stored, uniform: Float[Tensor, "B 12"], view: View, augmentation: Augmentation
+) -> Images:
     """A random window of each face, perhaps mirrored, turned, enlarged, lit otherwise, and with a
     rectangle erased (set to the mean).
     """
@@ -67,13 +65,13 @@ def augmented(
 
 
 def _window(
-    faces: UInt8[Tensor, "B S S C"],
+    faces: Stored,
     offset: Float[Tensor, "B 2"],
     mirrored: Bool[Tensor, " B"],
     turn: Float[Tensor, "B 2 2"] | None,
     view: View,
-) -> Float[Tensor, "B C crop crop"]:
-    """Faces enlarged to `resize` and cut to `crop`, in one bilinear sampling; values 0..255.
+) -> Pixels:
+    """Faces enlarged to `resize` and cut to `crop`, in one bilinear sampling.
 
     `offset` is (down, right) as a share of the room there is: 0.5 is the middle. `turn` takes the
     directions of the window to those of the face.
@@ -105,10 +103,8 @@ def _turn(
     return torch.stack([cosine, -sine, sine, cosine], dim=1).view(-1, 2, 2)
 
 
-def _lit(
-    pixels: Float[Tensor, "B C H W"], uniform: Float[Tensor, "B 2"], augmentation: Augmentation
-) -> Float[Tensor, "B C H W"]:
-    """Values 0..255 of other brightness and contrast, kept inside that range."""
+def _lit(pixels: Pixels, uniform: Float[Tensor, "B 2"], augmentation: Augmentation) -> Pixels:
+    """Pixels of other brightness and contrast, kept inside their range."""
     if not (augmentation.brightness or augmentation.contrast):
         return pixels
     lighter, stronger = (2 * uniform - 1)[..., None, None, None].unbind(dim=1)
@@ -117,16 +113,16 @@ def _lit(
     return (changed + mean + 255 * lighter * augmentation.brightness).clamp(0, 255)
 
 
-def _normalise(pixels: Float[Tensor, "B C H W"]) -> Float[Tensor, "B 3 H W"]:
-    """Values 0..255, grey or colour, to the three normalised channels that the encoder expects."""
+def _normalise(pixels: Pixels) -> Images:
+    """Grey or coloured pixels as the three normalised channels that the encoder expects."""
     mean, std = _statistics(pixels.device)
     images = (pixels / 255 - mean) / std  # grey becomes three channels here
     return images.contiguous(memory_format=torch.channels_last)
 
 
 @cache
-def _statistics(device: torch.device) -> tuple[Float[Tensor, "3 1 1"], Float[Tensor, "3 1 1"]]:
-    """MEAN and STD on a device, put there once."""
+def _statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """MEAN and STD [3, 1, 1] on a device, put there once."""
     mean, std = torch.tensor([MEAN, STD]).view(2, 3, 1, 1).to(device)
     return mean, std
 
@@ -134,9 +130,7 @@ def _statistics(device: torch.device) -> tuple[Float[Tensor, "3 1 1"], Float[Ten
 def _rectangle(
     uniform: Float[Tensor, "B 5"], side: int, augmentation: Augmentation
 ) -> Bool[Tensor, "B 1 {side} {side}"]:
-    """The pixels to erase: per sample none, or a rectangle of random area, aspect and place inside
-    the image.
-    """
+    """The pixels to erase: none, or a rectangle of random area, aspect and place in the image."""
     chosen = uniform[:, 0] < augmentation.erasing
     span = augmentation.erasing_area - SMALLEST_ERASED
     area = side**2 * (SMALLEST_ERASED + uniform[:, 1] * span)

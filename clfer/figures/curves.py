@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,11 +12,11 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from clfer.figures.style import WIDTH, Stroke, heading, legend_below, page, strokes
+from clfer.figures import style
+from clfer.figures.style import WIDTH
 
 BASELINE = "baseline"  # the variant that is drawn in black
 THIN, BOLD = 0.6, 1.6
-PANELS = 2  # of a row of learning intensities
 
 LOSS = (
     "Mean cross-entropy over the epochs, on the augmented training faces in training mode (left) "
@@ -39,69 +38,50 @@ Histories = Mapping[str, Sequence[pl.DataFrame]]  # of each variant, a `history.
 
 
 def draw_history(histories: Histories, path: Path) -> None:
-    """Validation accuracy and the gradient that reaches each block, a colour for each variant and a
-    thin line for each seed.
-
-    Columns used: `epoch`, `val_accuracy` (a fraction), `gradient_1` .. `gradient_4` (norms, on one
-    logarithmic axis).
+    """Validation accuracy, and the gradient norm of each block. Columns used: `epoch`,
+    `val_accuracy` (a fraction), `gradient_1` .. `gradient_4`.
     """
-    looks = strokes(list(histories), BASELINE)
-    with page(path, 9.5, 4.6) as figure:
-        grid = figure.add_gridspec(2, 3, width_ratios=(5, 3, 3))
-        accuracy = figure.add_subplot(grid[:, 0])
-        accuracy.set_title("validation accuracy (%)")
-        accuracy.set_xlabel("epoch")
-        _seeds(accuracy, histories, "val_accuracy", 100, looks)
-        first = figure.add_subplot(grid[0, 1])
-        places = (grid[0, 2], grid[1, 1], grid[1, 2])
-        blocks = [first, *(figure.add_subplot(one, sharex=first, sharey=first) for one in places)]
-        for block, axes in enumerate(blocks, start=1):
-            _seeds(axes, histories, f"gradient_{block}", 1, looks)
-            axes.set_title(f"gradient norm, block {block}")
-            axes.set_yscale("log")
-            axes.tick_params(labelleft=block in (1, 3), labelbottom=block in (3, 4))
-            axes.set_xlabel("epoch" if block in (3, 4) else "")
-        _legend(figure, looks, columns=8)
+    with style.page(path, 9.5, 4.6) as figure:
+        left, right = figure.subfigures(1, 2, width_ratios=(5, 6), squeeze=False)[0]
+        accuracy = left.subplots()
+        accuracy.set(title="validation accuracy (%)", xlabel="epoch")
+        _lines(accuracy, histories, "val_accuracy", scale=100)
+        norms = {f"gradient norm, block {j}": f"gradient_{j}" for j in range(1, 5)}
+        _gradients(right, histories, norms)
+        _legend(figure, histories, columns=8)
 
 
 def draw_loss(histories: Histories, title: str, path: Path) -> None:
     """Training and validation loss by epoch, in nats (Fig. 12). Columns used: `epoch`, `loss_cls`,
     `val_loss`.
     """
-    looks = strokes(list(histories), BASELINE)
-    with page(path, WIDTH, 3.0) as figure:
-        heading(figure, title)
+    with style.page(path, WIDTH, 3.0) as figure:
+        style.heading(figure, title)
         left, right = figure.subplots(1, 2, sharey=True)
-        for axes, column, name in (
-            (left, "loss_cls", "training"),
-            (right, "val_loss", "validation"),
-        ):
-            _seeds_and_mean(axes, histories, column, looks)
-            axes.set_title(f"{name} loss")
-            axes.set_xlabel("epoch")
-        left.set_ylabel("cross-entropy (nats)")
-        _legend(figure, looks, columns=6, lw=BOLD)
+        _lines(left, histories, "loss_cls")
+        _lines(right, histories, "val_loss")
+        left.set(title="training loss", xlabel="epoch", ylabel="cross-entropy (nats)")
+        right.set(title="validation loss", xlabel="epoch")
+        _legend(figure, histories, columns=6)
 
 
 def draw_intensity(histories: Histories, block: int | None, title: str, path: Path) -> None:
     """How strongly the loss teaches each block, and at the right each semantic group of `block`,
     where that is given (Fig. 1a, 5). All frames have the columns of the first one.
     """
-    looks = strokes(list(histories), BASELINE)
     first = next(iter(histories.values()))[0]
-    left = {f"block {j}": column for j, column in enumerate(block_columns(first), start=1)}
-    groups = [] if block is None else group_columns(first, block)
-    ends = {1: " (top)", len(groups): " (bottom)"}
-    right = {f"group {k}{ends.get(k, '')}": c for k, c in enumerate(groups, start=1)}
-    rows = -(-max(len(left), len(right)) // PANELS)
-    with page(path, WIDTH, 1.0 + 1.4 * rows) as figure:
-        heading(figure, title)
-        halves = figure.subfigures(1, 2 if right else 1, squeeze=False, wspace=0.03)[0]
-        _panels(halves[0], "gradient norm of a block", histories, left, looks)
-        if right:
+    blocks = {f"block {j}": column for j, column in enumerate(block_columns(first), start=1)}
+    columns = [] if block is None else group_columns(first, block)
+    groups = dict(zip(style.group_names(len(columns)), columns, strict=True))
+    rows = -(-max(len(blocks), len(groups)) // 2)
+    with style.page(path, WIDTH, 1.0 + 1.4 * rows) as figure:
+        style.heading(figure, title)
+        halves = figure.subfigures(1, 2 if groups else 1, squeeze=False, wspace=0.03)[0]
+        _gradients(halves[0], histories, blocks, "gradient norm of a block")
+        if groups:
             name = f"gradient norm of a channel of block {block}"
-            _panels(halves[1], name, histories, right, looks)
-        _legend(figure, looks, columns=6, lw=BOLD)
+            _gradients(halves[1], histories, groups, name)
+        _legend(figure, histories, columns=6)
 
 
 def block_columns(history: pl.DataFrame) -> list[str]:
@@ -129,78 +109,50 @@ def mean(
     return shared["epoch"].to_numpy(), shared[column].fill_null(float("nan")).to_numpy()
 
 
-def _seeds(
-    axes: Axes, histories: Histories, column: str, scale: int, looks: Mapping[str, Stroke]
-) -> None:
-    """A line for each seed, times `scale`; a missing value leaves a gap."""
+def _lines(axes: Axes, histories: Histories, column: str, scale: int = 1) -> None:
+    """A thin line for each seed, where there are several, and a bold one for their mean; a missing
+    value leaves a gap.
+    """
+    looks = style.strokes(list(histories), BASELINE)
     for name, frames in histories.items():
-        for frame in frames:
-            values = scale * frame[column].cast(pl.Float64).to_numpy()
-            _line(axes, frame["epoch"].to_numpy(), values, looks[name], lw=0.9, alpha=0.85)
-    _frame(axes)
-
-
-def _seeds_and_mean(
-    axes: Axes, histories: Histories, column: str, looks: Mapping[str, Stroke]
-) -> None:
-    """A thin line for each seed, where there are several, and a bold one for their mean."""
-    for name, frames in histories.items():
+        colour, line = looks[name]
         for frame in frames if len(frames) > 1 else ():
-            values = frame[column].cast(pl.Float64).to_numpy()
-            colour, line = looks[name]
+            values = scale * frame[column].cast(pl.Float64).to_numpy()
             axes.plot(frame["epoch"], values, c=colour, ls=line, lw=THIN, alpha=0.5)
-        _line(axes, *mean(frames, column), looks[name], lw=BOLD)
-    _frame(axes)
-
-
-def _line(
-    axes: Axes,
-    epochs: Int[np.ndarray, " E"],
-    values: Float[np.ndarray, " E"],
-    look: Stroke,
-    **style: Any,
-) -> None:
-    dot = "o" if len(epochs) == 1 else None  # a single epoch has no line to see
-    axes.plot(epochs, values, c=look.colour, ls=look.line, marker=dot, markersize=3, **style)
-
-
-def _frame(axes: Axes) -> None:
+        epochs, means = mean(frames, column)
+        dot = "o" if len(epochs) == 1 else None  # a single epoch has no line to see
+        axes.plot(epochs, scale * means, c=colour, ls=line, lw=BOLD, marker=dot, markersize=3)
     axes.grid()
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
 
 
-def _panels(
-    half: SubFigure,
-    title: str,
+def _gradients(
+    part: SubFigure,
     histories: Histories,
     columns: Mapping[str, str],
-    looks: Mapping[str, Stroke],
+    title: str | None = None,
 ) -> None:
-    """A panel for each column under its name, on one logarithmic axis; numbers stand at the outer
-    ones.
-    """
-    half.suptitle(title, x=0.03, ha="left", fontsize=9)
-    grid = half.subplots(
-        -(-len(columns) // PANELS), PANELS, squeeze=False, sharex=True, sharey=True
-    )
-    for axes, (name, column) in zip(grid.ravel(), columns.items(), strict=False):
-        _seeds_and_mean(axes, histories, column, looks)
+    """A panel for each column under its name, two in a row, on one logarithmic axis."""
+    if title:
+        part.suptitle(title, x=0.03, ha="left", fontsize=9)
+    grid = style.panels(part, len(columns), 2, sharex=True, sharey=True)
+    for axes, (name, column) in zip(grid, columns.items(), strict=True):
+        _lines(axes, histories, column)
         axes.set_title(name, fontsize=9)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.tick_params(labelsize=8)
-    for axes in grid.ravel()[len(columns) :]:
-        axes.set_axis_off()
-    for axes in grid[-1]:
+    for axes in grid[-2:]:
         axes.set_xlabel("epoch")
+        axes.tick_params(labelbottom=True)
 
 
-def _legend(figure: Figure, looks: Mapping[str, Stroke], columns: int, **style: Any) -> None:
+def _legend(figure: Figure, histories: Histories, columns: int) -> None:
     """The names of the variants, below all panels."""
     keys = [
-        Line2D([], [], c=look.colour, ls=look.line, label=name, **style)
-        for name, look in looks.items()
+        Line2D([], [], c=look.colour, ls=look.line, lw=BOLD, label=name)
+        for name, look in style.strokes(list(histories), BASELINE).items()
     ]
-    legend_below(figure, keys, columns)
+    style.legend_below(figure, keys, columns)

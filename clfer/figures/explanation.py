@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import fill, wrap
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import SubFigure
+from matplotlib.patches import Rectangle
 
-from clfer.explanation.reasons import BLOCK, Reasons
-from clfer.figures.faces import FacePlace, draw_close, draw_picture
-from clfer.figures.maps import coloured, scale
-from clfer.figures.style import COLOURS, FAINT, GREY, literal, page, short
+from clfer.explanation.layers import BLOCK, Reasons
+from clfer.figures import style
+from clfer.figures.features import colour_bar, over, tiles
+from clfer.figures.style import BLACK, COLOURS, FAINT, GREY
+from clfer.report.numbers import short
 
 MAPS = (
     "Bright: what the block sees there raises the logit of {name} (LayerCAM{deepest}). On the "
@@ -31,61 +33,31 @@ GROUPS = (
     "lowest to their own highest response. A channel belongs to the group of channels of the "
     "deepest block whose strongest responses lie most like its own; groups stand from the top down."
 )
+WIDTH = 32 / 3  # inches: 1600 pixels
+HEIGHTS = (3.2, 3.4, 3.5)  # inches of the three parts
 ALPHA = 0.7  # of a map over the face
+TINY, SMALL, LARGE, PART = 7.5, 8.0, 9.0, 10.0  # points
+LONGEST = 30  # letters of the name of a class in a sentence
+LETTERS, MOST = 18, 9  # letters of a line of it at its bar; classes that have room for two lines
+WIDE = 170  # small letters of a line across the page
 
-# Inches.
-WIDTH = 32 / 3  # 1600 pixels
-EDGE, GAP, NARROW = 0.2, 0.15, 0.05
-HEAD, NAME, LINE = 0.62, 0.26, 0.155  # title of the page, of a part, a line of small letters
-PICTURE, LEAST, FACE = 2.9, 1.5, 2.15
-BAR, ROOM = 0.12, 0.65  # the colour bar, and it with its numbers
-CHANNEL, BETWEEN = 1.06, 0.4
-LETTER, NUMBER = 0.075, 0.5  # of the name of a class; a percentage
-LETTERS, MOST = 18, 9  # letters of a line of that name; classes that have room for two lines
-AROUND = 0.42  # below the upper part
-WIDE = 185  # letters of a line across the page
-LONGEST = 30  # of the name of a class in a line
-TINY, SMALL, LARGE, PART, PAGE = 7.5, 8.0, 9.0, 10.0, 11.0  # points
+CLOSE = 1.8  # sides of the box that are shown of a close face
+CHOSEN, OTHER = COLOURS[4], "white"
 
 
-class _Sheet:
-    """A page on which places are inches from its upper left corner."""
+class FacePlace(NamedTuple):
+    """Where a face is in its picture, in pixels.
 
-    def __init__(self, figure: Figure, width: float, height: float) -> None:
-        self.figure, self.width, self.height = figure, width, height
+    boxes:     left, top, width, height of all detected faces, from left to right; empty without
+               detection
+    chosen:    the index of this one
+    landmarks: of this one; None without detection
+    """
 
-    def box(
-        self, left: float, top: float, width: float, height: float
-    ) -> tuple[float, float, float, float]:
-        """A box as matplotlib takes it."""
-        up = 1 - (top + height) / self.height
-        return left / self.width, up, width / self.width, height / self.height
-
-    def panel(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Room for a picture, which stands in its upper left."""
-        axes = self.figure.add_axes(self.box(left, top, width, height), anchor="NW")
-        axes.set(xticks=[], yticks=[])
-        axes.spines[:].set_visible(False)
-        return axes
-
-    def write(self, left: float, top: float, words: str, size: float, bold: bool = False) -> None:
-        """Lines below a height; bold, or faint."""
-        self.figure.text(
-            left / self.width,
-            1 - top / self.height,
-            literal(words),
-            fontsize=size,
-            fontweight="bold" if bold else "normal",
-            color="black" if bold else FAINT,
-            va="top",
-        )
-
-
-class _Map(NamedTuple):
-    """A map over the face, and the lines above it."""
-
-    lines: list[str]
-    values: Float[np.ndarray, "S S"]
+    picture: UInt8[np.ndarray, "H W *C"]
+    boxes: Float[np.ndarray, "F 4"]
+    chosen: int
+    landmarks: Float[np.ndarray, "5 2"] | None
 
 
 def draw(
@@ -96,158 +68,164 @@ def draw(
 
     about: a line below the title, such as what the model is
     """
-    maps = list(_maps(reasons))
-    side = (WIDTH - 2 * EDGE - ROOM - (len(maps) - 1) * GAP) / len(maps)
-    attention = HEAD + NAME + FACE + AROUND
-    words = wrap(_said(reasons, short(classes[reasons.explained], LONGEST)), WIDE)
-    lines = max(len(one.lines) for one in maps)
-    groups = attention + NAME + lines * LINE + side + (len(words) + 2) * LINE
-    height = groups + NAME + 2 * LINE + 2 * CHANNEL + 4 * LINE
-    with page(path, WIDTH, height) as figure:
-        figure.set_layout_engine("none")  # all sizes are known
-        sheet = _Sheet(figure, WIDTH, height)
-        sheet.write(EDGE, 0.15, title, PAGE, True)
-        sheet.write(EDGE, 0.36, "\n".join(wrap(about, WIDE)), TINY)
-        _upper(sheet, place, reasons, classes)
-        sheet.write(EDGE, attention, _question(reasons, classes), PART, True)
-        _attention(sheet, reasons, maps, side, attention + NAME + lines * LINE)
-        sheet.write(EDGE, groups - (len(words) + 1.5) * LINE, "\n".join(words), TINY)
-        _groups(sheet, reasons, groups)
+    with style.page(path, WIDTH, sum(HEIGHTS) + 0.3) as figure:
+        figure.get_layout_engine().set(w_pad=0.1, h_pad=0.07)  # type: ignore[union-attr,call-arg]
+        style.heading(figure, style.literal(title), size=11)
+        parts = figure.subfigures(3, 1, squeeze=False, height_ratios=HEIGHTS)
+        upper, middle, lower = parts[:, 0]
+        words = fill(style.literal(about), WIDE)
+        upper.suptitle(words, x=0.01, ha="left", fontsize=TINY, color=FAINT)
+        _draw_face(upper, place, reasons, classes)
+        style.heading(middle, _question(reasons, classes))
+        _draw_maps(middle, reasons)
+        _caption(middle, _explained(reasons, classes))
+        rows, columns = reasons.grids[BLOCK - 1]
+        style.heading(lower, f"Semantic groups of block {BLOCK}: {rows} x {columns}")
+        _draw_groups(lower, reasons)
+        _caption(lower, GROUPS.format(block=BLOCK))
 
 
-def _upper(sheet: _Sheet, place: FacePlace, reasons: Reasons, classes: Sequence[str]) -> None:
+def _caption(part: SubFigure, words: str) -> None:
+    text = fill(style.literal(words), WIDE)
+    part.supxlabel(text, x=0.01, ha="left", multialignment="left", fontsize=TINY, color=FAINT)
+
+
+def _draw_face(part: SubFigure, place: FacePlace, reasons: Reasons, classes: Sequence[str]) -> None:
     """The picture, the face in it, the face as it is seen, and the probabilities."""
-    top, left = HEAD + NAME, EDGE
     height, width = place.picture.shape[:2]
-    broad = min(max(FACE * width / height, LEAST), PICTURE)
-    axes = sheet.panel(left, top, broad, FACE)
-    draw_picture(axes, place)
-    axes.set_title(f"picture: {width} x {height}", fontsize=LARGE)
-    left += broad + GAP
-    if place.landmarks is not None:
-        axes = sheet.panel(left, top, FACE, FACE)
+    broad = float(np.clip(width / height, 0.7, 1.35))
+    ratios = [broad, 1, 1, 1] if place.landmarks is not None else [broad, 1, 1.6]
+    first, *close, seen, bars = part.subplots(1, len(ratios), width_ratios=ratios)
+    draw_picture(first, place)
+    first.set_title(f"picture: {width} x {height}", fontsize=LARGE)
+    for axes in close:
         draw_close(axes, place)
         axes.set_title("face and landmarks", fontsize=LARGE)
-        left += FACE + GAP
-    axes = sheet.panel(left, top, FACE, FACE)
-    axes.imshow(reasons.face)
-    axes.set_title(
-        f"as the network sees it: {len(reasons.face)} x {len(reasons.face)}", fontsize=LARGE
-    )
-    left += FACE + GAP
-    names = [_named(one, len(classes)) for one in classes]
-    pitch = 72 * FACE / len(names)  # points from one bar to the next
-    size = min(SMALL, 0.38 * pitch) if any("\n" in name for name in names) else 0.75 * pitch
-    letters = max(len(line) for name in names for line in name.split("\n"))
-    left += LETTER * min(size / LARGE, 1) * letters + 0.1
-    axes = sheet.figure.add_axes(sheet.box(left, top, WIDTH - EDGE - NUMBER - left, FACE))
-    _bars(axes, reasons, names, min(SMALL, 0.75 * pitch))
-    axes.tick_params(axis="y", labelsize=min(LARGE, size), length=0)
+    style.picture(seen, reasons.face)
+    side = len(reasons.face)
+    seen.set_title(f"as the network sees it: {side} x {side}", fontsize=LARGE)
+    for axes in (first, *close, seen):
+        axes.set_anchor("NW")
+    _draw_bars(bars, reasons, classes)
 
 
-def _bars(axes: Axes, reasons: Reasons, names: Sequence[str], size: float) -> None:
+def draw_picture(axes: Axes, place: FacePlace) -> None:
+    """The picture with a box around each face, numbered from 1 where there are several."""
+    height, width = place.picture.shape[:2]
+    style.picture(axes, place.picture)
+    axes.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    for number, (left, top, _, down) in enumerate(place.boxes.tolist()):
+        colour = CHOSEN if number == place.chosen else OTHER
+        _box(axes, place.boxes[number], colour)
+        if len(place.boxes) > 1:
+            above = top > 0.06 * height  # else there is no room, and the number stands below
+            axes.annotate(
+                str(number + 1),
+                (left, top if above else top + down),
+                (0, 2 if above else -2),
+                textcoords="offset points",
+                va="bottom" if above else "top",
+                fontsize=6,
+                annotation_clip=True,
+                bbox={"boxstyle": "square,pad=0.1", "facecolor": colour, "linewidth": 0},
+            )
+
+
+def draw_close(axes: Axes, place: FacePlace) -> None:
+    """The face with its box and landmarks."""
+    assert place.landmarks is not None
+    left, top, width, height = place.boxes[place.chosen]
+    across, down = left + width / 2, top + height / 2
+    half = CLOSE * max(width, height) / 2
+    style.picture(axes, place.picture)
+    _box(axes, place.boxes[place.chosen], CHOSEN)
+    axes.plot(*place.landmarks.T, "o", color=CHOSEN, markersize=4, markeredgecolor=BLACK)
+    axes.set(xlim=(across - half, across + half), ylim=(down + half, down - half))
+    axes.set_facecolor("#eeeeee")  # where the picture ends
+
+
+def _box(axes: Axes, box: Float[np.ndarray, "4"], colour: str) -> None:
+    """A rectangle with a dark rim, visible on any picture."""
+    line = 1.2 if colour == CHOSEN else 0.6
+    for shade, width in ((BLACK, line + 1.2), (colour, line)):
+        corner, size = (box[0], box[1]), (box[2], box[3])
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=shade, linewidth=width))
+
+
+def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
     """The probability of each class: the highest in colour, hatched what is explained instead."""
+    names = [short(name, 2 * LETTERS) for name in classes]
+    if len(names) <= MOST:
+        names = [fill(name, LETTERS, max_lines=2, placeholder="…") for name in names]
+    pitch = 150 / len(names)  # points from one bar to the next
+    size = min(LARGE, (0.38 if any("\n" in name for name in names) else 0.75) * pitch)
     percent = 100 * reasons.probabilities
     best = int(percent.argmax())
-    places = range(len(names))
-    bars = axes.barh(places, percent, height=0.7, color=GREY)
+    bars = axes.barh(range(len(names)), percent, height=0.7, color=GREY)
     bars[best].set(color=COLOURS[0])
     if reasons.explained != best:
         bars[reasons.explained].set(hatch="////", facecolor="white", edgecolor=COLOURS[1])
-    for k in places:
-        axes.annotate(
-            f"{percent[k]:.1f} %",
-            (percent[k], k),
-            (3, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=size,
-            fontweight="bold" if k in (best, reasons.explained) else "normal",
-        )
-    axes.set_yticks(places, [literal(name) for name in names])
-    axes.set(xlim=(0, 100), ylim=(len(names) - 0.4, -0.6), xticks=[0, 50, 100])
+    written = axes.bar_label(
+        bars, [f"{one:.1f} %" for one in percent], padding=3, fontsize=min(SMALL, 0.75 * pitch)
+    )
+    for k in {best, reasons.explained}:
+        written[k].set_fontweight("bold")
+    axes.set_yticks(range(len(names)), [style.literal(name) for name in names], fontsize=size)
+    axes.set(xlim=(0, 125), ylim=(len(names) - 0.4, -0.6), xticks=[0, 50, 100])
     axes.tick_params(axis="x", labelsize=SMALL)
+    axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.set_title("probability in %", fontsize=LARGE)
 
 
-def _named(name: str, classes: int) -> str:
-    """A name in two lines, or in one where there are many classes."""
-    if classes > MOST:
-        return short(name, 2 * LETTERS)
-    return fill(short(name, 2 * LETTERS), LETTERS, max_lines=2, placeholder="…")
+def _question(reasons: Reasons, classes: Sequence[str]) -> str:
+    explained, best = reasons.explained, int(reasons.probabilities.argmax())
+    other = "" if explained == best else f", where it predicts {short(classes[best], LONGEST)}"
+    return style.literal(f"Where it looked for {short(classes[explained], LONGEST)}{other}")
 
 
-def _maps(reasons: Reasons) -> Iterator[_Map]:
-    """Each block's map, and what checks it."""
+def _explained(reasons: Reasons, classes: Sequence[str]) -> str:
+    deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
+    words = MAPS.format(name=short(classes[reasons.explained], LONGEST), deepest=deepest)
+    return words + (NO_WEIGHTS if reasons.mu is None else WEIGHTS)
+
+
+def _draw_maps(part: SubFigure, reasons: Reasons) -> None:
+    """The maps over the face, beside each other."""
+    maps = list(_maps(reasons))
+    grid = part.subplots(1, len(maps), squeeze=False)[0]
+    for axes, (lines, values) in zip(grid, maps, strict=True):
+        style.picture(axes, over(reasons.face, values, ALPHA))
+        axes.set_title("\n".join(lines), fontsize=SMALL)
+    colour_bar(grid[-1], 1, "share of its highest")
+
+
+def _maps(reasons: Reasons) -> Iterator[tuple[list[str], Float[np.ndarray, "S S"]]]:
+    """Each block's map, and what checks it, with the lines above it."""
     for j, (values, grid) in enumerate(zip(reasons.attention, reasons.grids, strict=True)):
         lines = [f"block {j + 1}: {grid[0]} x {grid[1]}"]
         if reasons.mu is not None and reasons.shares is not None:
             lines += [f"μ = {reasons.mu[j]:.2f}", f"adds {signed(float(reasons.shares[j]))}"]
-        yield _Map(lines, values)
+        yield lines, values
     if reasons.deepest is not None:
-        yield _Map([f"block {len(reasons.grids)}: Grad-CAM"], reasons.deepest)
-    most = (
-        f"takes {reasons.fall:.2f} of {signed(reasons.logit)}"
-        if reasons.fall > 0
-        else "takes nothing"
-    )
-    yield _Map(["covered by a patch:", most], reasons.covered)
+        yield [f"block {len(reasons.grids)}: Grad-CAM"], reasons.deepest
+    most = f"{reasons.fall:.2f} of {signed(reasons.logit)}" if reasons.fall > 0 else "nothing"
+    yield ["covered by a patch:", f"takes {most}"], reasons.covered
 
 
-def _attention(
-    sheet: _Sheet, reasons: Reasons, maps: Sequence[_Map], side: float, top: float
-) -> None:
-    """The maps over the face, beside each other."""
-    for j, one in enumerate(maps):
-        axes = sheet.panel(EDGE + j * (side + GAP), top, side, side)
-        axes.imshow(_over(reasons.face, one.values))
-        axes.set_title(literal("\n".join(one.lines)), fontsize=SMALL)
-    left = EDGE + len(maps) * (side + GAP)
-    scale(sheet.figure, sheet.box(left, top, BAR, side), "share of its highest")
-
-
-def _question(reasons: Reasons, classes: Sequence[str]) -> str:
-    best = int(reasons.probabilities.argmax())
-    other = (
-        "" if reasons.explained == best else f", where it predicts {short(classes[best], LONGEST)}"
-    )
-    return f"Where it looked for {short(classes[reasons.explained], LONGEST)}{other}"
-
-
-def _said(reasons: Reasons, name: str) -> str:
-    deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
-    return MAPS.format(name=name, deepest=deepest) + (NO_WEIGHTS if reasons.mu is None else WEIGHTS)
-
-
-def _groups(sheet: _Sheet, reasons: Reasons, top: float) -> None:
+def _draw_groups(part: SubFigure, reasons: Reasons) -> None:
     """The strongest channels of each semantic group, in two rows."""
-    rows, columns = reasons.grids[BLOCK - 1]
-    sheet.write(EDGE, top, f"Semantic groups of block {BLOCK}: {rows} x {columns}", PART, True)
     groups, count = reasons.groups.shape[:2]
-    step, across = CHANNEL + NARROW, -(-count // 2)
-    ends = {0: " (top)", groups - 1: " (bottom)"}
-    below = top + NAME + LINE + 0.05
-    for k in range(groups):
-        left = EDGE + k * (across * step + BETWEEN)
-        said = f"group {k + 1}{ends.get(k, '')}: {reasons.sizes[k]} channels"
-        sheet.write(left, top + NAME, said, SMALL)
-        for n, one in enumerate(reasons.groups[k]):
-            row, column = divmod(n, across)
-            axes = sheet.panel(left + column * step, below + row * step, CHANNEL, CHANNEL)
+    across = -(-count // 2)
+    grid = part.subplots(1, groups, squeeze=False, gridspec_kw={"wspace": 0.15})[0]
+    names = style.group_names(groups)
+    for axes, name, size, maps in zip(grid, names, reasons.sizes, reasons.groups, strict=True):
+        pictures = np.ones((2 * across, *reasons.face.shape))
+        for n, one in enumerate(maps):
             if not np.isnan(one).any():
-                axes.imshow(_over(reasons.face, one))
-    words = "\n".join(wrap(GROUPS.format(block=BLOCK), WIDE))
-    sheet.write(EDGE, below + 2 * step + 0.05, words, TINY)
-
-
-def _over(
-    face: Float[np.ndarray, "S S 3"], values: Float[np.ndarray, "S S"]
-) -> Float[np.ndarray, "S S 3"]:
-    """A map in colours over the face in grey."""
-    grey = face.mean(axis=-1, keepdims=True)
-    mixed: Float[np.ndarray, "S S 3"] = (1 - ALPHA) * grey + ALPHA * coloured(values)
-    return mixed
+                pictures[n] = over(reasons.face, one, ALPHA)
+        tiles(axes, pictures.reshape(2, across, *reasons.face.shape))
+        axes.set_title(f"{name}: {size} channel{'s' * (size != 1)}", fontsize=SMALL, color=FAINT)
 
 
 def signed(value: float) -> str:

@@ -1,14 +1,19 @@
-"""The style of all figures: pages, colours, legends and text."""
+"""The style of all figures: pages, panels, colours, legends and text."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, NamedTuple
+from textwrap import fill
+from typing import Any, Literal, NamedTuple
 
+import numpy as np
+from jaxtyping import Float
 from matplotlib import style
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 
 from clfer.files import replacing
 
@@ -24,7 +29,7 @@ NO_METADATA = {
 # Okabe and Ito's palette, which the colour-blind can tell apart; black for the reference.
 BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
-NOT_EVIDENCE = "drawn faces: not evidence for the method"
+DARK = 55  # percent from which on a cell is dark enough for white letters
 
 STYLE = {
     "font.size": 9,
@@ -42,7 +47,7 @@ STYLE = {
 
 
 @contextmanager
-def page(path: Path, width: float, height: float) -> Iterator[Figure]:
+def page(path: Path, width: float, height: float, layout: str = "constrained") -> Iterator[Figure]:
     """A figure of width x height inches, written to `path` when the block ends well: as SVG or PDF
     where its suffix says so, else as PNG.
 
@@ -51,22 +56,11 @@ def page(path: Path, width: float, height: float) -> Iterator[Figure]:
     """
     suffix = path.suffix.lower() if path.suffix.lower() in NO_METADATA else ".png"
     with style.context(["default", STYLE], after_reset=True):
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=(width, height), layout=layout)  # type: ignore[arg-type]
         FigureCanvasAgg(figure)
         yield figure
         with replacing(path) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=DPI, metadata=NO_METADATA[suffix])
-
-
-def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
-    """A legend below all panels, in as many columns, up to `columns`, as the page is wide enough
-    for.
-    """
-    for fewer in range(min(len(keys), columns), 0, -1):
-        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
-        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
-            return
-        below.remove()
 
 
 def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
@@ -77,9 +71,71 @@ def both(draw: Callable[[Path], None], path: Path) -> list[Path]:
     return written
 
 
-def heading(figure: Figure, title: str) -> None:
-    """What the whole figure is about, above its panels."""
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
+def heading(figure: Figure | SubFigure, title: str, size: int = 10) -> None:
+    """A title above all panels."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=size, fontweight="bold")
+
+
+def panels(figure: Figure | SubFigure, count: int, columns: int, **shared: Any) -> list[Axes]:
+    """`count` axes in rows of at most `columns`; what is left of the last row stays empty."""
+    columns = max(min(columns, count), 1)
+    grid = figure.subplots(-(-count // columns), columns, squeeze=False, **shared).ravel()
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return list(grid[:count])
+
+
+def picture(axes: Axes, pixels: Any) -> None:
+    """A picture in colour, or in grey of 0 to 255, without ticks and frame."""
+    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """A row for each name, in at most two lines, the first on top."""
+    lines = [fill(name, 24, max_lines=2, placeholder="…") for name in names]
+    small = any("\n" in words for words in lines)
+    axes.set_yticks(range(len(names)), lines, fontsize=7 if small else 9)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+
+
+def heat_map(
+    axes: Axes,
+    percent: Float[np.ndarray, "R K"],
+    columns: Sequence[str],
+    rows: Sequence[str],
+    size: int,
+    text: Callable[[int, int], str],
+) -> AxesImage:
+    """Shades of percentages under names on both axes, with `text` of row and column where it is not
+    empty; the image, for a colour bar.
+    """
+    image = axes.imshow(percent, cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.ndindex(percent.shape):
+        ink = "white" if percent[row, column] > DARK else "black"
+        words = text(row, column)
+        axes.text(column, row, words, ha="center", va="center", color=ink, fontsize=size)
+    axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.spines[:].set_visible(True)
+    axes.tick_params(length=0)
+    return image
+
+
+def whole(percent: float) -> str:
+    """A percentage above 0 without decimals, and never as 0."""
+    return f"{percent:.0f}" if percent >= 0.5 else "<1"
+
+
+def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
+    """A legend below all panels, in at most `columns` columns, fewer where the page is narrow."""
+    for fewer in range(min(len(keys), columns), 0, -1):
+        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
+        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
+            return
+        below.remove()
 
 
 class Stroke(NamedTuple):
@@ -90,23 +146,22 @@ class Stroke(NamedTuple):
 
 
 def strokes(names: Sequence[str], baseline: str) -> dict[str, Stroke]:
-    """A look for each name in its order: black for the baseline, dashed once the colours run out.
-
-    Sixteen names beside the baseline are told apart.
+    """A look for each name: black for the baseline, dashed once the colours run out, so that
+    sixteen names beside the baseline differ.
     """
-    found = {name: Stroke(BLACK, "solid") for name in names}
+    looks = {name: Stroke(BLACK, "solid") for name in names}
     for place, name in enumerate(name for name in names if name != baseline):
         again, colour = divmod(place, len(COLOURS))
-        found[name] = Stroke(COLOURS[colour], "dashed" if again % 2 else "solid")
-    return found
+        looks[name] = Stroke(COLOURS[colour], "dashed" if again % 2 else "solid")
+    return looks
+
+
+def group_names(count: int) -> list[str]:
+    """Of semantic groups, from the top of the face to its bottom."""
+    ends = {1: " (top)", count: " (bottom)"}
+    return [f"group {k}{ends.get(k, '')}" for k in range(1, count + 1)]
 
 
 def literal(text: str) -> str:
     """The text with its dollars escaped: matplotlib takes what stands between two for a formula."""
     return text.replace("$", r"\$")
-
-
-def short(text: str, letters: int) -> str:
-    """The text without its middle where it is longer: names often differ at their ends."""
-    half = letters // 2
-    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"

@@ -1,5 +1,7 @@
 """Models that classify faces: in PyTorch, or in onnxruntime, which needs no PyTorch."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -7,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from clfer.errors import InputError
-from clfer.model.card import METADATA, Card, read
+from clfer.model.bundle import METADATA, Card, read_card
 from clfer.team import cores
 
 FACES, PROBABILITY = "faces", "probability"  # input and output of an exported graph
@@ -81,30 +83,33 @@ class Exported:
         # waiting threads shall not take the cores from whoever computes meanwhile
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # errors are raised as well
-        try:
+        self.path = path
+        with self._explained("written by `clfer export`"):
             # of bytes onnxruntime reads no weights from other files
             self._session = onnxruntime.InferenceSession(
                 path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # onnxruntime has as many kinds as files can be broken
-            raise InputError(
-                f"{path}: expected a model written by `clfer export`, found something else "
-                f"({_reason(error)}); export it again"
-            ) from error
         metadata = self._session.get_modelmeta().custom_metadata_map
-        self.path, self.card = path, read(metadata.get(METADATA), path)
+        self.card = read_card(metadata.get(METADATA), path)
         self._check()
 
     def __call__(self, faces: UInt8[np.ndarray, "N S S C"]) -> Float[np.ndarray, "N K"]:
-        try:
+        with self._explained("that can be computed"):
             (output,) = self._session.run([PROBABILITY], {FACES: faces})
-        except Exception as error:
-            raise InputError(
-                f"{self.path}: expected a model that can be computed, found one that cannot "
-                f"({_reason(error)}); export it again"
-            ) from error
         probability: np.ndarray = output
         return probability
+
+    @contextmanager
+    def _explained(self, expected: str) -> Iterator[None]:
+        """InputError for any error: onnxruntime has as many kinds as files can be broken."""
+        try:
+            yield
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise InputError(
+                f"{self.path}: expected a model {expected}, found something else ({reason}); "
+                "export it again"
+            ) from error
 
     def _check(self) -> None:
         """InputError unless inputs and outputs are as the card says, for any number of faces."""
@@ -120,10 +125,6 @@ class Exported:
                 f"{self.path}: expected {_shown(expected)} as its card says, found "
                 f"{_shown([(end.name, end.type, end.shape) for end in ends])}; export it again"
             )
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _shown(ends: list[tuple[str, str, list[Any]]]) -> str:

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,7 @@ PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 STDIN = "-"
 LARGEST_FILE = 1 << 28  # bytes of an image file
+CHANNELS = ((), (1,), (3,), (4,))  # grey, grey, RGB, RGBA
 RATE = 25.0  # frames a second where a video does not say
 
 Picture = UInt8[np.ndarray, "H W *C"]
@@ -63,19 +65,14 @@ def as_pixels(picture: object) -> Picture:
             "picture: expected a path, a PIL image or an array; found "
             f"{type(picture).__name__}; of several pictures, give one at a time"
         )
-    if picture.dtype != np.uint8:
+    channels = picture.shape[2:] if picture.ndim in (2, 3) else None
+    if picture.dtype != np.uint8 or channels not in CHANNELS or not picture.size:
         raise InputError(
-            f"picture: expected uint8 in 0..255, found {picture.dtype}; convert it, such as by "
-            "(255 * picture).astype('uint8') from 0..1"
+            "picture: expected uint8 in 0..255 as grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4], "
+            f"channels last; found {picture.dtype} {list(picture.shape)}; of floats in 0..1 take "
+            "(255 * picture).astype('uint8')"
         )
-    if picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (1,), (3,), (4,)):
-        raise InputError(
-            "picture: expected one picture, grey [H, W], RGB [H, W, 3] or RGBA [H, W, 4]; found "
-            f"{list(picture.shape)}; channels come last"
-        )
-    if not picture.size:
-        raise InputError(f"picture: expected pixels, found none in {list(picture.shape)}")
-    if picture.shape[2:] == (1,):
+    if channels == (1,):
         return picture[..., 0]
     return picture[..., :3] if picture.ndim == 3 else picture
 
@@ -109,23 +106,26 @@ def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
     InputError where nothing has such a name, or a folder holds no picture and no video.
     """
     files: dict[Path, Source] = {}
-    for name in _names(given, listed):
-        for source in _in_path(Path(name)):
-            files.setdefault(source.path, source)
+    taken: set[Path] = set()  # several folders may hold files of one name
+    for path, name in chain.from_iterable(map(_in_path, _names(given, listed))):
+        if path not in files:
+            numbered = (name.with_stem(f"{name.stem}-{number}") for number in count(2))
+            free = next(one for one in chain([name], numbered) if one not in taken)
+            taken.add(free)
+            files[path] = Source(path, free)
     if not files:
         raise InputError("-: expected names of files, one a line; found none")
-    return _unique_names(files.values())
+    return list(files.values())
 
 
-def _names(given: Sequence[str], listed: Iterable[str]) -> Iterator[str]:
+def _names(given: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
     for name in given:
-        if name == STDIN:
-            yield from filter(None, (line.rstrip("\r\n") for line in listed))
-        else:
-            yield name
+        lines = (line.rstrip("\r\n") for line in listed) if name == STDIN else [name]
+        yield from map(Path, filter(None, lines))
 
 
-def _in_path(path: Path) -> Iterator[Source]:
+def _in_path(path: Path) -> Iterator[tuple[Path, Path]]:
+    """The files there, and their names below it."""
     try:
         is_folder, exists = path.is_dir(), path.exists()
     except (OSError, ValueError):  # a name that no system takes
@@ -133,32 +133,21 @@ def _in_path(path: Path) -> Iterator[Source]:
     if not exists:
         raise InputError(f"{path}: expected a picture, a video or a folder; found nothing there")
     if not is_folder:
-        yield Source(path, Path(path.name))
+        yield path, Path(path.name)
         return
-    inside = [one for one in sorted(path.rglob("*")) if _is_wanted(one, path)]
-    if not inside:
+    inside = [(one, one.relative_to(path)) for one in sorted(path.rglob("*"))]
+    wanted = [pair for pair in inside if _is_wanted(*pair)]
+    if not wanted:
         raise InputError(
             f"{path}: expected pictures ({' '.join(PICTURES)}) or videos ({' '.join(VIDEOS)}) in "
             "it; found none"
         )
-    yield from (Source(one, one.relative_to(path)) for one in inside)
+    yield from wanted
 
 
-def _is_wanted(path: Path, folder: Path) -> bool:
-    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _is_wanted(path: Path, name: Path) -> bool:
+    hidden = any(part.startswith(".") for part in name.parts)
     return not hidden and path.suffix.lower() in PICTURES + VIDEOS and path.is_file()
-
-
-def _unique_names(files: Iterable[Source]) -> list[Source]:
-    """The same with names that no two share: several folders may hold files of one name."""
-    taken: dict[Path, Source] = {}
-    for source in files:
-        name, number = source.name, 2
-        while name in taken:
-            name = source.name.with_stem(f"{source.name.stem}-{number}")
-            number += 1
-        taken[name] = Source(source.path, name)
-    return list(taken.values())
 
 
 class Video:
@@ -201,24 +190,23 @@ class Video:
                 seconds = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
                 if number and not 0 < seconds < math.inf:
                     seconds = number / self.rate
-                yield self._frame(number, seconds)
+                good, decoded = self._capture.retrieve()
+                shown = decoded if good else "a frame that can't be decoded"
+                yield self._frame(shown, number, seconds)
             number += 1
         self._capture.release()
         if not number:
-            yield self._broken("no frame that can be decoded", 0, 0.0)
+            yield self._frame("no frame that can be decoded", 0, 0.0)
 
-    def _frame(self, number: int, seconds: float) -> Frame:
-        good, decoded = self._capture.retrieve()
-        if not good:
-            return self._broken("a frame that can't be decoded", number, seconds)
-        picture = np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-        return Frame(str(self.path), lambda: picture, number, seconds)
+    def _frame(self, decoded: "np.ndarray | str", number: int, seconds: float) -> Frame:
+        """decoded: blue, green and red; or why there is none"""
 
-    def _broken(self, reason: str, number: int, seconds: float) -> Frame:
-        def fail() -> Picture:
-            raise UnreadableError(reason)
+        def read() -> Picture:
+            if isinstance(decoded, str):
+                raise UnreadableError(decoded)
+            return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
-        return Frame(str(self.path), fail, number, seconds)
+        return Frame(str(self.path), read, number, seconds)
 
 
 @contextmanager

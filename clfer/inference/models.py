@@ -1,13 +1,12 @@
-"""The file of a model: the newest that was trained here, one that is named, or one that is
-downloaded and verified.
-"""
+"""The file of a model: one that is named, or one that is downloaded and verified."""
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urldefrag
+
+from pydantic import TypeAdapter
 
 from clfer.errors import InputError
 from clfer.files import sha256
@@ -25,17 +24,6 @@ class Release(NamedTuple):
 
     url: str
     sha256: str
-
-
-def newest(base: Path) -> Path:
-    """The model that was trained last in the checkout at `base`; InputError where there is none."""
-    found = list(base.glob("runs/*/*/*/model.safetensors"))
-    if not found:
-        raise InputError(
-            f"{base / 'runs'}: expected a trained model, found none; `dvc repro` trains the "
-            "demo's, `clfer train` one; or name one by --model"
-        )
-    return max(found, key=lambda path: (path.stat().st_mtime, str(path)))
 
 
 def located(given: str | Path, track: Track) -> Path:
@@ -69,9 +57,8 @@ def released() -> dict[str, Release]:
     """Published models by name; InputError where the file that lists them is broken."""
     path = Path(os.environ.get(VARIABLE, RELEASED))
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        return {name: Release(str(one["url"]), str(one["sha256"])) for name, one in entries.items()}
-    except (OSError, ValueError, AttributeError, TypeError, KeyError) as error:
+        return TypeAdapter(dict[str, Release]).validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: expected names, each with a url and a sha256, as JSON; found something else "
             f"({' '.join(str(error).split())})"

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -19,6 +18,7 @@ from clfer.files import replacing
 from clfer.inference.frames import Frame
 from clfer.inference.predictor import Face
 
+NAMES = ("file", "frame", "seconds", "box", "detection_score", "probability", "label", "confidence")
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which spreadsheets start one
@@ -56,9 +56,7 @@ def tables(
     """
     with ExitStack() as stack:
         kinds = ((csv_file, _csv), (json_file, _json), (parquet_file, _parquet))
-        writers = [
-            stack.enter_context(kind(path, classes)) for path, kind in kinds if path is not None
-        ]
+        writers = [stack.enter_context(kind(path, classes)) for path, kind in kinds if path]
 
         def write(one: Row) -> None:
             for writer in writers:
@@ -74,7 +72,7 @@ def _csv(path: Path, classes: Sequence[str]) -> Iterator[Write]:
         writer.writerow(_columns(classes))
 
         def write(one: Row) -> None:
-            name, *others = _flat(one, classes)
+            name, *others = _flat(one).values()
             writer.writerow([f"./{name}" if name.startswith(FORMULA) else name, *others])
 
         yield write
@@ -109,62 +107,48 @@ def _parquet(path: Path, classes: Sequence[str]) -> Iterator[Write]:
             writer = csv.writer(file, lineterminator="\n")
 
             def write(one: Row) -> None:
-                writer.writerow(_flat(one, classes))
+                writer.writerow(_flat(one).values())
 
             yield write
         table = pl.scan_csv(rows, schema=schema, has_header=False, raise_if_empty=False)
         table.sink_parquet(temporary)
 
 
+def _flat(one: Row) -> Row:
+    """A row with a column for each side of the box and each class."""
+    box = one["box"] or (None,) * len(BOX)
+    nested = {
+        "box": {f"box_{side}": value for side, value in zip(BOX, box, strict=True)},
+        "probability": {f"probability_{name}": p for name, p in one["probability"].items()},
+    }
+    return {
+        column: value
+        for key, cell in one.items()
+        for column, value in nested.get(key, {key: cell}).items()
+    }
+
+
 def _columns(classes: Sequence[str]) -> list[str]:
-    return [
-        "file",
-        "frame",
-        "seconds",
-        *(f"box_{side}" for side in BOX),
-        "detection_score",
-        *(f"probability_{name}" for name in classes),
-        "label",
-        "confidence",
-    ]
+    return list(_flat(dict.fromkeys(NAMES) | {"probability": dict.fromkeys(classes)}))
 
 
-def _flat(one: Row, classes: Sequence[str]) -> list[Any]:
-    """A row in the order of the columns."""
-    return [
-        one["file"],
-        one["frame"],
-        one["seconds"],
-        *(one["box"] or (None,) * len(BOX)),
-        one["detection_score"],
-        *(one["probability"][name] for name in classes),
-        one["label"],
-        one["confidence"],
-    ]
+@contextmanager
+def film(path: Path, rate: float) -> Iterator[Callable[[UInt8[np.ndarray, "H W 3"]], None]]:
+    """A function that adds a frame to an MP4, all of the first one's size. InputError where none
+    can be written.
+    """
+    writers: list[cv2.VideoWriter] = []
 
+    def add(picture: UInt8[np.ndarray, "H W 3"]) -> None:
+        if not writers:
+            code, (height, width) = cv2.VideoWriter.fourcc(*CODEC), picture.shape[:2]
+            writers.append(cv2.VideoWriter(str(path), code, rate, (width, height)))
+            if not writers[0].isOpened():
+                raise InputError(f"{path}: expected to write a video there, could not")
+        writers[0].write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
 
-class VideoWriter:
-    """An MP4 that is written frame by frame, all of the first one's size."""
-
-    def __init__(self, path: Path, rate: float) -> None:
-        self.path, self.rate = path, rate
-        self._writer: cv2.VideoWriter | None = None
-
-    def __enter__(self) -> "VideoWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
-    ) -> None:
-        if self._writer is not None:
-            self._writer.release()
-
-    def add(self, picture: UInt8[np.ndarray, "H W 3"]) -> None:
-        """One more frame. InputError where none can be written."""
-        height, width = picture.shape[:2]
-        if self._writer is None:
-            code = cv2.VideoWriter.fourcc(*CODEC)
-            self._writer = cv2.VideoWriter(str(self.path), code, self.rate, (width, height))
-            if not self._writer.isOpened():
-                raise InputError(f"{self.path}: expected to write a video there, could not")
-        self._writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    try:
+        yield add
+    finally:
+        for writer in writers:
+            writer.release()

@@ -1,6 +1,5 @@
 """From pictures to the faces in them and their expressions."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,12 +11,10 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from clfer.errors import InputError
-from clfer.faces.alignment import align, places, whole
-from clfer.faces.cropping import coloured
-from clfer.faces.detection import Detector, Found
+from clfer.faces.alignment import align, coloured, places, whole
+from clfer.faces.detection import Detections, open_detector
 from clfer.faces.preprocessing import Cut
-from clfer.faces.weights import locate
-from clfer.inference.engines import Engine, open_engine
+from clfer.inference.engines import open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels
 from clfer.inference.models import located
 from clfer.pictures import UnreadableError
@@ -26,7 +23,6 @@ from clfer.team import cores
 
 BATCH = 128  # faces that are classified at once
 WAITING = 1 << 27  # bytes of kept pictures that wait for their faces to be classified
-DETECTOR = "CLFER_DETECTOR"  # environment variable with the path of a detector
 UNSURE = "unsure"  # shown for a face whose best class is less probable than was asked for
 
 
@@ -53,6 +49,10 @@ class Face:
         """The probability of `label`."""
         return self.probability[self.label]
 
+    def shown(self, minimum: float) -> str:
+        """The label, or UNSURE where it is less probable than that."""
+        return self.label if self.confidence >= minimum else UNSURE
+
 
 @dataclass(frozen=True)
 class Result:
@@ -71,11 +71,9 @@ class Result:
 class _Cropped:
     """A frame whose F faces are found and cut: an array [F, S, S, C] for each kind of crop."""
 
-    frame: Frame
-    detections: Found | None
-    crops: list[UInt8[np.ndarray, "F _ _ _"]]
-    picture: Picture | None = None
-    problem: str | None = None
+    result: Result  # without faces
+    detections: Detections | None = None
+    crops: Sequence[UInt8[np.ndarray, "F _ _ _"]] = ()
 
     def __len__(self) -> int:
         return len(self.crops[0]) if self.crops else 0
@@ -106,8 +104,15 @@ class Predictor:
         self.files = [located(one, track) for one in models]
         self.engines = [open_engine(file, device) for file in self.files]
         self.classes = self.engines[0].card.classes
-        pairs = zip(self.engines, self.files, strict=True)
-        self._orders = [_class_order(engine, file, self.classes) for engine, file in pairs]
+        self._orders = []  # where each model has each of the classes
+        for engine, file in zip(self.engines, self.files, strict=True):
+            own = engine.card.classes
+            if sorted(own) != sorted(self.classes):
+                raise InputError(
+                    f"{file}: expected the classes of the first model, {', '.join(self.classes)}, "
+                    f"to average them; found {', '.join(own)}"
+                )
+            self._orders.append([own.index(name) for name in self.classes])
         self._cuts: list[Cut] = list(dict.fromkeys(engine.card.cut for engine in self.engines))
         self._detector = open_detector(detector, self._cuts[0], track) if detect else None
 
@@ -119,7 +124,8 @@ class Predictor:
         TypeError for anything else.
         """
         pixels = as_pixels(picture)
-        return self._classified([self._crop(Frame("", lambda: pixels), pixels)])[0].faces
+        frame = Frame("", lambda: pixels)
+        return self._classified([self._crop(Result(frame, [], None, None), pixels)])[0].faces
 
     def stream(self, frames: Iterable[Frame], keep: bool = False) -> Iterator[Result]:
         """The result of each frame, in order; memory does not grow with their number.
@@ -127,24 +133,26 @@ class Predictor:
         Frames are read and searched in parallel, faces classified in batches. keep: whether results
         hold the pictures.
         """
+        ready: list[_Cropped] = []
+        for one in self._cropped(frames, keep):
+            ready.append(one)
+            if _is_full(ready):
+                yield from self._classified(ready)
+                ready = []
+        yield from self._classified(ready)
+
+    def _cropped(self, frames: Iterable[Frame], keep: bool) -> Iterator[_Cropped]:
+        """The frames in order; some are read and searched ahead of those that were asked for."""
         workers = cores()
         waiting: deque[Future[_Cropped]] = deque()
-        ready: list[_Cropped] = []
         pool = ThreadPoolExecutor(workers)
         try:
             for frame in frames:
                 waiting.append(pool.submit(self._read, frame, keep))
                 if len(waiting) > 2 * workers:
-                    ready.append(waiting.popleft().result())
-                if _is_full(ready):
-                    yield from self._classified(ready)
-                    ready = []
-            for future in waiting:
-                ready.append(future.result())
-                if _is_full(ready):
-                    yield from self._classified(ready)
-                    ready = []
-            yield from self._classified(ready)
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -152,18 +160,22 @@ class Predictor:
         try:
             picture = as_pixels(frame.read())
         except UnreadableError as error:
-            return _Cropped(frame, None, [], problem=str(error))
+            return _Cropped(Result(frame, [], None, str(error)))
         # a video's frame holds its pixels in `read`: let them go
-        cropped = self._crop(replace(frame, read=_already_read), picture)
-        return replace(cropped, picture=picture) if keep else cropped
+        frame = replace(frame, read=_already_read)
+        return self._crop(Result(frame, [], picture if keep else None, None), picture)
 
-    def _crop(self, frame: Frame, picture: Picture) -> _Cropped:
+    def _crop(self, result: Result, picture: Picture) -> _Cropped:
         """The faces of a picture, cut in each way that a model wants."""
         if self._detector is None:
-            return _Cropped(frame, None, [central_square(picture, cut)[None] for cut in self._cuts])
+            squares = [central_square(picture, cut)[None] for cut in self._cuts]
+            return _Cropped(result, None, squares)
         detections = left_to_right(self._detector(picture))
-        crops = [_cut_all(picture, detections, cut) for cut in self._cuts]
-        return _Cropped(frame, detections, crops)
+        crops = []
+        for cut in self._cuts:
+            faces = [cut_out(picture, landmarks, cut) for landmarks in detections.landmarks]
+            crops.append(np.array(faces, np.uint8).reshape(-1, cut.size, cut.size, cut.channels))
+        return _Cropped(result, detections, crops)
 
     def _classified(self, frames: Sequence[_Cropped]) -> list[Result]:
         """The results of these frames, whose faces are classified together."""
@@ -174,7 +186,7 @@ class Predictor:
             rows = probability[start : start + len(one)]
             start += len(one)
             faces = [_face(self.classes, row, one.detections, i) for i, row in enumerate(rows)]
-            results.append(Result(one.frame, faces, one.picture, one.problem))
+            results.append(replace(one.result, faces=faces))
         return results
 
     def _probability(self, frames: Sequence[_Cropped]) -> Float[np.ndarray, "N K"]:
@@ -192,16 +204,10 @@ class Predictor:
         return mean
 
 
-def open_detector(detector: str | Path | None, cut: Cut, track: Track) -> Detector:
-    """The detector for a model. `detector` as for Predictor; InputError where there is none."""
-    named = detector or os.environ.get(DETECTOR)
-    return Detector(locate(Path(named) if named else None, track), cut.threshold, cut.turned)
-
-
-def left_to_right(detections: Found) -> Found:
+def left_to_right(detections: Detections) -> Detections:
     """The same faces by the middle of their box, the leftmost first."""
     order = np.argsort(detections.box[:, 0] + detections.box[:, 2] / 2, kind="stable")
-    return Found(*(part[order] for part in detections))
+    return Detections(*(part[order] for part in detections))
 
 
 def cut_out(
@@ -216,30 +222,15 @@ def central_square(picture: Picture, cut: Cut) -> UInt8[np.ndarray, "S S C"]:
     return coloured(whole(picture, cut.size), cut.channels)
 
 
-def _cut_all(picture: Picture, detections: Found, cut: Cut) -> UInt8[np.ndarray, "F S S C"]:
-    faces = np.zeros((len(detections.score), cut.size, cut.size, cut.channels), np.uint8)
-    for i, landmarks in enumerate(detections.landmarks):
-        faces[i] = cut_out(picture, landmarks, cut)
-    return faces
-
-
 def _already_read() -> Picture:
     raise UnreadableError("read already")
 
 
-def _class_order(engine: Engine, file: Path, classes: tuple[str, ...]) -> list[int]:
-    """Where a model has each of the classes; InputError where it has others."""
-    own = engine.card.classes
-    if sorted(own) != sorted(classes):
-        raise InputError(
-            f"{file}: expected the classes of the first model, {', '.join(classes)}, to average "
-            f"them; found {', '.join(own)}"
-        )
-    return [own.index(name) for name in classes]
-
-
 def _face(
-    classes: Sequence[str], probability: Float[np.ndarray, " K"], detections: Found | None, i: int
+    classes: Sequence[str],
+    probability: Float[np.ndarray, " K"],
+    detections: Detections | None,
+    i: int,
 ) -> Face:
     by_class = dict(zip(classes, map(float, probability), strict=True))
     if detections is None:
@@ -250,5 +241,6 @@ def _face(
 
 
 def _is_full(ready: Sequence[_Cropped]) -> bool:
-    kept = sum(one.picture.nbytes for one in ready if one.picture is not None)
+    pictures = (one.result.picture for one in ready)
+    kept = sum(picture.nbytes for picture in pictures if picture is not None)
     return sum(map(len, ready)) >= BATCH or kept >= WAITING or len(ready) >= 4 * BATCH

@@ -1,10 +1,9 @@
-"""The encoder: a residual network of torchvision, read out after each of its four blocks (Sec.
-III-A).
-"""
+"""The encoder: a ResNet of torchvision, read out after each of its four blocks (Sec. III-A)."""
 
 import pickle
+import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -14,20 +13,17 @@ from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from clfer.errors import InputError
-from clfer.model import tensors
 
 Stem = Literal["full", "small"]
-REDUCTION = {"full": 32, "small": 16}  # input pixels per position of the deepest map
-POSITIONS = (
-    16  # fewest positions of the deepest map that leave a channel's code something to choose from
-)
+STRIDE = {"full": 32, "small": 16}  # of the deepest map, in input pixels
+POSITIONS = 16  # fewest of the deepest map: with less there is nothing to code
 RESNETS = ("resnet10_quarter", *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
-LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
 class Encoder(nn.Module):
-    """f_1..f_4 [B, C_j, H_j, W_j] of an image [B, 3, H, W], each block half the side of the one
-    before.
+    """The features of an image: f_1..f_4 [B, C_j, H_j, W_j], each half the side of the one before.
+
+    stem: `full` is torchvision's; `small` has no max-pooling, for images of up to 112 pixels.
     """
 
     def __init__(self, backbone: str, stem: Stem) -> None:
@@ -36,7 +32,7 @@ class Encoder(nn.Module):
         pool = net.maxpool if stem == "full" else nn.Identity()
         self.stem = nn.Sequential(net.conv1, net.bn1, net.relu, pool)
         self.blocks = nn.ModuleList([net.layer1, net.layer2, net.layer3, net.layer4])
-        self.channels = (net.fc.in_features >> 3, *(net.fc.in_features >> i for i in (2, 1, 0)))
+        self.channels = tuple(net.fc.in_features >> j for j in (3, 2, 1, 0))
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         features = [self.stem(images)]
@@ -46,7 +42,7 @@ class Encoder(nn.Module):
 
 
 def resnet(backbone: str) -> ResNet:
-    """Any ResNet of torchvision, or `resnet10_quarter`, for the demo and for tests."""
+    """Any ResNet of torchvision, or `resnet10_quarter`, which is for the demo and for tests."""
     if backbone == "resnet10_quarter":
         return _resnet10(width=16)
     if backbone not in RESNETS:
@@ -57,22 +53,20 @@ def resnet(backbone: str) -> ResNet:
 
 
 def _resnet10(width: int) -> ResNet:
-    """One block a stage, with `width` channels in the first, where torchvision's have 64."""
+    """One basic block per stage, `width` channels in the first stage (torchvision's have 64)."""
     net = ResNet(BasicBlock, [1, 1, 1, 1])
     net.inplanes = width
     net.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
     net.bn1 = nn.BatchNorm2d(width)
-    net.layer1 = net._make_layer(BasicBlock, width, 1)
-    net.layer2 = net._make_layer(BasicBlock, 2 * width, 1, stride=2)
-    net.layer3 = net._make_layer(BasicBlock, 4 * width, 1, stride=2)
-    net.layer4 = net._make_layer(BasicBlock, 8 * width, 1, stride=2)
+    for j, stride in enumerate((1, 2, 2, 2)):
+        setattr(net, f"layer{j + 1}", net._make_layer(BasicBlock, width << j, 1, stride))
     net.fc = nn.Linear(8 * width, 1)
     return net
 
 
 def check_input(size: int, stem: Stem) -> None:
     """Raise InputError unless images of this side give whole maps with enough positions to code."""
-    step = REDUCTION[stem]
+    step = STRIDE[stem]
     if size % step or size < step * POSITIONS**0.5:
         raise InputError(
             f"train.crop: with the {stem} stem expected a multiple of {step} from {4 * step} on, "
@@ -82,11 +76,10 @@ def check_input(size: int, stem: Stem) -> None:
 
 
 def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
-    """Fill the encoder from `imagenet`, from a file (.safetensors or a state dict as .pth), or
-    leave it (`none`).
+    """Load `imagenet` or a file (.safetensors, or a state dict as .pth); `none` changes nothing.
 
-    Names are torchvision's; a classifier among them is left out. Raises InputError where the
-    weights can't be had or don't fit.
+    Names are torchvision's; the classifier is left out. Raises InputError where there are no such
+    weights, or they do not fit.
     """
     if weights == "none":
         return
@@ -102,9 +95,12 @@ def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
 def _rename(name: str) -> str:
     """torchvision's name of a weight -> ours: layer3.0.conv1 -> blocks.2.0.conv1, bn1 -> stem.1."""
     first, _, rest = name.partition(".")
-    if first in LAYERS:
-        return f"blocks.{int(first[5:]) - 1}.{rest}"
-    return f"stem.{ {'conv1': 0, 'bn1': 1}.get(first, first) }.{rest}"
+    ours = {
+        "conv1": "stem.0",
+        "bn1": "stem.1",
+        **{f"layer{j + 1}": f"blocks.{j}" for j in range(4)},
+    }
+    return f"{ours.get(first, first)}.{rest}"
 
 
 def _imagenet(backbone: str) -> dict[str, Tensor]:
@@ -127,15 +123,13 @@ def _imagenet(backbone: str) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """The tensors in a file; never anything that is code."""
+    """The tensors in a file, by name."""
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state: dict[str, Tensor] = tensors.load(path)
-        if not all(isinstance(name, str) for name in state):
-            raise TypeError("weights without names")
-        if not all(isinstance(value, Tensor) for value in state.values()):
-            raise TypeError("values that are no tensors")
+        state: dict[str, Tensor]
+        state = load_file(path) if path.suffix == ".safetensors" else load_tensors(path)
+        for name, value in state.items():
+            if not (isinstance(name, str) and isinstance(value, Tensor)):
+                raise TypeError("expected tensors by name")
         return state
     except FileNotFoundError as error:
         raise InputError(
@@ -146,3 +140,17 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"train.weights: {path} is no readable file of weights; expected .safetensors "
             "or a state dict"
         ) from error
+
+
+def load_tensors(path: Path) -> Any:
+    """What torch.save has written, on the CPU: tensors and plain values, never code.
+
+    Raises ValueError where it would unpack to more than the file has, and torch's own errors where
+    it is broken.
+    """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > path.stat().st_size:
+            raise ValueError(f"{unpacked:,} bytes in a file of {path.stat().st_size:,}")
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -18,9 +18,8 @@ class BatchSampleContrast(nn.Module):
 
     Each sample is one vector per layer. The deep vectors of the batch are clustered (or averaged by
     class, eq. 12), the shallow ones join the centroid that they resemble most, and the two sides
-    are pulled together. With fewer samples than clusters there are as many clusters as samples;
-    class centers are those of the labelled samples. Under several processes the batch is that of
-    all of them.
+    are pulled together. There are at most as many clusters as samples. Class centers are those of
+    the labelled samples. Under several processes the batch is that of all of them.
 
     The paper's convolution before the global pooling is taken as 1 x 1 without normalisation or
     activation; it then equals a linear map of the pooled features, which is what is computed.
@@ -52,14 +51,18 @@ class BatchSampleContrast(nn.Module):
         labels: Int[Tensor, " B"],
         uniform: Float[Tensor, "R K"],
     ) -> Float[Tensor, ""]:
-        """`pooled`: the blocks by number, each on the deepest one's grid, float32. `uniform` in [0,
-        1): the draws of the K-means starts; `labels` (-1: none) matter for class centers only.
+        """pooled: the blocks by number, each on the deepest one's grid, float32; labels (-1: none):
+        used by class centers alone; uniform in [0, 1): the draws of the K-means starts.
         """
         deep = gathered(self.project(pooled[self.layers[-1]], self.layers[-1])).unsqueeze(0)
         labels = gathered(labels)
         if self.settings.detach_deep:
             deep = deep.detach()
-        clusters, k = self._clusters(deep.detach(), labels, uniform)
+        if self.settings.centers == "class":
+            clusters, k = labels.unsqueeze(0), self.classes
+        else:
+            k = min(self.k, deep.shape[1])
+            clusters = kmeans(deep.detach(), uniform[None, :, :k], self.settings.iterations)
         centroids, occupied = group_means(deep, clusters, k)
         joined = clusters if self.settings.groups == "own" else None
         loss = deep.new_zeros(())
@@ -68,18 +71,6 @@ class BatchSampleContrast(nn.Module):
             matched = agreement(shallow, centroids, occupied, joined)  # [1]
             loss = loss - self.settings.beta[j] * matched.sum()
         return loss
-
-    def _clusters(
-        self,
-        points: Float[Tensor, "1 B fd"],
-        labels: Int[Tensor, " B"],
-        uniform: Float[Tensor, "R K"],
-    ) -> tuple[Int[Tensor, "1 B"], int]:
-        """Each sample's cluster and how many there are."""
-        if self.settings.centers == "class":
-            return labels.unsqueeze(0), self.classes
-        k = min(self.k, points.shape[1])
-        return kmeans(points, uniform[None, :, :k], self.settings.iterations), k
 
 
 def _projection(channels: int, features: int) -> nn.Module:

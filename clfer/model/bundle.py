@@ -1,32 +1,89 @@
-"""A trained network in one file that says how to use it: weights as safetensors, a card in the
-metadata.
+"""A trained network in one file: weights as safetensors and, in the metadata, a card that says how
+to use them and where they come from.
+
+PyTorch is imported by `save` and `load` alone, so that cards can be read where it is not installed.
 """
 
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
+from pydantic import ValidationError
 
 from clfer.errors import InputError
+from clfer.faces.preprocessing import MEAN, STD, Cut, View
 from clfer.files import replacing
-from clfer.model.card import METADATA, Card, read
-from clfer.model.network import Network
+from clfer.model.variant import Variant
+from clfer.settings import Settings
+
+if TYPE_CHECKING:
+    import torch
+
+    import clfer.model.network
+
+FORMAT = 2
+METADATA = "clfer"  # one entry: several would be written in no fixed order, and bytes must repeat
 
 
-def save(weights: dict[str, Tensor], card: Card, path: Path) -> None:
+class Card(Settings):
+    """What has to be known to use a network, and where it comes from."""
+
+    format: int
+    classes: tuple[str, ...]
+    backbone: str
+    stem: str
+    variant: Variant
+    cut: Cut
+    view: View
+    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
+    std: tuple[float, ...]
+    provenance: dict[str, Any]
+
+    def text(self) -> str:
+        """The card as JSON; the same card gives the same text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True)
+
+
+def card(
+    classes: tuple[str, ...],
+    backbone: str,
+    stem: str,
+    variant: Variant,
+    cut: Cut,
+    view: View,
+    provenance: dict[str, Any],
+) -> Card:
+    """The card of a network trained here."""
+    return Card(
+        format=FORMAT,
+        classes=classes,
+        backbone=backbone,
+        stem=stem,
+        variant=variant,
+        cut=cut,
+        view=View(resize=view.resize, crop=view.crop),
+        mean=MEAN,
+        std=STD,
+        provenance=provenance,
+    )
+
+
+def save(weights: dict[str, "torch.Tensor"], card: Card, path: Path) -> None:
     """Write the file, whole or not at all; the same weights and card give the same bytes."""
+    from safetensors.torch import save_file
+
+    whole = {name: value.contiguous() for name, value in weights.items()}
     with replacing(path) as temporary:
-        save_file(
-            {name: value.contiguous() for name, value in weights.items()},
-            temporary,
-            metadata={METADATA: card.text()},
-        )
+        save_file(whole, temporary, metadata={METADATA: card.text()})
 
 
-def load(path: Path) -> tuple[Network, Card]:
+def load(path: Path) -> tuple["clfer.model.network.Network", Card]:
     """The network, in evaluation mode, and its card. Raises InputError naming what does not fit."""
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    from clfer.model.network import Network
+
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(METADATA)
@@ -37,11 +94,12 @@ def load(path: Path) -> tuple[Network, Card]:
         raise InputError(
             f"{path} is no readable safetensors file ({error}); train it again"
         ) from error
-    card = read(text, path)
+    card = read_card(text, path)
+    about: tuple[Any, ...] = card.backbone, card.stem, len(card.classes), card.variant
     try:
         with torch.device("meta"):  # first without memory: a card may ask for more than there is
-            _network(card).load_state_dict(weights, assign=True)
-        network = _network(card)
+            Network(*about).load_state_dict(weights, assign=True)
+        network = Network(*about)
         network.load_state_dict(weights)
     except (RuntimeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -51,5 +109,27 @@ def load(path: Path) -> tuple[Network, Card]:
     return network.eval(), card
 
 
-def _network(card: Card) -> Network:
-    return Network(card.backbone, card.stem, len(card.classes), card.variant)  # type: ignore[arg-type]
+def read_card(text: str | None, path: Path) -> Card:
+    """The card that stood in the file at `path`. Raises InputError naming what does not fit."""
+    if text is None:
+        raise InputError(f"{path}: expected a model written by clfer, found one without its card")
+    again = "export" if path.suffix == ".onnx" else "train"
+    try:
+        content = json.loads(text)
+        version = content.get("format") if isinstance(content, dict) else None
+        card = Card.model_validate(content) if version == FORMAT else None
+    except (ValueError, RecursionError) as error:
+        place = "no JSON"
+        if isinstance(error, ValidationError):
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InputError(
+            f"{path}: expected a card of format {FORMAT}, found one that is broken ({place}); "
+            f"{again} it again"
+        ) from error
+    if card is None:
+        shown = version if isinstance(version, int) else "another"
+        raise InputError(
+            f"{path}: expected a card of format {FORMAT}, found {shown}; {again} it again with "
+            "this version of clfer, or use it with the one that wrote it"
+        )
+    return card

@@ -1,14 +1,12 @@
-"""Batched K-means (eq. 2): Lloyd's iteration for many point sets at once, in tensor operations
-only.
+"""Batched K-means (eq. 2): Lloyd's algorithm on many point sets at once.
 
     clusters = kmeans(points, torch.rand(B, R, K), iterations=20)     # [B, N], 0..K-1
     centroids, occupied = group_means(points, clusters, K)            # [B, K, D], differentiable
 
 Notation: B point sets of N points in D dimensions, K clusters, R restarts. The number of iterations
 is fixed and nothing is read back to the host, so that a GPU never waits and `torch.compile` makes
-one graph of it; a set that has converged stays as it is, since equal assignments give equal
-centroids. All random numbers are handed in, so that a set's clusters depend on its own points and
-draws alone.
+one graph of it; a set that has converged stays as it is. All random numbers are handed in, so that
+a set's clusters depend on its own points and draws alone.
 """
 
 from importlib.util import find_spec
@@ -24,18 +22,17 @@ TRITON = find_spec("triton") is not None  # comes with PyTorch for NVIDIA's GPUs
 def kmeans(
     points: Float[Tensor, "B N D"], uniform: Float[Tensor, "B R K"], iterations: int
 ) -> Int[Tensor, "B N"]:
-    """Each point's cluster 0..K-1: of R runs of Lloyd from k-means++ starts the one of least
-    inertia.
+    """Each point's cluster 0..K-1, from the restart of least inertia; starts are k-means++.
 
-    `uniform` in [0, 1): the draws of the starts, which also say how many clusters and restarts
-    there are. With fewer distinct points than K some clusters stay empty; nothing becomes infinite.
+    uniform: the draws of the starts, in [0, 1). With fewer distinct points than K some clusters
+    stay empty; nothing becomes infinite.
     """
-    points = precise(points)
-    points = points - points.mean(dim=1, keepdim=True)  # far from zero the squares would drown them
-    if _on_gpu(points):
-        from clfer.model.lloyd_kernel import clustered
+    points = at_least_float32(points)
+    points = points - points.mean(dim=1, keepdim=True)  # far from zero, squares lose precision
+    if _fits_kernel(points):
+        from clfer.model.lloyd_kernel import cluster
 
-        clusters, inertia = clustered(points, uniform, iterations)
+        clusters, inertia = cluster(points, uniform, iterations)
     else:
         clusters, inertia = lloyd(points, plus_plus(points, uniform), iterations)
     best = inertia.argmin(dim=1)[:, None, None].expand(-1, 1, points.shape[1])
@@ -46,13 +43,12 @@ def kmeans(
 def lloyd(
     points: Float[Tensor, "B N D"], start: Float[Tensor, "B R K D"], iterations: int
 ) -> tuple[Int[Tensor, "B R N"], Float[Tensor, "B R"]]:
-    """Each point's cluster after `iterations` of Lloyd from the centroids `start`, and the inertia:
-    the sum of squared distances to them.
+    """Each point's cluster after `iterations` from the centroids `start`, and the inertia: the sum
+    of squared distances to the centroids.
 
-    An empty cluster is moved to the point that is farthest from its own centroid (the second empty
-    one to the second farthest, and so on).
+    The e-th empty cluster is moved to the point that is e-th farthest from its own centroid.
     """
-    points, centroids = precise(points), precise(start)
+    points, centroids = at_least_float32(points), at_least_float32(start)
     own = points.square().sum(-1).unsqueeze(1)  # [B, 1, N]
     for _ in range(iterations):
         distance, member = _nearest(points, centroids)
@@ -69,13 +65,12 @@ def lloyd(
 def plus_plus(
     points: Float[Tensor, "B N D"], uniform: Float[Tensor, "B R K"]
 ) -> Float[Tensor, "B R K D"]:
-    """K starting points of each set and restart by k-means++ (Arthur and Vassilvitskii 2007), one
-    uniform draw in [0, 1) each.
+    """K starting points of each set and restart by k-means++ (Arthur and Vassilvitskii 2007).
 
     The first is any point, each next one drawn with probability proportional to the squared
     distance from the nearest so far.
     """
-    points = precise(points)
+    points = at_least_float32(points)
     count = points.shape[1]
     chosen = (uniform[..., 0] * count).long().clamp(max=count - 1)  # [B, R]
     start = [_take(points, chosen)]
@@ -95,8 +90,8 @@ def plus_plus(
 def group_means(
     points: Float[Tensor, "B N D"], group: Int[Tensor, "B N"], k: int
 ) -> tuple[Float[Tensor, "B {k} D"], Bool[Tensor, "B {k}"]]:
-    """The mean of each group 0..k-1 (eq. 2 and 5) and whether it has a member; an empty group's
-    mean is zero, and a point of any other group belongs to none.
+    """The mean of each group 0..k-1 (eq. 2 and 5), zero where it is empty, and whether it has a
+    member. Points with another number belong to no group.
     """
     groups = torch.arange(k, device=group.device).unsqueeze(1)
     member = (group.unsqueeze(1) == groups).to(points.dtype)  # [B, K, N]
@@ -104,8 +99,8 @@ def group_means(
     return member @ points / size.clamp(min=1).unsqueeze(-1), size > 0
 
 
-def _on_gpu(points: Float[Tensor, "B N D"]) -> bool:
-    """Whether the sets are for the kernel that takes each of them in one go."""
+def _fits_kernel(points: Float[Tensor, "B N D"]) -> bool:
+    """Whether `lloyd_kernel` can take each set in one go."""
     if not (points.is_cuda and points.dtype == torch.float32 and TRITON):
         return False
     from clfer.model.lloyd_kernel import fits
@@ -113,16 +108,16 @@ def _on_gpu(points: Float[Tensor, "B N D"]) -> bool:
     return fits(points)
 
 
-def precise(values: Tensor) -> Tensor:
-    """In float32 or better."""
+def at_least_float32(values: Tensor) -> Tensor:
+    """Values in float32 or, where they are that, in float64."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def _nearest(
     points: Float[Tensor, "B N D"], centroids: Float[Tensor, "B R K D"]
 ) -> tuple[Float[Tensor, "B R N"], Float[Tensor, "B R K N"]]:
-    """Squared distance to the nearest centroid, less the point's own square, and 1 where it is that
-    centroid (of equally near ones the first), else 0.
+    """Squared distance to the nearest centroid, less the point's own square, and which centroid
+    that is, one-hot (of equally near ones the first).
 
     Points stand last, since everything here compares centroids, element by element.
     """

@@ -1,5 +1,5 @@
-"""Aligning shallow layers with the deepest one, group by group: what CLFM and CLBS have in common
-(eq. 3-6).
+"""Agreement of shallow layers with the deepest one, group by group: what CLFM and CLBS share (eq.
+3-6).
 
 Notation: B sets (images for CLFM, the one batch for CLBS), N shallow vectors, D dimensions, K
 groups.
@@ -11,13 +11,11 @@ from torch import Tensor
 
 from clfer.model.clustering import group_means
 
-SMALLEST = 1e-12  # squared length under which a vector counts as zero
+SMALLEST = 1e-12  # squared length up to which a vector counts as zero
 
 
 def unit(vectors: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
-    """Vectors of length one; a zero vector stays zero and passes no gradient (its direction is
-    undefined).
-    """
+    """Vectors of length one. A zero vector stays zero and passes no gradient."""
     square = vectors.square().sum(-1, keepdim=True)
     scaled = vectors * square.clamp(min=SMALLEST).rsqrt()
     return torch.where(square > SMALLEST, scaled, torch.zeros_like(scaled))
@@ -28,9 +26,7 @@ def assign(
     centroids: Float[Tensor, "B K D"],
     occupied: Bool[Tensor, "B K"],
 ) -> Int[Tensor, "B N"]:
-    """The deep centroid of highest cosine for each shallow vector (eq. 3-4), empty clusters left
-    out.
-    """
+    """The occupied centroid of highest cosine for each shallow vector (eq. 3-4)."""
     cosine = unit(shallow) @ unit(centroids).mT  # [B, N, K]
     return cosine.masked_fill(~occupied.unsqueeze(1), -torch.inf).argmax(dim=-1)
 
@@ -44,7 +40,7 @@ def agreement(
     """Cosine in [-1, 1] between the shallow group means and the deep centroids, both flattened (eq.
     3-6).
 
-    `group`: the group of each shallow vector (below 0: none), where it is not that of eq. 3-4.
+    group: of each shallow vector (below 0: none), where it is not that of eq. 3-4.
 
     A group without a shallow vector must not count as a match: its mean is zero while the centroid
     keeps its full length, so that it lowers the cosine. (The released code puts the centroid itself

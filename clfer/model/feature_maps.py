@@ -1,15 +1,24 @@
-"""CLFM: contrastive learning based on feature maps (Sec. III-B1)."""
+"""Latent semantics of a face, channels that respond at the same places, and CLFM, the contrastive
+learning based on them (Sec. III-B1).
+"""
 
 from collections.abc import Mapping, Sequence
 
-from jaxtyping import Float
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clfer.errors import InputError
 from clfer.model.clustering import group_means, kmeans
-from clfer.model.contrast import agreement
+from clfer.model.contrast import agreement, assign
 from clfer.model.hashing import hard_code, soft_code
+from clfer.model.multiscale import pool
 from clfer.model.variant import CLFM
+
+# of `semantic_groups`
+SEMANTICS = 4  # the paper's K_FM
+STRONGEST = 8  # responses that code a map: the paper's fd of 16
+ITERATIONS = 10
 
 
 class FeatureMapContrast(nn.Module):
@@ -20,8 +29,7 @@ class FeatureMapContrast(nn.Module):
     together.
 
     The paper does not say what its convolution is. Ours is 1 x 1 and applied after the pooling:
-    both are linear and commute, and the maps are 16 times fewer numbers there (for the second
-    block).
+    both are linear and commute, and the maps are 16 times smaller there (for the second block).
     """
 
     def __init__(self, channels: Sequence[int], settings: CLFM) -> None:
@@ -36,7 +44,7 @@ class FeatureMapContrast(nn.Module):
     def code(self, pooled: Float[Tensor, "B C H W"], layer: int) -> Float[Tensor, "B C fd"]:
         """g_j of eq. 1: the code of each channel of a block.
 
-        Raises InputError where the maps have no more positions than the code names.
+        Raises InputError unless the maps have more positions than the code names.
         """
         maps = self.convolutions[str(layer)](pooled)
         strongest, positions = self.settings.fd // 2, maps[0, 0].numel()
@@ -52,8 +60,8 @@ class FeatureMapContrast(nn.Module):
     def forward(
         self, pooled: Mapping[int, Float[Tensor, "B _ H W"]], uniform: Float[Tensor, "B R K"]
     ) -> Float[Tensor, ""]:
-        """`pooled`: the blocks by number, each on the deepest one's grid, float32 (the coordinates
-        of rounded maps would tie). `uniform` in [0, 1): the draws of each image's K-means starts.
+        """pooled: the blocks by number, each on the deepest one's grid, float32; uniform in [0, 1):
+        the draws of each image's K-means starts.
         """
         deep = self.code(pooled[self.layers[-1]], self.layers[-1])
         if self.settings.detach_deep:
@@ -65,3 +73,25 @@ class FeatureMapContrast(nn.Module):
             matched = agreement(self.code(pooled[j], j), centroids, occupied)  # [B]
             loss = loss - self.settings.alpha[j] * matched.mean()
         return loss
+
+
+@torch.no_grad()
+def semantic_groups(
+    features: Sequence[Float[Tensor, "B _ _ _"]], uniform: Float[Tensor, "B R K"], strongest: int
+) -> list[Int[Tensor, "B _"]]:
+    """For each block the group 0..K-1 of each channel of each image, in any network (Fig. 5b, 10).
+
+    As in CLFM, but of the maps themselves: its convolutions exist in training only. K-means numbers
+    its clusters arbitrarily, so groups are put in the order of the mean height of their centroid,
+    0 at the top of the face, to be comparable between images.
+    """
+    codes = [hard_code(pool(maps, features[-1]), strongest) for maps in features]
+    k = uniform.shape[2]
+    clusters = kmeans(codes[-1], uniform, ITERATIONS)
+    centroids, occupied = group_means(codes[-1], clusters, k)
+    height = centroids[..., 0::2].mean(-1).masked_fill(~occupied, torch.inf)  # rows grow downward
+    order = height.argsort(dim=1, stable=True)
+    centroids = centroids.gather(1, order.unsqueeze(-1).expand_as(centroids))
+    occupied = occupied.gather(1, order)
+    shallow = [assign(code, centroids, occupied) for code in codes[:-1]]
+    return [*shallow, order.argsort(dim=1).gather(1, clusters)]

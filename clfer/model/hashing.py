@@ -1,8 +1,8 @@
 """Hash coding: a channel's map as the coordinates of its strongest responses (eq. 1).
 
-The paper codes a map by the (row, column) of its `strongest` largest responses. Coordinates found
-by an argmax are integers without gradient, so a loss on them trains nothing. The soft code replaces
-each argmax by a softmax-weighted mean of positions and equals the hard code in the limit of low
+The paper codes a map by the (row, column) of its `strongest` largest responses. Such coordinates
+are integers without a gradient, so a loss on them trains nothing. The soft code replaces each
+argmax by a softmax-weighted mean of positions and equals the hard code in the limit of low
 temperature.
 
 Notation: B images, C channels, H x W positions, N = strongest. Coordinates are in cells and centred
@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
+
+from clfer.model.clustering import at_least_float32
 
 EXACT = 40.0  # from where log(1 + exp x) is x to float64
 NUDGE = 1e-13  # in standard deviations, per position: far below what float32 tells apart
@@ -29,8 +31,7 @@ def hard_code(maps: Float[Tensor, "B C H W"], strongest: int) -> Float[Tensor, "
 def soft_code(
     maps: Float[Tensor, "B C H W"], strongest: int, temperature: float
 ) -> Float[Tensor, "B C {2*strongest}"]:
-    """The hard code with each choice softened, in float32 or better whatever the maps are. Of fewer
-    than all positions: there has to be a rest.
+    """The hard code with each argmax softened. `strongest` is below the number of positions.
 
     The n-th pair is the mean position under softmax(map / temperature) over all positions but the
     n-1 strongest. Maps are standardised first, so that the temperature means the same for each of
@@ -62,8 +63,7 @@ def soft_code(
 
 def _standardised(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C HW"]:
     """Each map with mean 0 and standard deviation 1, in float32 or better: rounded maps tie."""
-    flat = maps.flatten(2)
-    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
+    flat = at_least_float32(maps.flatten(2))
     return F.layer_norm(flat, flat.shape[-1:])
 
 
@@ -71,8 +71,8 @@ def _standardised(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C HW"]:
 def _strongest(responses: Float[Tensor, "B C HW"], count: int) -> Int[Tensor, "B C {count}"]:
     """Positions of the strongest responses, in descending order.
 
-    Choosing a few costs half of sorting all, but leaves open which of two equal ones comes first;
-    in float64 there is room to put the lower index in front.
+    `topk` costs half of sorting, but leaves open which of two equal responses comes first; float64
+    has room to put the lower index in front.
     """
     place = torch.arange(responses.shape[-1], device=responses.device, dtype=torch.float64)
     return (responses.double() - NUDGE * place).topk(count, dim=-1).indices
@@ -80,8 +80,9 @@ def _strongest(responses: Float[Tensor, "B C HW"], count: int) -> Int[Tensor, "B
 
 def _positions(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "HW 2"]:
     """(row, column) of each position, in cells from the map's centre."""
-    height, width = maps.shape[-2:]
     dtype = torch.promote_types(maps.dtype, torch.float32)
-    rows = torch.arange(height, device=maps.device, dtype=dtype) - (height - 1) / 2
-    columns = torch.arange(width, device=maps.device, dtype=dtype) - (width - 1) / 2
+    rows, columns = (
+        torch.arange(side, device=maps.device, dtype=dtype) - (side - 1) / 2
+        for side in maps.shape[-2:]
+    )
     return torch.cartesian_prod(rows, columns)

@@ -1,8 +1,8 @@
-"""K-means of many small point sets on a GPU: one program a set, its points in registers throughout.
+"""K-means of many small point sets on a GPU: one Triton program a set, its points in registers.
 
-Computes what `clfer.model.clustering` computes in tensor operations, of which each iteration takes
-twenty, for sets that are too small to keep a GPU busy. Distances are taken between the points
-themselves, not by way of their squares, so that a near tie can fall to the other side.
+It computes what `clfer.model.clustering` computes in tensor operations, of which each iteration
+takes twenty. Distances are sums of squared differences, not taken from squares and products, so
+that near ties can come out differently.
 """
 
 # mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"
@@ -13,7 +13,7 @@ import triton.language as tl
 from jaxtyping import Float, Int
 from torch import Tensor
 
-LARGEST = 2**14  # numbers in a set, padded, beyond which one program is slower than many kernels
+LARGEST = 2**14  # numbers in a padded set; beyond it, tensor operations are faster
 
 
 def fits(points: Float[Tensor, "B N D"]) -> bool:
@@ -22,16 +22,16 @@ def fits(points: Float[Tensor, "B N D"]) -> bool:
     return bool(rows * columns <= LARGEST)
 
 
-def clustered(
+def cluster(
     points: Float[Tensor, "B N D"], uniform: Float[Tensor, "B R K"], iterations: int
 ) -> tuple[Int[Tensor, "B R N"], Float[Tensor, "B R"]]:
-    """Each point's cluster and the inertia of every restart: k-means++ starts, then Lloyd."""
+    """Each point's cluster and the inertia, of every restart: k-means++ starts, then Lloyd."""
     points, uniform = points.contiguous(), uniform.contiguous()
     sets, count, size = points.shape
     restarts, k = uniform.shape[1:]
     clusters = torch.empty(sets, restarts, count, dtype=torch.int64, device=points.device)
     inertia = torch.empty(sets, restarts, dtype=torch.float32, device=points.device)
-    # as Triton wants the sides of a block
+    # sides of a block are powers of two
     rows, columns = triton.next_power_of_2(count), triton.next_power_of_2(size)
     _cluster[(sets, restarts)](
         points,
@@ -66,8 +66,8 @@ def _cluster(
     ROWS: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    """One set and restart. What one row of a block holds is read and written by way of masks:
-    Triton has no indexing into registers.
+    """One set and restart. Rows of a block are read and written by masks: Triton cannot index into
+    registers.
     """
     one, restart = tl.program_id(0), tl.program_id(1)
     row, column, number = tl.arange(0, ROWS), tl.arange(0, COLUMNS), tl.arange(0, CENTROIDS)

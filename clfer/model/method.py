@@ -5,23 +5,20 @@ from collections.abc import Sequence
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from clfer.errors import InputError
 from clfer.model.backbone import Stem, load_weights
 from clfer.model.batch_samples import BatchSampleContrast
-from clfer.model.clustering import precise
+from clfer.model.clustering import at_least_float32
+from clfer.model.comparators import SiameseContrast
 from clfer.model.feature_maps import FeatureMapContrast
+from clfer.model.multiscale import pool
 from clfer.model.network import Network
-from clfer.model.pooling import pool
-from clfer.model.siamese import SiameseContrast
 from clfer.model.variant import Variant
 from clfer.randomness import seeded
 
 
 class Contrast(nn.Module):
-    """The contrastive losses of a variant, of CLFM, CLBS and SimSiam those that it has. They exist
-    in training only.
-
-    A module whose layers all have weight zero is absent.
+    """The contrastive losses of a variant: CLFM, CLBS and SimSiam, as far as it has them. They
+    exist in training only. A module whose layers all have weight zero is absent.
     """
 
     def __init__(self, network: Network, classes: int, variant: Variant, seed: int) -> None:
@@ -42,8 +39,8 @@ class Contrast(nn.Module):
 
     @property
     def draws(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Restarts and clusters of the K-means, one uniform draw each: of every image (CLFM) and of
-        the batch (CLBS).
+        """Restarts and clusters of the K-means of each image (CLFM) and of the batch (CLBS), which
+        take one uniform draw each.
         """
         return (
             (self.clfm.settings.restarts, self.clfm.settings.k) if self.clfm else (0, 0),
@@ -58,9 +55,9 @@ class Contrast(nn.Module):
         per_batch: Float[Tensor, "R_BS K_BS"],
         views: Sequence[Float[Tensor, "B D"]],
     ) -> dict[str, Float[Tensor, ""]]:
-        """The losses by name, weighted (eq. 6 and 7), in float32: to be called outside autocast.
+        """The weighted losses by name (eq. 6 and 7), in float32. To be called outside autocast.
 
-        `views`: what the network makes of each view of the images (SimSiam needs two).
+        views: the representations of each view of the images (SimSiam needs two).
         """
         used = {j for part in (self.clfm, self.clbs) if part for j in part.layers}
         pooled = {j: pool(features[j], features[-1]) for j in sorted(used)}
@@ -70,7 +67,7 @@ class Contrast(nn.Module):
         if self.clbs:
             losses["loss_bs"] = self.clbs(pooled, labels, per_batch)
         if self.simsiam:
-            losses["loss_sim"] = self.simsiam(*map(precise, views))
+            losses["loss_sim"] = self.simsiam(*map(at_least_float32, views))
         return losses
 
 
@@ -84,21 +81,6 @@ def build(
     """
     with seeded(seed, "encoder"):
         network = Network(backbone, stem, classes, variant)
-    check_layers(len(network.encoder.channels) - 1, variant)
     contrast = Contrast(network, classes, variant, seed)
     load_weights(network.encoder, backbone, weights)
     return network, contrast
-
-
-def check_layers(shallow: int, variant: Variant) -> None:
-    """Raise InputError unless alpha and beta have one weight per shallow layer."""
-    given = {
-        "clfm.alpha": variant.clfm.alpha if variant.clfm else None,
-        "clbs.beta": variant.clbs.beta if variant.clbs else None,
-    }
-    for name, weights in given.items():
-        if weights is not None and len(weights) != shallow:
-            raise InputError(
-                f"variants: {name}: expected {shallow} weights, one per shallow block; "
-                f"found {list(weights)}"
-            )

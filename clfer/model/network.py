@@ -1,4 +1,4 @@
-"""What predicts: encoder, representation, classifier (Fig. 2 without its contrastive heads)."""
+"""The network that predicts: encoder, representation, classifier (Fig. 2 without the contrast)."""
 
 from collections.abc import Sequence
 
@@ -20,12 +20,11 @@ class GlobalPool(nn.Module):
 
 
 class Network(nn.Module):
-    """Logits [B, classes] of images [B, 3, H, W]: encoder, representation (MSR or pooling),
-    classifier.
+    """Logits [B, classes] of images [B, 3, H, W].
 
-    This is all there is at prediction. Training takes the steps one by one, since its losses look
-    at what is between them. With `scn` each image's logits are scaled by its importance, as in the
-    Self-Cure Network: the prediction stays, its confidence changes.
+    Training takes the steps one by one, since its losses need what is between them. With `scn` each
+    image's logits are scaled by its importance, as in the Self-Cure Network: the prediction stays,
+    its confidence changes.
     """
 
     def __init__(self, backbone: str, stem: Stem, classes: int, variant: Variant) -> None:
@@ -37,6 +36,9 @@ class Network(nn.Module):
         self.classifier = nn.Linear(self.width, classes)
         self.attention = nn.Linear(self.width, 1) if variant.scn else None
 
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B classes"]:
+        return self.classify(self.represent(self.features(images)))
+
     def features(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B _ _ _"]]:
         """f_1..f_L."""
         features: list[Tensor] = self.encoder(images)
@@ -47,17 +49,12 @@ class Network(nn.Module):
         vectors: Tensor = self.representation(features)
         return vectors
 
+    def classify(self, vectors: Float[Tensor, "B D"]) -> Float[Tensor, "B classes"]:
+        logits: Tensor = self.classifier(vectors)
+        return logits if self.attention is None else logits * self.importance(vectors).unsqueeze(1)
+
     def importance(self, vectors: Float[Tensor, "B D"]) -> Float[Tensor, " B"]:
         """How far the Self-Cure Network trusts each image, in (0, 1); 1 without it."""
         if self.attention is None:
             return vectors.new_ones(len(vectors))
         return torch.sigmoid(self.attention(vectors)).squeeze(1)
-
-    def classify(self, vectors: Float[Tensor, "B D"]) -> Float[Tensor, "B classes"]:
-        logits: Tensor = self.classifier(vectors)
-        if self.attention is None:
-            return logits
-        return logits * self.importance(vectors).unsqueeze(1)
-
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B classes"]:
-        return self.classify(self.represent(self.features(images)))

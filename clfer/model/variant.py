@@ -1,35 +1,36 @@
-"""What a variant of the method consists of: the modules it has, each with its settings."""
+"""What a variant of the method consists of: its modules, each with its settings."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from clfer.settings import Settings
 
-Weights = tuple[Annotated[float, Field(ge=0)], ...]
+Weight = Annotated[float, Field(ge=0)]
+Weights = Annotated[tuple[Weight, ...], Field(min_length=3, max_length=3)]  # blocks 1..L-1
 
 
 class CLFM(Settings):
     """Contrastive learning based on feature maps (Sec. III-B1, eq. 1-6)."""
 
-    alpha: Weights = (0.0, 0.1, 0.0)  # of the shallow layers 1..L-1; one of 0 costs nothing
+    alpha: Weights = (0.0, 0.1, 0.0)  # a layer of weight 0 costs nothing
     k: int = Field(4, ge=2)  # latent semantics, K_FM
     fd: int = Field(16, ge=2, multiple_of=2)  # numbers in a channel's code: half as many positions
     hash: Literal["soft", "hard"] = "soft"
     temperature: float = Field(0.1, gt=0)
     iterations: int = Field(10, ge=1)  # of K-means
     restarts: int = Field(1, ge=1)
-    detach_deep: bool = False  # whether the shallow layers learn from the deep one alone
+    detach_deep: bool = False  # whether the shallow layers alone learn
 
 
 class CLBS(Settings):
     """Contrastive learning based on batch samples (Sec. III-B2, eq. 7; class centers: eq. 12)."""
 
     beta: Weights = (0.0, 0.1, 0.0)
-    k: int | None = Field(None, ge=2)  # K_BS; null: as many as there are classes
+    k: int | None = Field(None, ge=2)  # K_BS; null: the number of classes
     fd: int = Field(128, ge=1)
     centers: Literal["kmeans", "class"] = "kmeans"
-    groups: Literal["nearest", "own"] = "nearest"  # of the most alike centroid, of its image
+    groups: Literal["nearest", "own"] = "nearest"  # of the most similar centroid, of its own image
     iterations: int = Field(10, ge=1)
     restarts: int = Field(1, ge=1)
     detach_deep: bool = False
@@ -39,12 +40,13 @@ class MSR(Settings):
     """Multi-scale representation (Sec. III-C, eq. 8-9)."""
 
     fd: int = Field(128, ge=1)
-    grid: int = Field(4, ge=1)  # side to which each layer's map is pooled before it is flattened
-    whole_deep: bool = False  # whether the deepest layer enters with mu_L = 1
+    # side to which each layer's map is pooled before it is flattened; older files call it grid
+    pooled_size: int = Field(4, ge=1, validation_alias=AliasChoices("pooled_size", "grid"))
+    whole_deep: bool = False  # whether mu_L = 1
 
 
 class Warmup(Settings):
-    """The weights of CLFM and CLBS rise from zero in equal steps, until they are their own."""
+    """The weights of CLFM and CLBS rise in equal steps from zero to their full values."""
 
     share: float = Field(gt=0, le=1)  # of the steps of all epochs
 
@@ -68,7 +70,7 @@ class SCN(Settings):
 
 
 class Variant(Settings):
-    """One row of Table IV or a comparator: its modules, of which the baseline has none."""
+    """One row of Table IV or a comparator: its modules. The baseline has none."""
 
     msr: MSR | None = None
     clfm: CLFM | None = None
@@ -78,13 +80,13 @@ class Variant(Settings):
     scn: SCN | None = None
 
     @model_validator(mode="after")
-    def _warms_something_up(self) -> "Variant":
+    def _check_warmup(self) -> "Variant":
         if self.warmup and not (self.clfm or self.clbs):
             raise ValueError("warmup: of the weights of clfm and clbs, expected one, found neither")
         return self
 
     @property
     def label_free(self) -> bool:
-        """Whether some loss of it learns from images without a label."""
+        """Whether one of its losses learns from images without a label."""
         clustered = self.clbs and any(self.clbs.beta) and self.clbs.centers == "kmeans"
         return bool((self.clfm and any(self.clfm.alpha)) or clustered or self.simsiam)

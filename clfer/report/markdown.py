@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clfer.report import numbers, published
-from clfer.report.marks import marked
-from clfer.report.words import DRAWN
-from clfer.scoring.beside import WELCH
+from clfer.report import numbers
+from clfer.report.numbers import marked
+from clfer.report.published import of_paper
+from clfer.report.verdicts import DRAWN
+from clfer.scoring.comparison import WELCH
+from clfer.scoring.counts import METRICS
 from clfer.scoring.selection import TEST
 
 HEAD = (
@@ -32,18 +34,12 @@ FLATTERING = (
     "differences, intervals and p-values rest on such accuracies. Compare none of them with "
     "numbers whose epoch was chosen on validation images."
 )
-PUBLISHED_HEAD = (
-    "variant",
-    "published",
-    "accuracy (%)",
-    "epoch chosen on",
-    "difference (points)",
-)
+PUBLISHED_HEAD = ("variant", "published", "accuracy (%)", "epoch chosen on", "difference (points)")
 PUBLISHED_LEGEND = (
     "Difference: ours minus the published number, with a 95 % interval for other seeds and other "
     "test images (of images alone where ours has one seed; of seeds alone where Welch's test is "
-    "named). Descriptive otherwise: no p-value, no claim. What is not alike in the protocols "
-    "stands with each entry of summary.json."
+    "named). Descriptive otherwise: no p-value, no claim. What differs from each of them stands "
+    "with its entry in summary.json."
 )
 
 
@@ -57,7 +53,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
-    """A table and the verdicts of each dataset of `words.worded_summary`, ending with a newline."""
+    """A table and the verdicts of each dataset of `summary_with_verdicts`, with a last newline."""
     sections = [section(name, one) for name, one in summary["datasets"].items()]
     return "\n\n".join([*sections, LEGEND]) + "\n"
 
@@ -66,17 +62,39 @@ def section(name: str, dataset: Mapping[str, Any]) -> str:
     """One dataset: heading, protocol, table, verdicts, published numbers."""
     images = numbers.plural(dataset["test_images"], "test image")
     classes = numbers.plural(len(dataset["classes"]), "class", "es")
-    parts = [
+    primary = {one["a"]: one for one in dataset["comparisons"] if one["primary"]}
+    rows = []
+    for variant, one in dataset["variants"].items():
+        scores = (*(one[key] for key in METRICS), one["duplicate_free"]["accuracy"])
+        against = primary.get(variant)
+        p = numbers.probability(against["p_holm"] if against else None)
+        cells = [*map(numbers.estimate, scores), numbers.difference(against), p]
+        rows.append([variant, str(len(one["seeds"])), *cells])
+    return paragraphs(
         f"## {marked(name, dataset['evidence'], dataset['selected_on'])}",
         f"{images}, {classes}. Protocol: {protocol(dataset['protocol'])}.",
-        scores(dataset),
+        table(HEAD, rows),
         FLATTERING if dataset["selected_on"] == TEST else "",
-        flattery(dataset["variants"]),
+        gap(dataset["variants"]),
         dataset["note"],
         verdicts(dataset["comparisons"]),
-        beside(dataset),
-    ]
+        published(dataset) if dataset["published"] else "",
+    )
+
+
+def paragraphs(*parts: str | None) -> str:
+    """What there is of the parts, with empty lines between."""
     return "\n\n".join(part for part in parts if part)
+
+
+def bullets(lines: Iterable[str]) -> str:
+    """A list of Markdown."""
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def differences(lines: Iterable[str]) -> str:
+    """The list of what a run does otherwise than the paper."""
+    return f"What differs from the paper:\n\n{bullets(lines)}"
 
 
 def protocol(given: Any) -> str:
@@ -86,26 +104,7 @@ def protocol(given: Any) -> str:
     return "; ".join(f"{key.replace('_', ' ')}: {value}" for key, value in given.items())
 
 
-def scores(dataset: Mapping[str, Any]) -> str:
-    """A line for each variant."""
-    primary = {one["a"]: one for one in dataset["comparisons"] if one["primary"]}
-    variants = dataset["variants"].items()
-    return table(HEAD, [row(name, variant, primary.get(name)) for name, variant in variants])
-
-
-def row(name: str, variant: Mapping[str, Any], primary: Mapping[str, Any] | None) -> list[str]:
-    """The cells of one variant; `primary` compares it with the baseline, where that is had."""
-    return [
-        name,
-        str(len(variant["seeds"])),
-        *(numbers.estimate(variant[metric]) for metric in ("accuracy", "uar", "macro_f1")),
-        numbers.estimate(variant["duplicate_free"]["accuracy"]),
-        numbers.difference(primary),
-        numbers.probability(primary["p_holm"] if primary else None),
-    ]
-
-
-def flattery(variants: Mapping[str, Any]) -> str:
+def gap(variants: Mapping[str, Any]) -> str:
     """What choosing the epoch on the test images adds, for the variants that did, in a sentence."""
     gaps = [
         f"{name} {numbers.percent(one['optimistic']['gap'])} points "
@@ -125,28 +124,23 @@ def flattery(variants: Mapping[str, Any]) -> str:
 
 def verdicts(comparisons: Sequence[Mapping[str, Any]]) -> str:
     """The verdicts as two lists, the primary ones first."""
-    primary = [f"- {one['verdict']}" for one in comparisons if one["primary"]]
-    rest = [f"- {one['verdict'].removeprefix(DRAWN)}" for one in comparisons if not one["primary"]]
-    return "\n".join([*primary, "", "Beside these, uncorrected:", "", *rest]) if primary else ""
-
-
-def beside(dataset: Mapping[str, Any]) -> str:
-    """Verdicts against the paper, a table of all published numbers, and the paper's rule.
-
-    Empty for a dataset without published numbers.
-    """
-    entries = dataset["published"]
-    if not entries:
+    primary = [one["verdict"] for one in comparisons if one["primary"]]
+    rest = [one["verdict"].removeprefix(DRAWN) for one in comparisons if not one["primary"]]
+    if not primary:
         return ""
-    own = [f"- {one['verdict']}" for one in entries if published.of_paper(one)]
-    rules = [f"- {one['verdict']}" for one in dataset["paper_rule"]]
-    parts = [
+    return paragraphs(bullets(primary), "Beside these, uncorrected:", bullets(rest))
+
+
+def published(dataset: Mapping[str, Any]) -> str:
+    """Verdicts against the paper, what differs, a table of all published numbers."""
+    own = [one for one in dataset["published"] if of_paper(one)]
+    return paragraphs(
         "### Beside published numbers",
-        "\n".join([*own, *rules]),
-        table(PUBLISHED_HEAD, map(published_row, entries)),
+        bullets(one["verdict"] for one in [*own, *dataset["paper_rule"]]),
+        differences(dataset["differs"]),
+        table(PUBLISHED_HEAD, map(published_row, dataset["published"])),
         PUBLISHED_LEGEND,
-    ]
-    return "\n\n".join(part for part in parts if part)
+    )
 
 
 def published_row(entry: Mapping[str, Any]) -> list[str]:

@@ -1,149 +1,142 @@
-"""The card of a trained model as a page of Markdown: what it is, what it was trained and tested on,
-how well it does, what it is for and what not.
-"""
+"""A model that has been evaluated: its card as a page of Markdown, and its scores on a terminal."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from types import MappingProxyType
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from ruamel.yaml import YAML
 
-from clfer.report import numbers
-from clfer.report.markdown import table
-from clfer.report.rendering import TEMPLATES, environment
-from clfer.report.trained import PARTS, Trained
-from clfer.settings import Settings
+from clfer.datasets.splits import SPLITS
+from clfer.model.bundle import Card
+from clfer.report.differences import Ours, from_paper
+from clfer.report.numbers import count, literal, percent, plural, short
+from clfer.report.rendering import TEMPLATES, environment, sentences
+from clfer.scoring.calibration import has_votes
+from clfer.scoring.selection import TEST
 
 MODULES = {
     "msr": "multi-scale representation (MSR)",
-    "clfm": "contrastive learning of feature maps (CLFM)",
-    "clbs": "contrastive learning of batch samples (CLBS)",
-    "warmup": "warm-up of CLFM and CLBS",
-    "simsiam": "SimSiam",
+    "clfm": "contrastive learning of feature maps (CLFM), in training alone",
+    "clbs": "contrastive learning of batch samples (CLBS), in training alone",
+    "warmup": "warm-up of CLFM and CLBS, in training alone",
+    "simsiam": "SimSiam, in training alone",
     "scn": "Self-Cure Network (SCN)",
 }
-ONLY_IN_TRAINING = {"clfm", "clbs", "warmup", "simsiam"}
 CONFUSIONS = 5  # the commonest that are named
 
 
-class About(Settings):
-    """What is known of a dataset beyond its files; templates/datasets.yaml says what each means."""
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """A model that has been scored on the test images of its own dataset.
 
-    title: str
-    pictures: str
-    labels: str
-    expressions: str
-    terms: str
-
-
-@cache
-def known_datasets() -> MappingProxyType[str, About]:
-    """All datasets of templates/datasets.yaml by their names."""
-    loaded = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml")
-    return MappingProxyType({name: About.model_validate(one) for name, one in loaded.items()})
-
-
-def model_card(trained: Trained) -> str:
-    """The page; the same model, split and scores give the same text."""
-    text = (
-        environment(escape=False)
-        .get_template("model_card.md.j2")
-        .render(
-            it=trained,
-            known=known_datasets().get(trained.dataset),
-            modules=modules,
-            settings=settings,
-            images=images,
-            overall=overall,
-            per_class=per_class,
-            confusions=confusions,
-            numbered=numbered,
-        )
-    )
-    return text.rstrip("\n") + "\n"
-
-
-def between(interval: Sequence[float] | None) -> str:
-    """An interval of a share in percent: '[61.5, 71.5]'; a dash for none."""
-    return numbers.between(interval, 1) or numbers.ABSENT
-
-
-def numbered(names: Iterable[str]) -> str:
-    """'0 neutral, 1 happiness'."""
-    return ", ".join(f"{place} {numbers.literal(name)}" for place, name in enumerate(names))
-
-
-def modules(trained: Trained) -> str:
-    """What the variant adds to the network, with what is gone when it predicts."""
-    here = [name for name, one in trained.card.variant.model_dump().items() if one]
-    if not here:
-        return "nothing beside the backbone"
-    return "; ".join(
-        MODULES[name] + (", in training alone" if name in ONLY_IN_TRAINING else "") for name in here
-    )
-
-
-def settings(block: Mapping[str, Any], keys: Sequence[str]) -> str:
-    """'epochs 9, batch_size 16'."""
-    return ", ".join(f"{key.replace('_', ' ')} {block[key]}" for key in keys if key in block)
-
-
-def images(trained: Trained) -> str:
-    """Images by class and part."""
-    counts = [trained.images(part) for part in PARTS]
-    rows = [
-        [numbers.literal(name), *(numbers.count(part[name]) for part in counts)]
-        for name in trained.card.classes
-    ]
-    total = ["all", *(numbers.count(sum(part.values())) for part in counts)]
-    return table(["images", *PARTS], [*rows, total], "lrrr")
-
-
-def overall(trained: Trained) -> str:
-    """The scores of the whole, and beside them those on images without a copy elsewhere."""
-    found, unique = trained.scores, trained.scores["duplicate_free"]
-    head = ["score, %", "all test images", "95 % interval"]
-    head += ["without copies", "95 % interval"] if unique else []
-    rows = [["images", numbers.count(found["images"]), ""]]
-    rows[0] += [numbers.count(unique["images"]), ""] if unique else []
-    for words, key in (
-        ("accuracy", "accuracy"),
-        ("UAR, mean recall of the classes", "uar"),
-        ("macro-F1", "macro_f1"),
-        ("ECE, calibration error", "ece"),
-        ("right among the raters' first two", "top2"),
-    ):
-        if found[key] is not None:
-            parts = [part for part in (found, unique) if part]
-            cells = [
-                (numbers.percent(part[key]), between(part.get(f"{key}_ci95"))) for part in parts
-            ]
-            rows.append([words, *(cell for pair in cells for cell in pair)])
-    return table(head, rows, "l" + "r" * (len(head) - 1))
-
-
-def per_class(trained: Trained) -> str:
-    """Recall and precision of each class with their intervals; a class that is never chosen has no
-    precision.
+    file:   where it stands in the checkout, and its SHA-256
+    card:   what the model's file says of itself
+    stored: height, width and channels of the stored faces
+    split:  the table of the split it was scored on, with the SHA-256 of its file
+    scores: what `results/D/V/S/scores.json` holds
     """
-    chosen = np.sum(trained.scores["confusion"], axis=0)
-    rows = []
-    for name, often in zip(trained.scores["classes"], chosen, strict=True):
-        one = trained.scores["per_class"][name]
-        recall = f"{numbers.percent(one['recall'], 1)} {between(one['recall_ci95'])}"
-        precision = f"{numbers.percent(one['precision'], 1)} {between(one['precision_ci95'])}"
-        found = [numbers.literal(name), numbers.count(one["support"]), recall]
-        rows.append([*found, precision if often else "never chosen"])
-    return table(["class", "images", "recall, %", "precision, %"], rows, "lrrr")
+
+    dataset: str
+    variant: str
+    seed: int
+    file: str
+    file_sha256: str
+    card: Card
+    parameters: int
+    stored: tuple[int, int, int]
+    split: pl.DataFrame
+    split_sha256: str
+    scores: Mapping[str, Any]
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """The settings of its training."""
+        recipe: Mapping[str, Any] = self.card.provenance["recipe"]
+        return recipe
+
+    @property
+    def other_split(self) -> bool:
+        """Whether it was trained on another split than it was scored on: test images may have been
+        trained on.
+        """
+        recorded: str = self.card.provenance.get("split_sha256", self.split_sha256)
+        return recorded != self.split_sha256
+
+    @property
+    def modules(self) -> list[str]:
+        """What the variant adds to the network, with what is gone when it predicts."""
+        return [MODULES[name] for name, one in self.card.variant.model_dump().items() if one]
+
+    def differs(self) -> list[str]:
+        """What the training and the test were otherwise than in the paper."""
+        images, classes = self.scores["images"], len(self.scores["classes"])
+        protocol, selected_on = self.scores["protocol"], self.recipe["select"]
+        return from_paper(Ours(self.dataset, images, classes, protocol, selected_on), [self.recipe])
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images by part and class."""
+        labels = {part: self.split.filter(split=part)["label"].cast(pl.String) for part in SPLITS}
+        return {part: dict(one.value_counts().iter_rows()) for part, one in labels.items()}
+
+    def confusions(self) -> list[str]:
+        """The commonest mistakes, in words."""
+        names = self.scores["classes"]
+        mistakes = [
+            (n, sum(row), actual, predicted)
+            for actual, row in zip(names, self.scores["confusion"], strict=True)
+            for predicted, n in zip(names, row, strict=True)
+            if actual != predicted and n
+        ]
+        mistakes.sort(key=lambda one: -one[0])
+        return [
+            f"{literal(actual)} taken for {literal(predicted)}: {count(n)} of "
+            f"{plural(whole, 'image')} ({percent(n / whole, 1)} %)"
+            for n, whole, actual, predicted in mistakes[:CONFUSIONS]
+        ]
+
+    def unused(self) -> dict[str, int]:
+        """Rows of the dataset that are in no part, by reason, the commonest first."""
+        if "reason" not in self.split.columns:
+            return {}
+        reasons = self.split["reason"].drop_nulls().value_counts().sort("count", "reason")
+        return dict(reversed(list(reasons.iter_rows())))
+
+    def agreement(self) -> float | None:
+        """The mean share of the raters' votes that a test image's label got, of the votes that were
+        counted; None where no votes are known.
+        """
+        test = self.split.filter(pl.col("split") == TEST)
+        target = test["target"].to_numpy()
+        if not has_votes(target):
+            return None
+        label = test["label"].to_physical().to_numpy()
+        return float(target[np.arange(len(label)), label].mean())
 
 
-def confusions(trained: Trained) -> list[str]:
-    """The commonest mistakes, in words."""
-    lines = []
-    for actual, predicted, count, whole in trained.confusions()[:CONFUSIONS]:
-        pair = f"{numbers.literal(actual)} taken for {numbers.literal(predicted)}"
-        share = numbers.percent(count / whole, 1)
-        lines.append(f"{pair}: {count:,} of {numbers.plural(whole, 'image')} ({share} %)")
-    return lines
+def model_card(model: EvaluatedModel) -> str:
+    """The page; the same model, split and scores give the same text."""
+    known = YAML(typ="safe", pure=True).load(TEMPLATES / "datasets.yaml").get(model.dataset)
+    template = environment(escape=False).get_template("model_card.md.j2")
+    return template.render(it=model, known=known).rstrip("\n") + "\n"
+
+
+def confusion_table(
+    title: str, scores: Mapping[str, Any]
+) -> tuple[str, list[str], list[list[str]]]:
+    """Title, head and rows for a terminal; headings of four letters, so that eight classes fit 80
+    columns.
+    """
+    classes, by_class = scores["classes"], scores["per_class"]
+    rows = [
+        [short(name), *map(count, counts), percent(by_class[name]["recall"], 0)]
+        for name, counts in zip(classes, scores["confusion"], strict=True)
+    ]
+    head = ["", *(name[:4] for name in classes), "%"]
+    return f"{title}: rows: the actual class, columns: the predicted one, %: recall", head, rows
+
+
+def score_lines(scores: Mapping[str, Any], on: str | None) -> list[str]:
+    """The scores, and on the test images of another dataset `on` which classes were left out."""
+    return sentences("scores.txt.j2", scores=scores, on=on)

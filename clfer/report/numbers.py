@@ -1,4 +1,4 @@
-"""Numbers as every page and table shows them; what is absent is a dash."""
+"""Numbers and names as every page and table shows them; what is absent is a dash."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,9 @@ from typing import Any
 from markupsafe import Markup, escape
 
 ABSENT = "–"
+NOT_EVIDENCE = "drawn faces: not evidence for the method"
+OPTIMISTIC = "optimistic: checkpoint chosen on the test images"
+LETTERS = 18  # of a class's name on a terminal: tables shall fit 80 columns
 STEERING = r"\`*_{}[]()<>#|~!"  # what Markdown takes for more than a letter
 
 
@@ -37,14 +40,12 @@ def probability(p: float | None) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
 
 
-def share(spread: Mapping[str, Any] | None) -> str:
-    """Mean and standard deviation over the seeds in percent: '66.52 ± 2.02'."""
-    return _spread(spread, 100, 2)
-
-
-def plain(spread: Mapping[str, Any] | None) -> str:
-    """Mean and standard deviation over the seeds as they are: '0.619 ± 0.024'."""
-    return _spread(spread, 1, 3)
+def share(spread: Mapping[str, Any] | None, scale: int = 100, digits: int = 2) -> str:
+    """Mean and standard deviation over the seeds: '66.52 ± 2.02' in percent."""
+    if spread is None:
+        return ABSENT
+    std = "" if spread["std"] is None else f" ± {scale * spread['std']:.{digits}f}"
+    return f"{scale * spread['mean']:.{digits}f}{std}"
 
 
 def between(interval: Sequence[float] | None, digits: int = 2) -> str:
@@ -80,9 +81,11 @@ def difference(entry: Mapping[str, Any] | None) -> str:
     return f"{points(entry['difference'])}{interval}"
 
 
-def listed(values: Sequence[Any]) -> str:
-    """'0, 1, 2'."""
-    return ", ".join(map(str, values))
+def marked(name: str, evidence: bool, selected_on: str) -> str:
+    """The name with its warnings in brackets, where there are any."""
+    marks = [] if evidence else [NOT_EVIDENCE]
+    marks += [OPTIMISTIC] if selected_on == "test" else []
+    return f"{name} ({'; '.join(marks)})" if marks else name
 
 
 def prose(text: str) -> Markup:
@@ -100,13 +103,12 @@ def literal(text: object) -> str:
     return "".join(f"\\{letter}" if letter in STEERING else letter for letter in calm)
 
 
+def short(text: str, letters: int = LETTERS) -> str:
+    """The text without its middle where it is longer: names often differ at their ends."""
+    half = letters // 2
+    return text if len(text) <= letters else f"{text[:half]}…{text[1 - half :]}"
+
+
 def numeric(text: str) -> bool:
     """Whether a cell of text begins like a number, and so stands to the right."""
     return bool(re.match(r"(p *[=<] *)?[-+−±<]? *\.?\d", text)) or text in ("", ABSENT, "-")
-
-
-def _spread(spread: Mapping[str, Any] | None, scale: int, digits: int) -> str:
-    if spread is None:
-        return ABSENT
-    std = "" if spread["std"] is None else f" ± {scale * spread['std']:.{digits}f}"
-    return f"{scale * spread['mean']:.{digits}f}{std}"

@@ -1,13 +1,17 @@
 """The report: one page of HTML that needs no other file and no network."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from clfer.report import numbers, study, trust
-from clfer.report.material import Material
+from clfer.report.contents import Contents
+from clfer.report.dataset_part import DatasetPart
+from clfer.report.provenance import other_runs
 from clfer.report.published import of_paper
-from clfer.report.rendering import environment
-from clfer.report.words import DRAWN
+from clfer.report.rendering import environment, sentences
+from clfer.report.verdicts import DRAWN
+from clfer.scoring.comparison import SEEDS_FOR_A_TEST
+from clfer.scoring.selection import TEST
 
 # beside the headline: key in the summary, heading, and whether it is a share
 FURTHER = (
@@ -17,31 +21,59 @@ FURTHER = (
     ("nll", "NLL, nats", False),
     ("kl", "KL to the votes, nats", False),
 )
+# modules beside the backbone, as the glossary calls them
+MODULES = {
+    "clfm": "CLFM",
+    "clbs": "CLBS",
+    "warmup": "warm-up",
+    "msr": "MSR",
+    "simsiam": "SimSiam",
+    "scn": "SCN",
+}
+MATTERS = ("warnings", "safeguards", "limitations", "what_was_done")
 
 
-def page(material: Material) -> str:
-    """The page; the same material gives the same text. Names and words in it are escaped."""
-    studies = study.studies(material)
+def page(contents: Contents) -> str:
+    """The page; the same contents give the same text. Names and words in it are escaped."""
+    datasets = [DatasetPart(name, contents) for name in contents.summary["datasets"]]
+    functions = (tags, modules, outcome, further, of_paper, other_runs)
     return (
         environment(escape=True)
         .get_template("page.html.j2")
         .render(
-            material=material,
-            studies=studies,
-            title=", ".join(one.name for one in studies),
-            trust=trust,
-            outcome=outcome,
-            further=further,
-            heat=heat,
-            verdict=verdict,
-            of_paper=of_paper,
+            contents=contents,
+            datasets=datasets,
+            drawn=DRAWN,  # a warning that stands in a box of its own
+            title=", ".join(one.name for one in datasets),
+            **{one.__name__: one for one in functions},
+            **{matter: partial(statements, matter) for matter in MATTERS},
         )
     )
 
 
-def verdict(entry: Mapping[str, Any]) -> str:
-    """A verdict without the warning that stands in a box of its own."""
-    return numbers.prose(entry["verdict"].removeprefix(DRAWN))
+def statements(matter: str, dataset: DatasetPart) -> list[str]:
+    """What the files show of a dataset, in sentences.
+
+    warnings:      for boxes that cannot be missed
+    safeguards:    what was done so that the numbers hold
+    limitations:   what a reader might take from the numbers, and must not
+    what_was_done: variants, training and test, as one paragraph
+    """
+    return sentences(
+        f"{matter}.txt.j2", dataset=dataset, modules=modules, seeds_for_a_test=SEEDS_FOR_A_TEST
+    )
+
+
+def modules(card: Mapping[str, Any]) -> str:
+    """What a model consists of, in the words of the glossary."""
+    here = [word for name, word in MODULES.items() if card["variant"].get(name)]
+    return f"backbone with {', '.join(here)}" if here else "plain backbone"
+
+
+def tags(about: Mapping[str, Any], selected_on: Sequence[str] | str | None) -> list[str]:
+    """What belongs beside a heading over numbers, in a few words."""
+    drawn = [] if about["evidence"] else ["drawn faces: not evidence"]
+    return drawn + (["optimistic: chosen on test"] if TEST in (selected_on or ()) else [])
 
 
 def outcome(entry: Mapping[str, Any], alpha: float) -> str:
@@ -53,11 +85,6 @@ def outcome(entry: Mapping[str, Any], alpha: float) -> str:
     return "better" if entry["difference"] > 0 else "worse"
 
 
-def further(one: study.Study) -> list[tuple[str, str, bool]]:
+def further(dataset: DatasetPart) -> list[tuple[str, str, bool]]:
     """The scores beside the headline that the summary has."""
-    return [score for score in FURTHER if one.has(score[0])]
-
-
-def heat(counts: Sequence[Sequence[int]]) -> list[list[tuple[int, float]]]:
-    """Each cell of a confusion matrix as its count and its share of the row, 0 in an empty row."""
-    return [[(cell, cell / max(sum(row), 1)) for cell in row] for row in counts]
+    return [score for score in FURTHER if dataset.has(score[0])]

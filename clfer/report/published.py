@@ -1,44 +1,46 @@
-"""Sentences on our accuracies beside published ones."""
+"""Our accuracies beside published ones, in sentences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
-from clfer.report.numbers import change, count, percent, probability
-from clfer.scoring import beside
-from clfer.scoring.grid import Variant
-from clfer.scoring.published import CONTESTED, OURS, PAPER, UNKNOWN, Published, classes
-from clfer.scoring.selection import TEST, VAL
+from clfer.paper.published import OURS, PAPER, published_for
+from clfer.paper.result import paper_rule, published_comparisons
+from clfer.report.differences import Ours, Recipes, from_paper, from_published
+from clfer.report.numbers import change, percent, plural, probability
+from clfer.scoring.selection import TEST
 
 OWNERS = {"paper": "the paper's own", "ours": "our"}
-CHOSEN = {TEST: "on the test images", VAL: "on validation images"}
 FLATTERED = "Optimistic, checkpoints chosen on the test images. "
 
 
-def worded(entry: Mapping[str, Any], name: str, dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """One entry of `published` with what differs in the protocols and a verdict."""
-    (one,) = [
-        one for one in beside.counterparts(name, entry["variant"]) if one.name == entry["name"]
-    ]
-    images, kinds = dataset["test_images"], len(dataset["classes"])
+def published_with_verdicts(
+    name: str, dataset: Mapping[str, Any], recipes: Mapping[str, Recipes]
+) -> dict[str, Any]:
+    """Entries of one dataset of the summary: `differs` from the paper, `published`, `paper_rule`.
+
+    recipes: the settings of training of each variant's runs, as far as they are recorded.
+    """
+    images, variants = dataset["test_images"], dataset["variants"]
     selected_on = dataset["selected_on"]
-    apart = differs(one, name, images, kinds, dataset["protocol"], selected_on)
-    known = {**entry, "differs": apart}
-    return {**known, "verdict": verdict(known, selected_on)}
+    ours = Ours(name, images, len(dataset["classes"]), dataset["protocol"], selected_on)
+    entries = []
+    for entry in published_comparisons(name, images, variants):
+        variant = entry["variant"]
+        (other,) = [one for one in published_for(name, variant) if one.name == entry["name"]]
+        differs = from_published(other, ours, recipes.get(variant, []))
+        known = {**entry, "differs": differs}
+        entries.append({**known, "verdict": verdict(known, selected_on)})
+    return {
+        "differs": from_paper(ours, list(chain.from_iterable(recipes.values()))),
+        "published": entries,
+        "paper_rule": rule_with_verdicts(name, variants.get(OURS, {}).get("accuracy")),
+    }
 
 
-def worded_rule(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """One entry of `paper_rule` with its verdict."""
-    return {**entry, "verdict": rule_verdict(entry)}
-
-
-def paper_rule(dataset: str, variants: Sequence[Variant]) -> list[dict[str, Any]]:
-    """`beside.paper_rule` with verdicts."""
-    return [worded_rule(one) for one in beside.paper_rule(dataset, variants)]
-
-
-def applied(whose: str, mean: float, std: float, competitor: Published) -> dict[str, Any]:
-    """`beside.applied` with its verdict."""
-    return worded_rule(beside.applied(whose, mean, std, competitor))
+def rule_with_verdicts(dataset: str, accuracy: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The entries of `paper_rule`, each with its verdict."""
+    return [{**one, "verdict": rule_verdict(one)} for one in paper_rule(dataset, accuracy)]
 
 
 def of_paper(entry: Mapping[str, Any]) -> bool:
@@ -46,75 +48,33 @@ def of_paper(entry: Mapping[str, Any]) -> bool:
     return bool(entry["name"] == PAPER or entry["variant"] != OURS)
 
 
-def differs(
-    one: Published, dataset: str, images: int, kinds: int, protocol: Any, selected_on: str
-) -> list[str]:
-    """What keeps two accuracies from being compared like with like; empty where nothing is known.
-
-    `images` and `kinds` are the numbers of our test images and of their classes; `protocol` is the
-    dataset's, in words or as a table of settings, of which `duplicates` is read.
-    """
-    settings = protocol if isinstance(protocol, Mapping) else {}
-    lines = epoch(one, selected_on)
-    if one.images != images:
-        lines.append(f"its test set has {count(one.images)} images, ours {count(images)}")
-    if classes(dataset) != kinds:
-        lines.append(f"it knows {classes(dataset)} classes, ours {kinds}")
-    if settings.get("duplicates") == "drop":
-        lines.append("ours leaves copies of test images out of training, it is not known to")
-    if one.note:
-        lines.append(f"disputed: {one.note}" if one.protocol == CONTESTED else one.note)
-    return lines
-
-
-def epoch(one: Published, selected_on: str) -> list[str]:
-    """How the epochs were chosen, where not in the same way."""
-    ours = f"ours {CHOSEN[selected_on]}"
-    if one.protocol in (CONTESTED, UNKNOWN):
-        return [f"how its epoch was chosen is not known, {ours}"]
-    if one.protocol == selected_on:
-        return []
-    return [f"its epoch was chosen {CHOSEN[one.protocol]}, {ours}"]
-
-
 def verdict(entry: Mapping[str, Any], selected_on: str) -> str:
-    """What one entry of `published` says: the difference, its uncertainty, what is not alike."""
+    """What one entry of `published` says: the difference, its uncertainty, and that protocols
+    differ, of which `differs` is the list.
+    """
     side = "above" if entry["difference"] > 0 else "below"
     runs = "with one seed" if entry["seeds"] == 1 else f"on average over {entry['seeds']} seeds"
+    low, high = entry["ci95"]
+    could = "could" if low <= 0 <= high else "hardly"
+    apart = plural(len(entry["differs"]), "point")
+    unlike = f' The runs differ in {apart}, see "What differs".' if entry["differs"] else ""
     return (
         f"{FLATTERED if selected_on == TEST else ''}{entry['variant']} reaches "
         f"{percent(entry['ours'])} % {runs}, {percent(abs(entry['difference']))} points {side} "
-        f"{theirs(entry)}{uncertainty(entry)}. {meaning(entry)}{unlike(entry)}"
+        f"{_theirs(entry)} (95 % interval for other {entry['covers']} {change(entry['ci95'])}; "
+        f"{_test(entry)}). Other {entry['covers']} alone {could} explain the difference.{unlike}"
     )
 
 
-def theirs(entry: Mapping[str, Any]) -> str:
+def _theirs(entry: Mapping[str, Any]) -> str:
     """The published number and whose it is."""
     if entry["p"] is not None:
         return f"the paper's mean over ten seeds, {percent(entry['accuracy'])} %"
     return f"the {percent(entry['accuracy'])} % published for {entry['name']}"
 
 
-def uncertainty(entry: Mapping[str, Any]) -> str:
-    """The interval, and Welch's p where there is one."""
-    interval = f"95 % interval for other {entry['covers']} {change(entry['ci95'])}"
-    if entry["p"] is None:
-        return f" ({interval}; no test)"
-    return f" ({interval}; Welch's test, {probability(entry['p'])})"
-
-
-def meaning(entry: Mapping[str, Any]) -> str:
-    """Whether chance could explain the difference."""
-    low, high = entry["ci95"]
-    could = "could" if low <= 0 <= high else "hardly"
-    return f"Other {entry['covers']} alone {could} explain the difference."
-
-
-def unlike(entry: Mapping[str, Any]) -> str:
-    """What else could, with a leading blank."""
-    if not entry["differs"]:
-        return ""
-    return f" The protocols are not the same: {'; '.join(entry['differs'])}."
+def _test(entry: Mapping[str, Any]) -> str:
+    return "no test" if entry["p"] is None else f"Welch's test, {probability(entry['p'])}"
 
 
 def rule_verdict(entry: Mapping[str, Any]) -> str:

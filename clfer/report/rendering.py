@@ -8,20 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from clfer.report import numbers
 
 TEMPLATES = Path(__file__).parent / "templates"
-FILTERS = (
-    numbers.count,
-    numbers.percent,
-    numbers.points,
-    numbers.probability,
-    numbers.share,
-    numbers.plain,
-    numbers.between,
-    numbers.change,
-    numbers.listed,
-    numbers.prose,
-    numbers.literal,
-    numbers.plural,
-)
+FILTERS = "count percent points probability share between change prose literal plural"
 
 
 @cache
@@ -34,7 +21,7 @@ def environment(escape: bool) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update({one.__name__: one for one in FILTERS})
+    made.filters.update({name: getattr(numbers, name) for name in FILTERS.split()})
     made.tests["numeric"] = numbers.numeric
     return made
 

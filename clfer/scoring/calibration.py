@@ -27,7 +27,7 @@ def reliability(
     confidence: Float[np.ndarray, " N"], right: Bool[np.ndarray, " N"], bins: int
 ) -> Reliability:
     """Bin m holds the confidences in (m / bins, (m + 1) / bins]; the first one holds 0 as well."""
-    index = _bin(confidence, bins)
+    index = _bin_index(confidence, bins)
     images = np.bincount(index, minlength=bins)
     whole = np.maximum(images, 1)
     return Reliability(
@@ -50,16 +50,16 @@ def expected_calibration_error(
     return math.fsum(gaps * bins.images) / len(confidence)
 
 
-def of_ece(
+def ece_influence(
     confidence: Float[np.ndarray, " N"], right: Bool[np.ndarray, " N"]
 ) -> Float[np.ndarray, " N"]:
-    """What each image contributes to the error's own error; see clfer.scoring.sampling.
+    """What each image contributes to the error's own error; see clfer.scoring.counts.
 
     (s (right - confidence) - ECE) / N, with s = 1 or -1 as the accuracy of the image's bin lies
     above its confidence or below. To first order: bins are taken as staying on their side.
     """
     bins = reliability(confidence, right, BINS)
-    side = np.sign(bins.accuracy - bins.confidence)[_bin(confidence, BINS)]
+    side = np.sign(bins.accuracy - bins.confidence)[_bin_index(confidence, BINS)]
     error = expected_calibration_error(confidence, right)
     share: Float[np.ndarray, " N"] = (side * (right - confidence) - error) / len(right)
     return share
@@ -84,7 +84,7 @@ def divergence(target: Float[np.ndarray, "N C"], probability: Float[np.ndarray, 
     return float((voted * np.log(ratio)).sum(axis=1).mean())
 
 
-def voted(target: Float[np.ndarray, "N C"]) -> bool:
+def has_votes(target: Float[np.ndarray, "N C"]) -> bool:
     """Whether votes are known: some image's shares are spread over two classes or more."""
     return bool((np.count_nonzero(target, axis=1) > 1).any())
 
@@ -101,7 +101,7 @@ def top2(target: Float[np.ndarray, "N C"], predicted: Int[np.ndarray, " N"]) -> 
     return float(((given > 0) & (given >= second)).mean())
 
 
-def _bin(confidence: Float[np.ndarray, " N"], bins: int) -> Int[np.ndarray, " N"]:
+def _bin_index(confidence: Float[np.ndarray, " N"], bins: int) -> Int[np.ndarray, " N"]:
     """The bin of each confidence."""
     # Rounded first: 0.6 * 15 is a hair above 9 in binary and would fall into the bin above.
     position = np.round(confidence.astype(np.float64) * bins, 9)

@@ -23,15 +23,22 @@ SEEDS_FOR_WILCOXON = 6
 # binary, and the t test would report p = 1e-30 for it.
 NO_SPREAD = 1e-9
 
+# How ours was compared with a published accuracy.
+WELCH, DESCRIPTIVE = "Welch", "descriptive"
+
 Seeds = Float[np.ndarray, " S"]
 
 
 class Interval(NamedTuple):
-    """A 95 % interval and the sources of chance that it covers, in words."""
+    """A 95 % interval and the sources of chance that it covers: seeds, images, or both."""
 
     low: float
     high: float
     covers: str
+
+    def clipped(self) -> list[float]:
+        """The two ends of an interval of a share, as JSON has them."""
+        return [max(0.0, self.low), min(1.0, self.high)]
 
 
 class McNemar(NamedTuple):
@@ -62,7 +69,7 @@ def interval(values: Seeds, image_variance: float | None, groups: int) -> Interv
     """95 % interval of the mean over seeds, for other seeds and other test images.
 
     Variance u + v = s_seed^2 / S + s_image^2 / n. `image_variance` is v: of the score averaged over
-    the seeds, over draws of `groups` duplicate groups (clfer.scoring.sampling); None leaves it out.
+    the seeds, over draws of `groups` duplicate groups (clfer.scoring.counts); None leaves it out.
     The quantile is Student's t with Welch's and Satterthwaite's degrees of freedom,
     (u + v)^2 / (u^2 / (S - 1) + v^2 / (groups - 1)), because with three seeds u is itself poorly
     known and a normal quantile would be too narrow; and never narrower than the interval of the
@@ -91,6 +98,45 @@ def half_width(seeds: tuple[float, int] | None, others: Sequence[tuple[float, in
     freedom = total**2 / math.fsum(part**2 / degrees for part, degrees in parts)
     half = quantile(freedom) * math.sqrt(total)
     return max(half, quantile(float(seeds[1])) * math.sqrt(seeds[0])) if seeds else half
+
+
+class Published(NamedTuple):
+    """Ours minus a published accuracy, its 95 % interval and for which chances, and p if tested."""
+
+    difference: float
+    ci95: list[float]
+    p: float | None
+    test: str
+    covers: str
+
+
+def against_seeds(values: Seeds, mean: float, std: float, seeds: int) -> Published:
+    """Welch's t test of our seeds, two or more, against others' by their mean and std."""
+    ours, ours_std = mean_std(values)
+    assert ours_std is not None
+    test = stats.ttest_ind_from_stats(ours, ours_std, len(values), mean, std, seeds, False)
+    parts = [(ours_std**2 / len(values), len(values) - 1), (std**2 / seeds, seeds - 1)]
+    difference, half = ours - mean, half_width(None, parts)
+    ends = [difference - half, difference + half]
+    return Published(difference, ends, float(test.pvalue), WELCH, "seeds")
+
+
+def against_one_run(values: Seeds, images: int, accuracy: float, their_images: int) -> Published:
+    """The difference to one published run with SE^2 = s^2/S + p(1-p)/n + p0(1-p0)/n0.
+
+    Student's quantile as in `interval`. Both test sets are taken as separate draws of images; where
+    they are the same one, the interval is wider than it need be. Nothing is known of the other's
+    seeds, so that its spread is left out; with one seed of ours, ours is too.
+    """
+    mean, std = mean_std(values)
+    seeds = None if std is None else (std**2 / len(values), len(values) - 1)
+    draws = [(mean, images), (accuracy, their_images)]
+    half = half_width(
+        seeds, [(rate * (1 - rate) / total, max(total - 1, 1)) for rate, total in draws]
+    )
+    difference = mean - accuracy
+    covers = "images" if seeds is None else "seeds and images"
+    return Published(difference, [difference - half, difference + half], None, DESCRIPTIVE, covers)
 
 
 def varies(a: Seeds, b: Seeds) -> bool:

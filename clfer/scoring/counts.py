@@ -1,11 +1,17 @@
-"""Scores of predicted classes, by scikit-learn, and Wilson's interval.
+"""Scores of predicted classes, and how much they would vary over other test images of the kind.
 
-Notation: N images (at least one), C classes, codes 0..C-1. A share whose whole is empty is 0: the
-recall of an absent class, the precision of a class never predicted, the F1 of a class that is
-neither.
+Notation: N images (at least one), C classes, codes 0..C-1, G duplicate groups. A share whose whole
+is empty is 0: the recall of an absent class, the precision of a class never predicted, the F1 of a
+class that is neither.
+
+Each score is a ratio of sums over images (or a mean of such ratios), so to first order its error is
+the sum of one contribution per image (the influence function, the "delta method"). Contributions
+sum to 0. Images of one duplicate group are one draw, not several: their contributions are added
+before they are squared.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +19,10 @@ from jaxtyping import Float, Int
 from scipy import stats
 from sklearn import metrics
 
+from clfer.scoring.comparison import CONFIDENCE
+
 Codes = Int[np.ndarray, " N"]
+Contributions = Float[np.ndarray, " N"]
 
 
 class PerClass(NamedTuple):
@@ -49,13 +58,20 @@ def accuracy(confusion: Int[np.ndarray, "C C"]) -> float:
     return float(np.trace(confusion) / confusion.sum())
 
 
-def uar(scores: PerClass) -> float:
+def accuracy_score(actual: Codes, predicted: Codes, classes: int) -> float:
+    """Share of the images that are right."""
+    return float((actual == predicted).mean())
+
+
+def uar(actual: Codes, predicted: Codes, classes: int) -> float:
     """Unweighted average recall over the classes that have images: the balanced accuracy."""
+    scores = per_class(actual, predicted, classes)
     return float(scores.recall[scores.support > 0].mean())
 
 
-def macro_f1(scores: PerClass) -> float:
+def macro_f1(actual: Codes, predicted: Codes, classes: int) -> float:
     """Unweighted mean of F1 over the classes that occur, as a label or as a prediction."""
+    scores = per_class(actual, predicted, classes)
     return float(scores.f1[scores.support + scores.chosen > 0].mean())
 
 
@@ -66,10 +82,12 @@ def kappa(actual: Codes, predicted: Codes) -> float:
     return float(metrics.cohen_kappa_score(actual, predicted))
 
 
-def wilson(right: int | float, total: int | float, confidence: float) -> tuple[float, float]:
+def wilson(
+    right: int | float, total: int | float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
     """Wilson's score interval of a share, within [0, 1]; (0, 1) when the total is 0.
 
-    E. B. Wilson, 1927. It takes the images as independent and stays sound at shares of 0 and 1.
+    E. B. Wilson, 1927. It takes the images as independent and is valid at shares of 0 and 1.
     Fractions of images are allowed: a mean over several models of the same images has some.
     """
     return score_interval(right, total, float(stats.norm.ppf((1 + confidence) / 2)))
@@ -84,3 +102,54 @@ def score_interval(right: int | float, total: int | float, z: float) -> tuple[fl
     half = z * math.sqrt(rate * (1 - rate) / total + z**2 / (4 * total**2))
     scale = 1 + z**2 / total
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def accuracy_influence(actual: Codes, predicted: Codes, classes: int) -> Contributions:
+    """(right - accuracy) / N."""
+    right = actual == predicted
+    share: Contributions = (right - right.mean()) / len(actual)
+    return share
+
+
+def uar_influence(actual: Codes, predicted: Codes, classes: int) -> Contributions:
+    """(right - recall of the image's class) / (images of the class x classes present)."""
+    right = actual == predicted
+    images = np.bincount(actual, minlength=classes)
+    recall = np.bincount(actual, weights=right, minlength=classes) / np.maximum(images, 1)
+    share: Contributions = (right - recall[actual]) / (images[actual] * np.count_nonzero(images))
+    return share
+
+
+def macro_f1_influence(actual: Codes, predicted: Codes, classes: int) -> Contributions:
+    """Mean over the classes that occur of the contribution to F1 = 2 hits / (labels + predictions).
+
+    An image enters the F1 of its label and that of its prediction, and no other.
+    """
+    right = actual == predicted
+    hits = np.bincount(actual, weights=right, minlength=classes)
+    whole = np.bincount(np.concatenate([actual, predicted]), minlength=classes)
+    pull = 2 * hits / np.maximum(whole, 1) ** 2  # F1 / whole
+    gain = 2 * right / whole[actual] - pull[actual] - pull[predicted]
+    share: Contributions = gain / np.count_nonzero(whole)
+    return share
+
+
+def variance(contributions: Contributions, group: Codes) -> float | None:
+    """Variance of the score over draws of groups, G / (G - 1) x sum of squared group sums.
+
+    None with fewer than two groups. `group` may hold any integers.
+    """
+    _, index = np.unique(group, return_inverse=True)
+    sums = np.bincount(index, weights=contributions)
+    # rounded once: a product of BLAS depends on where the arrays lie, in its last digit
+    return None if len(sums) < 2 else math.fsum(sums**2) * len(sums) / (len(sums) - 1)
+
+
+# The scores that are summarised over seeds, each with what an image contributes to it.
+Score = Callable[[Codes, Codes, int], float]
+Influence = Callable[[Codes, Codes, int], Contributions]
+METRICS: dict[str, tuple[Score, Influence]] = {
+    "accuracy": (accuracy_score, accuracy_influence),
+    "uar": (uar, uar_influence),
+    "macro_f1": (macro_f1, macro_f1_influence),
+}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from clfer.scoring import comparison, sampling
+from clfer.scoring import comparison, counts
 from clfer.scoring.grid import Images, Variant, measure
 
 PAIRED = "paired t"
@@ -30,37 +30,35 @@ def comparisons(
     if reference is None:
         return []
     others = [one for one in variants if one.name != baseline]
-    entries = [entry for other in others for entry in against(images, other, reference, alpha)]
-    correct([entry for entry in entries if entry["primary"]])
+    entries = [
+        entry
+        for other in others
+        for entry in (
+            *(over_seeds(images, other, reference, metric, alpha) for metric in counts.METRICS),
+            per_model(images, other, reference),
+        )
+    ]
+    primary = [entry for entry in entries if entry["primary"]]
+    for entry, p in zip(primary, comparison.holm([one["p"] for one in primary]), strict=True):
+        entry["p_holm"] = p
     return entries
-
-
-def against(images: Images, a: Variant, b: Variant, alpha: float) -> list[dict[str, Any]]:
-    """All comparisons of two variants, the primary one first."""
-    paired = [over_seeds(images, a, b, metric, alpha) for metric in sampling.METRICS]
-    return [*paired, per_model(images, a, b)]
-
-
-def shared(a: Variant, b: Variant) -> list[int]:
-    """The seeds that both variants have."""
-    return sorted(set(a.seeds) & set(b.seeds))
 
 
 def over_seeds(images: Images, a: Variant, b: Variant, metric: str, alpha: float) -> dict[str, Any]:
     """One score of two variants, compared over their shared seeds."""
-    entry = blank(a, b, metric, PAIRED)
+    entry = _empty(a, b, metric, PAIRED)
     seeds = entry["seeds"]
     if not seeds:
         return entry
-    first, second = (measure(images, one.of(seeds), metric) for one in (a, b))
+    first, second = (measure(images, one.of_seeds(seeds), metric) for one in (a, b))
     x, y = first.values, second.values
     apart = first.contributions - second.contributions
-    variance = sampling.variance(apart, images.group)
+    variance = counts.variance(apart, images.group)
     return {
         **entry,
         "difference": float((x - y).mean()),
-        "ci95": bounds(comparison.paired_interval(x, y)),
-        "ci95_images": bounds(comparison.interval(x - y, variance, images.groups())),
+        "ci95": _ends(comparison.paired_interval(x, y)),
+        "ci95_images": _ends(comparison.interval(x - y, variance, images.groups())),
         "p": comparison.paired_t(x, y),
         "p_welch": comparison.welch(x, y),
         "p_wilcoxon": comparison.wilcoxon(x, y),
@@ -74,11 +72,11 @@ def over_seeds(images: Images, a: Variant, b: Variant, metric: str, alpha: float
 
 def per_model(images: Images, a: Variant, b: Variant) -> dict[str, Any]:
     """McNemar's test of each pair of models with the same seed; no p over all of them."""
-    entry = blank(a, b, PRIMARY, MCNEMAR)
+    entry = _empty(a, b, PRIMARY, MCNEMAR)
     seeds = entry["seeds"]
     if not seeds:
         return entry
-    right = [one.of(seeds) == images.label for one in (a, b)]
+    right = [one.of_seeds(seeds) == images.label for one in (a, b)]
     tests = [comparison.mcnemar(x, y) for x, y in zip(*right, strict=True)]
     return {
         **entry,
@@ -89,7 +87,7 @@ def per_model(images: Images, a: Variant, b: Variant) -> dict[str, Any]:
     }
 
 
-def blank(a: Variant, b: Variant, metric: str, test: str) -> dict[str, Any]:
+def _empty(a: Variant, b: Variant, metric: str, test: str) -> dict[str, Any]:
     """An entry with every key, so that all entries have the same, and no result yet."""
     return {
         "a": a.name,
@@ -97,19 +95,13 @@ def blank(a: Variant, b: Variant, metric: str, test: str) -> dict[str, Any]:
         "metric": metric,
         "test": test,
         "primary": test == PAIRED and metric == PRIMARY,
-        "seeds": shared(a, b),
+        "seeds": sorted({*a.seeds} & {*b.seeds}),
         **dict.fromkeys(("difference", "ci95", "ci95_images", "p", "p_holm")),
         **dict.fromkeys(("p_welch", "p_wilcoxon", "effect_size", "smallest_detectable")),
         "per_seed": [],
     }
 
 
-def correct(family: Sequence[dict[str, Any]]) -> None:
-    """Fill in `p_holm` of the entries of one family."""
-    for entry, p in zip(family, comparison.holm([one["p"] for one in family]), strict=True):
-        entry["p_holm"] = p
-
-
-def bounds(interval: comparison.Interval | None) -> list[float] | None:
+def _ends(interval: comparison.Interval | None) -> list[float] | None:
     """The two ends as JSON has them."""
     return None if interval is None else [interval.low, interval.high]

@@ -12,25 +12,25 @@ import polars as pl
 from jaxtyping import Bool, Float, Int
 
 from clfer.errors import InputError
-from clfer.scoring import predictions, sampling
-from clfer.scoring.scores import scores
-from clfer.scoring.selection import Peeked
+from clfer.scoring import counts
+from clfer.scoring.scores import check, class_names, codes, scores
+from clfer.scoring.selection import SelectionGap
 
 FACTS = ("row", "group", "unique", "label")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One model's predictions on the test images, as `clfer.scoring.scores.scores` wants them.
+    """One model's predictions on the test images, a table as `clfer.scoring.scores` describes it.
 
-    `peeked` is given where the model's epoch was chosen on the test images themselves.
+    `selection_gap` is given where the epoch was chosen on the test images themselves.
     """
 
     dataset: str
     variant: str
     seed: int
     predictions: pl.DataFrame
-    peeked: Peeked | None = None
+    selection_gap: SelectionGap | None = None
 
     def __str__(self) -> str:
         return f"{self.dataset}/{self.variant}/{self.seed}"
@@ -54,17 +54,17 @@ class Images:
 class Variant:
     """One variant's predicted class codes, a row per seed, seeds ascending.
 
-    `scored` holds each seed's scores and `peeked` the choice of epoch of the seeds that made it on
-    the test images.
+    `scored` holds each seed's scores and `selection_gaps` the choice of epoch of the seeds that
+    made it on the test images.
     """
 
     name: str
     seeds: list[int]
     predicted: Int[np.ndarray, "S N"]
     scored: list[dict[str, Any]]
-    peeked: dict[int, Peeked]
+    selection_gaps: dict[int, SelectionGap]
 
-    def of(self, seeds: Sequence[int]) -> Int[np.ndarray, "T N"]:
+    def of_seeds(self, seeds: Sequence[int]) -> Int[np.ndarray, "T N"]:
         """The predictions of T of the seeds, in the order asked for."""
         return self.predicted[[self.seeds.index(seed) for seed in seeds]]
 
@@ -82,33 +82,33 @@ def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
 
     Raises InputError when two runs are one cell, or were tested on different images.
     """
-    tables = [sound(run) for run in runs]
+    tables = [_checked(run) for run in runs]
+    first = tables[0]
     for run, table in zip(runs, tables, strict=True):
-        if not table.select(FACTS).equals(tables[0].select(FACTS)):
+        if not table.select(FACTS).equals(first.select(FACTS)):
             raise InputError(
                 f"{run}: tested on other images or labels than {runs[0]}; evaluate both again"
             )
-    first = tables[0]
     images = Images(
-        predictions.class_names(first),
-        predictions.codes(first, "label"),
+        class_names(first),
+        codes(first, "label"),
         first["group"].to_numpy(),
         first["unique"].to_numpy(),
     )
     names = list(dict.fromkeys(run.variant for run in runs))
-    return images, [variant(name, runs, tables) for name in names]
+    return images, [_variant(name, runs, tables) for name in names]
 
 
-def sound(run: Run) -> pl.DataFrame:
+def _checked(run: Run) -> pl.DataFrame:
     """The run's predictions in order of `row`; InputError, naming the run, when they are broken."""
     try:
-        predictions.check(run.predictions)
+        check(run.predictions)
     except InputError as error:
         raise InputError(f"{run}: {error}") from None
     return run.predictions.sort("row")
 
 
-def variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> Variant:
+def _variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> Variant:
     """The runs of one variant, by seed."""
     cells: dict[int, pl.DataFrame] = {}
     for run, table in zip(runs, tables, strict=True):
@@ -121,9 +121,9 @@ def variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> V
     return Variant(
         name,
         seeds,
-        np.stack([predictions.codes(cells[seed], "predicted") for seed in seeds]),
+        np.stack([codes(cells[seed], "predicted") for seed in seeds]),
         [scores(cells[seed]) for seed in seeds],
-        {run.seed: run.peeked for run in runs if run.variant == name and run.peeked},
+        {run.seed: run.selection_gap for run in runs if run.variant == name and run.selection_gap},
     )
 
 
@@ -135,8 +135,8 @@ def duplicate_free(images: Images, variant: Variant) -> tuple[Images, Variant]:
 
 
 def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> Measured:
-    """One of `sampling.METRICS` for every seed's predictions."""
-    score, influence = sampling.METRICS[metric]
+    """One of `counts.METRICS` for every seed's predictions."""
+    score, influence = counts.METRICS[metric]
     classes = len(images.classes)
     values = [score(images.label, one, classes) for one in predicted]
     moves = [influence(images.label, one, classes) for one in predicted]

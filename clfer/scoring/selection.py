@@ -4,7 +4,7 @@ The field keeps the epoch that is best on the test images and reports its accura
 images: a maximum over epochs, which flatters. `select: val` chooses on validation images.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from clfer.scoring.comparison import mean_std
 VAL, TEST = "val", "test"
 
 
-class Peeked(NamedTuple):
+class SelectionGap(NamedTuple):
     """Two choices of one run's epoch, and the accuracy on the test images that each leads to.
 
     val_epoch is the best on validation, test_epoch the best on the test images. Epochs count from
@@ -29,42 +29,39 @@ class Peeked(NamedTuple):
     test_accuracy: float
 
 
-def peeked(history: pl.DataFrame) -> Peeked | None:
+def selection_gap(history: pl.DataFrame) -> SelectionGap | None:
     """Both choices from a `history.csv`; None where the test images were not looked at.
 
     Columns used: `epoch`, `val_accuracy`, `test_accuracy`. The first of equally good epochs counts.
     """
     if "test_accuracy" not in history.columns:
         return None
-    chosen = [history.row(best(history, f"{part}_accuracy"), named=True) for part in (VAL, TEST)]
-    honest, flattered = ((int(row["epoch"]), float(row["test_accuracy"])) for row in chosen)
-    return Peeked(*honest, *flattered)
+    rows = [
+        history.row(int(np.argmax(history[f"{part}_accuracy"])), named=True) for part in (VAL, TEST)
+    ]
+    honest, flattered = ((int(row["epoch"]), float(row["test_accuracy"])) for row in rows)
+    return SelectionGap(*honest, *flattered)
 
 
-def best(history: pl.DataFrame, column: str) -> int:
-    """The place of the first highest value."""
-    return int(np.argmax(history[column].to_numpy()))
-
-
-def selected_on(protocol: Any, peeked: bool) -> str:
+def selected_on(protocol: Any, on_test: bool) -> str:
     """ "test" where the protocol's `selected_on` or a run's history says so, else "val"."""
     named = protocol.get("selected_on") if isinstance(protocol, Mapping) else None
-    return TEST if peeked or named == TEST else VAL
+    return TEST if on_test or named == TEST else VAL
 
 
-def optimistic(runs: Mapping[int, Peeked]) -> dict[str, Any] | None:
+def gap_over_seeds(gaps: Mapping[int, SelectionGap]) -> dict[str, Any] | None:
     """What choosing on the test images adds, over the seeds that did; None without any.
 
     `accuracy` is the one of the epochs best on the test images, `honest` the one of the epochs best
     on validation, both on the test images; `gap` is the mean of their difference, at least 0. None
     has an interval, because a maximum over epochs is no sample of anything.
     """
-    if not runs:
+    if not gaps:
         return None
-    seeds = sorted(runs)
-    both = [runs[seed] for seed in seeds]
-    flattered = spread([one.test_accuracy for one in both])
-    honest = spread([one.val_accuracy for one in both])
+    seeds = sorted(gaps)
+    both = [gaps[seed] for seed in seeds]
+    flattered = mean_std_values([one.test_accuracy for one in both])
+    honest = mean_std_values([one.val_accuracy for one in both])
     return {
         "seeds": seeds,
         "val_epochs": [one.val_epoch for one in both],
@@ -75,7 +72,7 @@ def optimistic(runs: Mapping[int, Peeked]) -> dict[str, Any] | None:
     }
 
 
-def spread(values: list[float]) -> dict[str, Any]:
+def mean_std_values(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation (None with one seed) and the values themselves."""
     mean, std = mean_std(np.array(values))
     return {"mean": mean, "std": std, "per_seed": values}

@@ -7,16 +7,8 @@ import numpy as np
 from pydantic import Field
 
 from clfer.errors import InputError
-from clfer.scoring import counts, sampling, selection
-from clfer.scoring.beside import beside, paper_rule
-from clfer.scoring.comparison import (
-    CONFIDENCE,
-    Interval,
-    Seeds,
-    half_width,
-    interval,
-    mean_std,
-)
+from clfer.scoring import counts, selection
+from clfer.scoring.comparison import Interval, Seeds, half_width, interval, mean_std
 from clfer.scoring.family import comparisons
 from clfer.scoring.grid import Images, Measured, Run, Variant, duplicate_free, gather, measure
 from clfer.settings import Settings
@@ -57,31 +49,29 @@ def summarise(
             name: {
                 "evidence": evidence[name],
                 "protocol": protocol[name],
-                **dataset(name, runs, protocol[name], settings),
+                **_dataset(name, runs, protocol[name], settings),
             }
             for name in names
         },
     }
 
 
-def dataset(
+def _dataset(
     name: str, runs: Sequence[Run], protocol: Any, settings: Significance
 ) -> dict[str, Any]:
     """The variants of one dataset and their comparisons."""
     images, variants = gather([run for run in runs if run.dataset == name])
-    chosen = selection.selected_on(protocol, any(one.peeked for one in variants))
+    chosen = selection.selected_on(protocol, any(one.selection_gaps for one in variants))
     return {
         "selected_on": chosen,
         "classes": images.classes,
         "test_images": len(images.label),
-        "variants": {one.name: described(images, one) for one in variants},
+        "variants": {one.name: _variant(images, one) for one in variants},
         "comparisons": comparisons(images, variants, settings.baseline, settings.alpha),
-        "published": beside(name, images, variants),
-        "paper_rule": paper_rule(name, variants),
     }
 
 
-def described(images: Images, variant: Variant) -> dict[str, Any]:
+def _variant(images: Images, variant: Variant) -> dict[str, Any]:
     """One variant's scores over its seeds, on all test images and on those without a copy.
 
     `confusion` is summed over the seeds: every image counts once for each.
@@ -90,37 +80,37 @@ def described(images: Images, variant: Variant) -> dict[str, Any]:
     tables = [scored["confusion"] for scored in variant.scored]
     return {
         "seeds": variant.seeds,
-        **over_seeds(images, variant),
-        **descriptive(variant.scored),
+        **_over_seeds(images, variant),
+        **_descriptive(variant.scored),
         "per_class": per_class(images, variant),
         "confusion": np.sum(tables, axis=0).tolist(),
         "duplicate_free": {
             "test_images": len(kept.label),
-            **over_seeds(kept, same),
-            **descriptive([scored["duplicate_free"] for scored in variant.scored]),
+            **_over_seeds(kept, same),
+            **_descriptive([scored["duplicate_free"] for scored in variant.scored]),
         },
-        "optimistic": selection.optimistic(variant.peeked),
+        "optimistic": selection.gap_over_seeds(variant.selection_gaps),
     }
 
 
-def descriptive(scored: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+def _descriptive(scored: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     """Mean, standard deviation and values of the other scores; None where a run lacks one."""
-    found = [one for one in scored if one is not None]
+    known = [one for one in scored if one is not None]
     return {
-        metric: selection.spread([one[metric] for one in found])
-        if found and found[0][metric] is not None
+        metric: selection.mean_std_values([one[metric] for one in known])
+        if known and known[0][metric] is not None
         else None
         for metric in DESCRIPTIVE
     }
 
 
-def over_seeds(images: Images, variant: Variant) -> dict[str, Any]:
+def _over_seeds(images: Images, variant: Variant) -> dict[str, Any]:
     """Each metric's `spread`; None without images."""
     if not len(images.label):
-        return dict.fromkeys(sampling.METRICS)
+        return dict.fromkeys(counts.METRICS)
     return {
         metric: spread(images, measure(images, variant.predicted, metric), metric)
-        for metric in sampling.METRICS
+        for metric in counts.METRICS
     }
 
 
@@ -132,16 +122,16 @@ def spread(images: Images, measured: Measured, metric: str) -> dict[str, Any]:
     claim certainty: accuracy then has Wilson's interval over duplicate groups, the others None.
     """
     mean, std = mean_std(measured.values)
-    variance = sampling.variance(measured.contributions, images.group)
-    found = interval(measured.values, variance, images.groups())
-    if found is None and metric == "accuracy":
+    variance = counts.variance(measured.contributions, images.group)
+    whole = interval(measured.values, variance, images.groups())
+    if whole is None and metric == "accuracy":
         right = round(mean * images.groups())
-        found = Interval(*counts.wilson(right, images.groups(), CONFIDENCE), "images")
+        whole = Interval(*counts.wilson(right, images.groups()), "images")
     return {
         "mean": mean,
         "std": std,
-        "ci95": None if found is None else [max(0.0, found.low), min(1.0, found.high)],
-        "covers": None if found is None else found.covers,
+        "ci95": None if whole is None else whole.clipped(),
+        "covers": None if whole is None else whole.covers,
         "per_seed": measured.values.tolist(),
     }
 
@@ -152,20 +142,20 @@ def per_class(images: Images, variant: Variant) -> dict[str, Any]:
     `covers` names the chances that `recall_ci95` is for: other test images, and other seeds where
     seeds are seen to differ.
     """
-    return {name: of_class(images, variant, code) for code, name in enumerate(images.classes)}
+    return {name: _of_class(images, variant, code) for code, name in enumerate(images.classes)}
 
 
-def of_class(images: Images, variant: Variant, code: int) -> dict[str, Any]:
+def _of_class(images: Images, variant: Variant, code: int) -> dict[str, Any]:
     """The scores of one class over the seeds."""
-    found = [scored["per_class"][images.classes[code]] for scored in variant.scored]
+    scores = [scored["per_class"][images.classes[code]] for scored in variant.scored]
     columns = {
-        name: selection.spread([score[name] for score in found])
+        name: selection.mean_std_values([score[name] for score in scores])
         for name in ("recall", "precision", "f1")
     }
     groups = len(np.unique(images.group[images.label == code]))
     recall = columns["recall"]
     return {
-        "support": found[0]["support"],
+        "support": scores[0]["support"],
         **columns,
         "recall_ci95": list(recall_interval(np.array(recall["per_seed"]), groups)),
         "covers": "seeds and images" if recall["std"] else "images",
@@ -183,7 +173,7 @@ def recall_interval(recall: Seeds, groups: int) -> tuple[float, float]:
     mean, std = mean_std(recall)
     alone = mean * (1 - mean) / groups if groups else 0.0
     if not alone:
-        return counts.wilson(mean * groups, groups, CONFIDENCE)
+        return counts.wilson(mean * groups, groups)
     seeds = (std**2 / len(recall), len(recall) - 1) if std else None
     half = half_width(seeds, [(alone, max(groups - 1, 1))])
     total = alone + (seeds[0] if seeds else 0.0)

@@ -1,10 +1,10 @@
-"""Train the cells of a pack, on a machine that has PyTorch and neither DVC nor polars.
+"""Train the cells of a pack, on a machine that has PyTorch but neither DVC nor polars.
 
     clfer experiment NAME --dataset D --pack PACK      # where the pipeline is
     python -m clfer.training PACK CELLS                # where the GPU is
     clfer experiment NAME --dataset D --cells CELLS --no-train     # and back
 
-Cells that are there are left out; an interrupted one goes on.
+Cells that are there are skipped; an interrupted one goes on.
 """
 
 import argparse
@@ -12,9 +12,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from clfer.ending import orderly
-from clfer.errors import trouble
-from clfer.training.cells import sped, train_cells
+from clfer.errors import orderly_exit, user_message
+from clfer.training.cells import override, train_cells
 from clfer.training.machine import device
 from clfer.training.pack import read
 
@@ -31,12 +30,12 @@ def main() -> None:
     given = parser.parse_args()
     try:
         data, cells = read(given.pack, device())
-        cells = sped(cells, given.compile, given.precision)
-        with orderly():
+        cells = override(cells, given.compile, given.precision)
+        with orderly_exit():
             say = partial(print, flush=True)
             left = train_cells(cells, data, given.cells, given.seconds, say=say)
     except Exception as error:
-        if (message := trouble(error)) is None:
+        if (message := user_message(error)) is None:
             raise
         print(f"error: {message}", file=sys.stderr)
         sys.exit(1)

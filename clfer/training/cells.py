@@ -1,136 +1,97 @@
-"""Cells trained one after the other in one process, each left out where it is there already.
+"""Training cells, and the files that they leave.
 
-VARIANT/SEED/ has the files of `training.cell`, and
+Whoever trains a cell calls `train_cell`: the stage `train`, `clfer experiment`, and
+`python -m clfer.training` where there is neither DVC nor polars. The same settings, data, code and
+machine give the same bytes.
+
+history.csv            an epoch a row
+features.safetensors   features of some validation faces after four epochs (t-SNE, Fig. 9)
+model.safetensors      the weights of the selected epoch, with their metadata
+
+`train_cells` trains a list of them into folders VARIANT/SEED/, which also have
 
 predictions.npz   val, test [N, C]: class probabilities in float32, in the order of the splits
 cell.json         settings, sources, version of the code, device, seconds; written last
 """
 
+import csv
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torchvision
-from torch import Tensor
+from safetensors.torch import save_file
 
-from clfer import __version__
+from clfer import __version__, distributed
 from clfer.errors import InputError
 from clfer.files import replacing
+from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
 from clfer.progress import Track, silent
-from clfer.training.cell import Cell, Data, predictions, train_cell
-from clfer.training.checkpoints import CODE, Checkpoint, Checkpointer, Resumable, claim
-from clfer.training.pack import described, undamaged
-from clfer.training.recipe import Recipe
-from clfer.training.state import Row, State
+from clfer.training.cell import CODE, Cell, Data
+from clfer.training.loop import train
+from clfer.training.machine import threads
+from clfer.training.pack import undamaged
+from clfer.training.prediction import predict
+from clfer.training.state import Checkpoint, State, claim
 
+HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
 CELL, PREDICTIONS = "cell.json", "predictions.npz"
-PAUSE = 60  # seconds between two states of an unfinished cell
-# of a recipe: they change rounding at most, or what is looked at
+PAUSE = 60  # seconds between two checkpoints; writing one takes as long as a GPU trains an epoch
+# of a recipe: they change rounding at most, or what is measured
 FREE = {"compile", "deterministic", "precision", "threads", "watch_test"}
 
 
-def sped(cells: Sequence[Cell], compiled: bool, precision: str | None) -> list[Cell]:
-    """The cells with `train.compile`, and another `train.precision`, where asked for."""
-    over: dict[str, Any] = {"compile": True} if compiled else {}
-    over |= {"precision": precision} if precision else {}
-    return [replace(one, recipe=one.recipe.model_copy(update=over)) for one in cells]
+def train_cell(
+    cell: Cell,
+    data: Data,
+    checkpoint: Checkpoint,
+    folder: Path,
+    track: Track,
+    report: Callable[[State], None],
+) -> State:
+    """Train a cell and write its three files into `folder`; of several processes, the leader does.
 
-
-def place(out: Path, cell: Cell) -> Path:
-    """The folder of a cell."""
-    return out / cell.name / str(cell.seed)
-
-
-def missing(cells: Sequence[Cell], data: Data, out: Path, training: bool = True) -> list[Cell]:
-    """The cells that are not there.
-
-    Raises InputError where one was trained with other settings or from other files, which would be
-    passed off as something that it is not; likewise, by other code than today's where the missing
-    ones are to be trained, and by other code than the first where not.
+    report: is called after each epoch. The test images are predicted where `recipe.select` is
+    `test` or `recipe.watch_test` is set, and not read otherwise. Raises InputError as `loop.train`.
     """
-    absent: list[Cell] = []
-    code = CODE if training else None
-    for cell in cells:
-        path = place(out, cell) / CELL
-        if not path.exists():
-            absent.append(cell)
-            continue
-        # to tabulate it, the weights that it started from need not be here
-        sources = cell.sources(data) if training else data.sources
-        with undamaged(path):
-            found = json.loads(path.read_text())
-            was = _compared(found)
-            if not training:
-                was["sources"] = {key: was["sources"].get(key) for key in sources}
-        _refuse_other(path.parent, was, _compared({**described(cell), "sources": sources}))
-        version = found.get("code", 0)
-        code = version if code is None else code
-        if version != code:
-            raise InputError(
-                f"{path.parent}: trained by version {version} of the training code, expected "
-                f"{code}; name another folder by --cells, or delete this one"
-            )
-    return absent
+    with threads(cell.recipe.threads):
+        state = train(cell, data, checkpoint, track, report)
+    if distributed.leads():
+        _write(cell, data, state, folder)
+    return state
 
 
-def _compared(cell: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What a cell's numbers depend on, beside its seed; settings that came later have defaults."""
-    fields = Recipe.model_fields.items()
-    defaults = {name: field.default for name, field in fields if not field.is_required()}
-    recipe = {**defaults, **cell["recipe"]}
-    return {
-        "modules": Variant.model_validate(cell["modules"]).model_dump(mode="json"),
-        "recipe": {key: value for key, value in recipe.items() if key not in FREE},
-        "sources": dict(cell["sources"]),
+def _write(cell: Cell, data: Data, state: State, folder: Path) -> None:
+    recipe, best = cell.recipe, state.history[state.best_epoch - 1]
+    parts = [part for part in ("train", "val", "test") if f"{part}_accuracy" in best]
+    provenance = {
+        "dataset": data.name,
+        "variant": cell.name,
+        "seed": cell.seed,
+        "epoch": state.best_epoch,
+        "selected_on": recipe.select,
+        "accuracy": {part: best[f"{part}_accuracy"] for part in parts},
+        "recipe": recipe.model_dump(),
+        **cell.sources(data),
+        "clfer": __version__,
     }
-
-
-def _refuse_other(folder: Path, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    for block in now:
-        for key in sorted({*was[block], *now[block]}):
-            if (found := was[block].get(key)) != (expected := now[block].get(key)):
-                raise InputError(
-                    f"{folder}: trained with other settings, {block}.{key}: expected {expected}, "
-                    f"found {found}; name another folder by --cells, or delete this one"
-                )
-
-
-class Throttled:
-    """A checkpoint written at most every `PAUSE` seconds: writing one takes as long as a GPU trains
-    an epoch.
-    """
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint, self.last = checkpoint, time.monotonic()
-
-    def save(self, state: Resumable) -> None:
-        if time.monotonic() - self.last >= PAUSE:
-            self.checkpoint.save(state)
-            self.last = time.monotonic()
-
-    def resume(self, state: Resumable) -> None:
-        self.checkpoint.resume(state)
-
-    def aside(self, name: str, tensors: Mapping[str, Tensor]) -> Path:
-        return self.checkpoint.aside(name, tensors)
-
-
-Opened = Callable[[Cell, Data, Path], AbstractContextManager[Checkpointer]]
-
-
-@contextmanager
-def opened(cell: Cell, data: Data, out: Path) -> Iterator[Checkpointer]:
-    """The state of a cell that was interrupted, for this process alone."""
-    with claim(out / ".unfinished" / cell.fingerprint(data)) as checkpoint:
-        yield Throttled(checkpoint)
+    with replacing(folder / HISTORY) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(state.history[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(state.history)
+    with replacing(folder / FEATURES) as temporary:
+        save_file(state.snapshots, temporary)
+    backbone, stem = recipe.backbone, recipe.stem
+    about = card(data.classes, backbone, stem, cell.variant, data.cut, recipe, provenance)
+    save(state.best, about, folder / MODEL)
 
 
 def train_cells(
@@ -140,45 +101,46 @@ def train_cells(
     seconds: float = float("inf"),
     track: Track = silent,
     say: Callable[[str], None] = print,
-    state_of: Opened = opened,
+    report: Callable[[Cell, State], None] = lambda cell, state: None,
 ) -> int:
     """Train the cells that are missing, in their order; how many are left.
 
     After the first, no cell is begun that would not fit into `seconds` if it took as long as the
-    longest so far.
+    longest so far. report: is called after each epoch.
     """
     started, longest = time.monotonic(), 0.0
     absent = missing(cells, data, out)
     for number, cell in enumerate(absent):
-        begun = time.monotonic()
+        begun, folder = time.monotonic(), folder_of(out, cell)
         if longest and begun - started + longest > seconds:
             return len(absent) - number
-        epochs: list[Row] = []
-        with state_of(cell, data, out) as checkpoint:
-            state = train_cell(cell, data, checkpoint, place(out, cell), track, epochs.append)
+        with claim(out / ".unfinished" / cell.fingerprint(data), PAUSE) as checkpoint:
+            resumed = checkpoint.path.exists()  # and it is unknown what that process took
+            state = train_cell(cell, data, checkpoint, folder, track, partial(report, cell))
             taken = time.monotonic() - begun
-            # nobody knows what an earlier process took that was interrupted
-            whole = taken if len(epochs) == cell.recipe.epochs else None
-            finish(cell, data, state, whole, place(out, cell))
+            _finish(cell, data, state, None if resumed else taken, folder)
         longest = max(longest, taken)
-        best = state.history[state.best_epoch - 1]
+        accuracy = state.history[state.best_epoch - 1]["val_accuracy"]
         say(
             f"{cell.name} {cell.seed}: {taken:.1f} s, epoch {state.best_epoch} of "
-            f"{cell.recipe.epochs}, val accuracy {best['val_accuracy']:.4f}"
+            f"{cell.recipe.epochs}, val accuracy {accuracy:.4f}"
         )
     return 0
 
 
-def finish(cell: Cell, data: Data, state: State, seconds: float | None, folder: Path) -> None:
-    """Predict val and test with the selected weights, and write what says that the cell is done."""
-    network, device = state.network, data.faces.device
+def _finish(cell: Cell, data: Data, state: State, seconds: float | None, folder: Path) -> None:
+    """Predict val and test with the selected weights as `clfer evaluate` does, and write the file
+    that marks the cell as done.
+    """
+    network, device, recipe = state.network, data.faces.device, cell.recipe
     network.load_state_dict(state.best)
-    probability: dict[str, Any] = {
-        part: predictions(network, data, part, cell.recipe).cpu().numpy()
-        for part in ("val", "test")
-    }
+    with threads(recipe.threads):
+        probability: dict[str, Any] = {
+            part: predict(network, data.faces, data.splits[part].face, recipe).cpu().numpy()
+            for part in ("val", "test")
+        }
     facts = {
-        **described(cell),
+        **cell.to_json(),
         "dataset": data.name,
         "sources": cell.sources(data),
         "code": CODE,
@@ -194,3 +156,64 @@ def finish(cell: Cell, data: Data, state: State, seconds: float | None, folder: 
         np.savez_compressed(temporary, **probability)
     with replacing(folder / CELL) as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def folder_of(out: Path, cell: Cell) -> Path:
+    return out / cell.name / str(cell.seed)
+
+
+def override(cells: Sequence[Cell], compiled: bool, precision: str | None) -> list[Cell]:
+    """The cells with `train.compile`, and another `train.precision`, where asked for."""
+    over: dict[str, Any] = {"compile": True} if compiled else {}
+    over |= {"precision": precision} if precision else {}
+    return [replace(one, recipe=one.recipe.model_copy(update=over)) for one in cells]
+
+
+def missing(cells: Sequence[Cell], data: Data, out: Path, training: bool = True) -> list[Cell]:
+    """The cells that are not there.
+
+    Raises InputError where one was trained with other settings or from other files; likewise, by
+    other code than today's where the missing ones are to be trained, and by other code than the
+    first where not.
+    """
+    absent: list[Cell] = []
+    code = CODE if training else None
+    for cell in cells:
+        folder = folder_of(out, cell)
+        if not (folder / CELL).exists():
+            absent.append(cell)
+            continue
+        # to tabulate it, the weights that it started from need not be here
+        sources = cell.sources(data) if training else data.sources
+        now = _settings({**cell.to_json(), "sources": sources})
+        with undamaged(folder / CELL):
+            found = json.loads((folder / CELL).read_text())
+            if not training:
+                found["sources"] = {key: found["sources"].get(key) for key in sources}
+            was = _settings(found)
+        for key in sorted({*was, *now}):
+            if was.get(key) != now.get(key):
+                raise InputError(
+                    f"{folder}: trained with other settings, {key}: expected {now.get(key)}, "
+                    f"found {was.get(key)}; name another folder by --cells, or delete this one"
+                )
+        version = found.get("code", 0)
+        code = version if code is None else code
+        if version != code:
+            raise InputError(
+                f"{folder}: trained by version {version} of the training code, expected {code}; "
+                "name another folder by --cells, or delete this one"
+            )
+    return absent
+
+
+def _settings(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cell's numbers depend on, beside its seed; modules' later settings have defaults."""
+    modules = Variant.model_validate(cell["modules"]).model_dump(mode="json")
+    blocks = {"modules": modules, "recipe": dict(cell["recipe"]), "sources": dict(cell["sources"])}
+    return {
+        f"{block}.{key}": value
+        for block, values in blocks.items()
+        for key, value in values.items()
+        if key not in FREE
+    }

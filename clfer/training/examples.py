@@ -1,5 +1,6 @@
-"""The faces and what is known of them, as training and evaluation take them: by index, on the
-device.
+"""The stored faces, and the training examples: which images, with which labels.
+
+An image without a label has label -1 and a target of zeros, so that nothing can use it by mistake.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,13 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
+from clfer.errors import InputError
+from clfer.model.variant import Variant
 from clfer.randomness import generator
+from clfer.training.recipe import Recipe
 
 GIB = 2**30
-UNLABELLED = -1  # the label of an image whose label is withheld; its target is zero
+UNLABELLED = -1
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class Examples:
     def __len__(self) -> int:
         return len(self.face)
 
+    def __getitem__(self, index: Tensor) -> "Examples":
+        """Some of them, by index or mask."""
+        return Examples(self.face[index], self.label[index], self.target[index])
+
     def to(self, device: torch.device) -> "Examples":
         return Examples(self.face, self.label.to(device), self.target.to(device))
 
@@ -35,8 +43,8 @@ class Examples:
 class Faces:
     """Stored faces [N, S, S, C] by index, as uint8 on a device.
 
-    They are put there whole while they fit into `memory` GiB; otherwise, and on a CPU from a file
-    that is memory-mapped, each batch is read from the array, so that memory does not grow with the
+    They are copied there whole while they fit into `memory` GiB. Otherwise, and on a CPU from a
+    memory-mapped file, each batch is read from the array, so that memory does not grow with the
     dataset.
     """
 
@@ -45,26 +53,83 @@ class Faces:
     ) -> None:
         self.device = device
         self.stored = stored
-        there = device.type == "cpu" and isinstance(stored, np.memmap)  # nothing is won by a copy
-        fits = stored.nbytes <= memory * GIB and not there
+        mapped = device.type == "cpu" and isinstance(stored, np.memmap)  # a copy gains nothing
+        fits = stored.nbytes <= memory * GIB and not mapped
         self.resident = torch.from_numpy(np.array(stored)).to(device) if fits else None
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def reach(self, index: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
-        """Indices moved once to where the faces are, on the device or on the host, so that no batch
-        has to.
-        """
+        """Indices moved to where the faces are, device or host, once for all batches."""
         return index.to("cpu" if self.resident is None else self.device)
 
     def __call__(self, index: Int[Tensor, " B"]) -> UInt8[Tensor, "B S S C"]:
-        """`index` as `reach` gives it, or on the host."""
+        """`index` as `reach` returns it, or on the host."""
         if self.resident is not None:
             return self.resident[index.to(self.device)]
         ascending, back = index.sort()  # the file is read front to back
         batch = torch.from_numpy(self.stored[ascending.numpy()])
         return batch[back.argsort()].to(self.device)
+
+
+def supervised(examples: Examples, recipe: Recipe, variant: Variant, seed: int) -> Examples:
+    """The training examples with labels on `recipe.labelled_fraction` of each class.
+
+    The others stay for the losses that need no label, if the variant has any and the recipe keeps
+    them. Raises InputError where a setting needs labels that are withheld.
+    """
+    if variant.scn and recipe.targets == "votes":
+        raise InputError(
+            "train.targets: scn changes labels, so expected majority with it; found votes"
+        )
+    examples = withhold(examples, recipe.labelled_fraction, seed)
+    if recipe.unlabelled == "drop" or not variant.label_free:
+        return examples[examples.label != UNLABELLED]
+    if recipe.balance == "sampler" and recipe.labelled_fraction < 1:
+        raise InputError(
+            f"train.balance: sampler draws by label, expected all of them; found "
+            f"train.labelled_fraction {recipe.labelled_fraction}; set balance to weights or none, "
+            "or train.unlabelled to drop"
+        )
+    return examples
+
+
+def withhold(examples: Examples, fraction: float, seed: int) -> Examples:
+    """The same examples with labels on only `fraction` of each class, at least one a class.
+
+    Which ones depends on the seed; those of a smaller fraction are among those of a larger one.
+    """
+    random = torch.rand(len(examples), generator=generator(seed, "labelled"))
+    kept = torch.zeros(len(examples), dtype=torch.bool)
+    for value in examples.label.unique():
+        members = (examples.label == value).nonzero().squeeze(1)
+        count = max(round(fraction * len(members)), 1)
+        kept[members[random[members].argsort()[:count]]] = True
+    label = examples.label.masked_fill(~kept, UNLABELLED)
+    return Examples(examples.face, label, examples.target * kept.unsqueeze(1))
+
+
+def subsample_class(examples: Examples, label: int, kept: float, seed: int) -> Examples:
+    """The examples without all but a share `kept` of those with this label (Table III); 0: none.
+
+    Which ones stay depends on the seed; those of a smaller share are among those of a larger one.
+    """
+    random = torch.rand(len(examples), generator=generator(seed, "scarce"))
+    members = (examples.label == label).nonzero().squeeze(1)
+    stays = torch.ones(len(examples), dtype=torch.bool)
+    stays[members[random[members].argsort()[round(kept * len(members)) :]]] = False
+    return examples[stays]
+
+
+def class_weights(examples: Examples) -> Float[Tensor, " C"]:
+    """Weights of the classes in the loss, inversely proportional to their frequency, 1 on the
+    average labelled image.
+    """
+    labels = examples.label[examples.label != UNLABELLED]
+    classes = examples.target.shape[1]
+    count = torch.bincount(labels, minlength=classes).clamp(min=1)
+    return len(labels) / (classes * count.float())
 
 
 def order(examples: Examples, faces: int, balance: str, seed: int, epoch: int) -> Int[Tensor, " N"]:

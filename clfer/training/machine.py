@@ -1,7 +1,6 @@
-"""The machine that trains: its device, its memory, its threads, and algorithms that repeat.
+"""The machine that trains: device, memory, threads, precision, repeatable algorithms.
 
-None of these is a parameter: they change rounding at most. `CLFER_DEVICE` and `CLFER_DEVICE_MEMORY`
-are read here and nowhere else.
+`CLFER_DEVICE` and `CLFER_DEVICE_MEMORY` are read here and nowhere else.
 """
 
 import os
@@ -10,11 +9,12 @@ from contextlib import contextmanager
 
 import torch
 
-from clfer import distributed
 from clfer.errors import InputError
+from clfer.team import started
+from clfer.training.recipe import Recipe
 
 DEVICE, MEMORY = "CLFER_DEVICE", "CLFER_DEVICE_MEMORY"
-ROOM = 8.0  # GiB of faces kept on the device where MEMORY is not set
+DEFAULT_MEMORY = 8.0  # GiB of faces kept on the device
 WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"  # cuBLAS reads it once, when it is first used
 
 
@@ -24,8 +24,8 @@ def device() -> torch.device:
     Raises InputError where PyTorch has no such device.
     """
     name = os.environ.get(DEVICE, "cuda" if torch.cuda.is_available() else "cpu")
-    if name == "cuda" and distributed.started():
-        name = f"cuda:{distributed.local()}"
+    if name == "cuda" and started():
+        name = f"cuda:{os.environ.get('LOCAL_RANK', 0)}"
     try:
         torch.empty(0, device=name)
         return torch.device(name)
@@ -37,16 +37,29 @@ def device() -> torch.device:
 
 def memory() -> float:
     """GiB of faces that may be kept on the device. Raises InputError where it is no number."""
-    given = os.environ.get(MEMORY, str(ROOM))
+    value = os.environ.get(MEMORY, str(DEFAULT_MEMORY))
     try:
-        return float(given)
+        return float(value)
     except ValueError as error:
-        raise InputError(f"{MEMORY}: expected GiB, such as 8.0; found '{given}'") from error
+        raise InputError(f"{MEMORY}: expected GiB, such as 8.0; found '{value}'") from error
+
+
+def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """The context of the network's forward pass; losses are computed outside, in float32."""
+    enabled = resolved_precision(recipe, device) == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def resolved_precision(recipe: Recipe, device: torch.device) -> str:
+    """The recipe's precision; `auto` is bfloat16 on a GPU and float32 on a CPU."""
+    if recipe.precision == "auto":
+        return "bfloat16" if device.type == "cuda" else "float32"
+    return recipe.precision
 
 
 @contextmanager
 def threads(count: int | None) -> Iterator[None]:
-    """In the block PyTorch computes with so many threads of a CPU; None: as many as before.
+    """Within the block PyTorch uses so many threads of a CPU; None: as many as before.
 
     Sums are rounded as they are shared among threads: the same number, the same bits.
     """
@@ -60,8 +73,8 @@ def threads(count: int | None) -> Iterator[None]:
 
 @contextmanager
 def repeatable(wanted: bool) -> Iterator[None]:
-    """In the block a GPU takes algorithms that give the same bits every time, where PyTorch has
-    them; where it has none it warns and goes on. On CPUs it does so anyway.
+    """Within the block a GPU uses deterministic algorithms; where PyTorch has none it warns and
+    goes on. CPUs always do.
     """
     if not wanted:
         yield

@@ -19,11 +19,9 @@ from clfer.archives import DAMAGE
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
 from clfer.files import replacing
-from clfer.model.variant import Variant
 from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.machine import memory
-from clfer.training.recipe import Recipe
 
 FACES, SPLITS, PLAN = "faces.npy", "splits.npz", "plan.json"
 PARTS = ("train", "val", "test")
@@ -42,7 +40,7 @@ def write(data: Data, cells: Sequence[Cell], faces: Path, folder: Path) -> None:
         "classes": list(data.classes),
         "cut": data.cut.model_dump(mode="json"),
         "sources": dict(data.sources),
-        "cells": [described(cell) for cell in cells],
+        "cells": [cell.to_json() for cell in cells],
     }
     with replacing(folder / FACES) as temporary:
         shutil.copyfile(faces, temporary)
@@ -50,16 +48,6 @@ def write(data: Data, cells: Sequence[Cell], faces: Path, folder: Path) -> None:
         np.savez_compressed(temporary, **arrays)
     with replacing(folder / PLAN) as temporary:
         temporary.write_text(json.dumps(plan, indent=1) + "\n")
-
-
-def described(cell: Cell) -> dict[str, Any]:
-    """A cell as JSON."""
-    return {
-        "variant": cell.name,
-        "seed": cell.seed,
-        "modules": cell.variant.model_dump(mode="json"),
-        "recipe": cell.recipe.model_dump(mode="json"),
-    }
 
 
 def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
@@ -84,12 +72,7 @@ def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
             splits=splits,
             sources=plan["sources"],
         )
-        return data, [_cell(one) for one in plan["cells"]]
-
-
-def _cell(plan: dict[str, Any]) -> Cell:
-    variant, recipe = Variant.model_validate(plan["modules"]), Recipe.model_validate(plan["recipe"])
-    return Cell(plan["variant"], plan["seed"], variant, recipe)
+        return data, [Cell.from_json(one) for one in plan["cells"]]
 
 
 @contextmanager

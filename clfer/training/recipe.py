@@ -1,5 +1,6 @@
-"""Recipes: how a network is trained."""
+"""Recipes: how a network is trained, and the learning rate of each step."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -10,6 +11,8 @@ from clfer.faces.preprocessing import View
 from clfer.faces.views import Augmentation
 
 VARIANTS = "variants"  # the layer of a variant's own settings
+RISE = 0.3  # share of the steps in which one cycle rises (Smith and Topin 2019)
+START = 1 / 25  # of the highest rate, where one cycle begins
 
 
 class Recipe(View, Augmentation):
@@ -52,14 +55,34 @@ class Recipe(View, Augmentation):
         return self
 
 
+def learning_rate(recipe: Recipe, epoch: int, step: int, steps: int) -> float:
+    """The rate at `step` of the `steps` of `epoch`, both from 0.
+
+    exponential: lr * decay^epoch (Sec. IV-A). one_cycle: from lr / 25 up to lr and down to 0, along
+    half cosines, over all epochs. cosine: from lr down to 0 along a half cosine.
+    """
+    if recipe.schedule == "exponential":
+        return recipe.lr * recipe.decay**epoch
+    done = (epoch + step / steps) / recipe.epochs
+    if recipe.schedule == "cosine":
+        return recipe.lr * _half_cosine(1.0, 0.0, done)
+    if done < RISE:
+        return recipe.lr * _half_cosine(START, 1.0, done / RISE)
+    return recipe.lr * _half_cosine(1.0, 0.0, (done - RISE) / (1 - RISE))
+
+
+def _half_cosine(start: float, end: float, done: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * done)) / 2
+
+
 def layered(
     layers: Mapping[str, Mapping[str, Any]], own: Mapping[str, Any], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """The settings of a recipe, and for each the name of the layer that it is of.
+    """The settings of a recipe, and for each the name of the layer that it comes from.
 
-    layers: by name, each over those before it: the paper's recipe, the dataset's, one that the run
-    names. own: what the variant's row sets, over them. given: the block `train`, of which what is
-    not null goes before all. Raises InputError where the last two both set one thing.
+    layers: by name, each overrides those before it: the paper's recipe, the dataset's, one that the
+    run names. own: settings of the variant's row, which override them. given: the block `train`,
+    whose values that are not null override all. InputError where the last two set the same key.
     """
     wanted = {key: value for key, value in given.items() if value is not None}
     for key in wanted.keys() & own.keys():

@@ -18,8 +18,6 @@ An epoch that was done again after a stop stands there twice.
 
 import argparse
 import csv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -27,43 +25,21 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from clfer.ending import orderly
+from clfer.errors import orderly_exit
 from clfer.model.contrast import unit
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch, Batches
 from clfer.training.cell import Cell, Data
-from clfer.training.cells import opened, sped, train_cells
-from clfer.training.checkpoints import Checkpointer, Resumable
+from clfer.training.cells import override, train_cells
 from clfer.training.machine import device
 from clfer.training.pack import read
 from clfer.training.recipe import Recipe
 from clfer.training.state import State
 from clfer.training.step import forward
-from clfer.training.supervision import supervised
 
 BATCHES = 2  # of an epoch that are looked at
 CLASSIFICATION = "loss_cls"
 COLUMNS = ("variant", "seed", "epoch", "block", "loss", "norm", "cosine", "alike")
-
-
-class Measuring:
-    """A checkpoint that measures before it saves."""
-
-    def __init__(self, checkpoint: Checkpointer, data: Data, cell: Cell, to: Path) -> None:
-        self.data, self.cell, self.to = data, cell, to
-        self.resume, self.aside, self._save = checkpoint.resume, checkpoint.aside, checkpoint.save
-
-    def save(self, state: Resumable) -> None:
-        assert isinstance(state, State)
-        with self.to.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            if not file.tell():
-                writer.writerow(COLUMNS)
-            writer.writerows(
-                (self.cell.name, self.cell.seed, len(state.history), *row)
-                for row in measured(self.data, self.cell, state)
-            )
-        self._save(state)
 
 
 def measured(data: Data, cell: Cell, state: State) -> list[tuple[int, str, float, str, str]]:
@@ -72,7 +48,7 @@ def measured(data: Data, cell: Cell, state: State) -> list[tuple[int, str, float
     seed, epoch = cell.seed, len(state.history) - 1
     copy = replace(state, trained=deepcopy(state.trained), contrast=deepcopy(state.contrast))
     copy.trained.train()
-    labelled = supervised(data.splits["train"], recipe, variant, seed).to(data.faces.device)
+    labelled = cell.training_examples(data).to(data.faces.device)
     batches = Batches(data.faces, labelled, recipe, copy.contrast, seed, epoch)
     looks = [
         gradients(copy, batches[number], recipe, variant)
@@ -142,13 +118,17 @@ def main() -> None:
     given = parser.parse_args()
     data, cells = read(given.pack, device())
 
-    @contextmanager
-    def measuring(cell: Cell, data: Data, out: Path) -> Iterator[Measuring]:
-        with opened(cell, data, out) as checkpoint:
-            yield Measuring(checkpoint, data, cell, given.gradients)
+    def measure(cell: Cell, state: State) -> None:
+        with given.gradients.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if not file.tell():
+                writer.writerow(COLUMNS)
+            start = (cell.name, cell.seed, len(state.history))
+            writer.writerows((*start, *row) for row in measured(data, cell, state))
 
-    with orderly():
-        train_cells(sped(cells, False, given.precision), data, given.cells, state_of=measuring)
+    with orderly_exit():
+        cells = override(cells, False, given.precision)
+        train_cells(cells, data, given.cells, report=measure)
 
 
 if __name__ == "__main__":

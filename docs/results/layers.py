@@ -2,9 +2,9 @@
 
     python docs/results/layers.py PACK MODEL.safetensors... > LAYERS.csv
 
-The logits are a sum of one part for each layer (`clfer.explanation.layers.shares`). A layer is
-taken out by putting the mean of its part over all faces in the place of each face's own. A line for
-each model and layer:
+The logits are a sum of one part for each layer (`clfer.explanation.layers.contributions`). A layer
+is taken out by putting the mean of its part over all faces in the place of each face's own. A line
+for each model and layer:
 
 weight   mu_j of eq. 8, mean over the faces
 without  accuracy with this layer taken out
@@ -20,13 +20,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clfer.explanation.layers import shares, weights
+from clfer.explanation.layers import contributions
 from clfer.model.bundle import load
 from clfer.model.network import Network
-from clfer.progress import silent
 from clfer.training.cell import Cell, Data
 from clfer.training.pack import read
-from clfer.training.prediction import evaluated
+from clfer.training.prediction import batchwise
 
 COLUMNS = ("model", "accuracy", "layer", "weight", "without", "alone")
 
@@ -49,14 +48,15 @@ def rows(network: Network, data: Data, cell: Cell) -> list[tuple[str | int, ...]
 
     def look(images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B L*(1+C)"]:
         features = network.features(images)
-        weight, share = weights(network, features), shares(network, features)
-        if weight is None or share is None:
+        found = contributions(network, features)
+        if found is None:
             raise SystemExit("expected a model with MSR, found one without")
+        weight, share = found
         return torch.cat([weight.unsqueeze(2), share], dim=2).flatten(1)
 
     val = data.splits["val"]
-    exact = torch.autocast("cpu", enabled=False)
-    found = evaluated(look, network, data.faces, val.face, cell.recipe, exact, silent)
+    recipe = cell.recipe.model_copy(update={"precision": "float32"})
+    found = batchwise(look, network, data.faces, val.face, recipe)
     found = found.unflatten(1, (len(network.encoder.channels), -1))
     weight, share = found[:, :, 0].mean(0), found[:, :, 1:]
 

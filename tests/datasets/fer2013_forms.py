@@ -18,19 +18,14 @@ def words(face):
     return " ".join(str(level) for level in face.ravel())
 
 
-def official(faces=FACES):
-    rows = [f"{e},{words(f)},{u}" for e, f, u in zip(EMOTION, faces, USAGE, strict=True)]
-    return "\n".join(["emotion,pixels,Usage", *rows, ""]).encode()
+def csv(header, row, ending="\n"):
+    faces = zip(EMOTION, map(words, FACES), USAGE, strict=True)
+    rows = [row.format(e=emotion, p=pixels, u=usage) for emotion, pixels, usage in faces]
+    return ending.join([header, *rows, ""]).encode()
 
 
-def icml(faces=FACES):
-    rows = [f"{e},{u},{words(f)}" for e, f, u in zip(EMOTION, faces, USAGE, strict=True)]
-    return "\r\n".join(["emotion, Usage, pixels", *rows, ""]).encode()
-
-
-def quoted():
-    rows = [f'"{e}","{words(f)}","{u}"' for e, f, u in zip(EMOTION, FACES, USAGE, strict=True)]
-    return "\n".join(['\ufeff"emotion","pixels","Usage"', *rows]).encode()
+def official():
+    return csv("emotion,pixels,Usage", "{e},{p},{u}")
 
 
 def tar(members):
@@ -59,14 +54,15 @@ def npz(**changed):
     return packed.getvalue()
 
 
+ICML = csv("emotion, Usage, pixels", "{e},{u},{p}", "\r\n")
 FORMS = {
     "fer2013.csv": official(),
-    "icml_face_data.csv": icml(),
-    "copy.csv": quoted(),
+    "icml_face_data.csv": ICML,
+    "copy.csv": csv('\ufeff"emotion","pixels","Usage"', '"{e}","{p}","{u}"').replace(b" ", b"  00"),
     "fer2013.tar.gz": tar({"fer2013/README": b"read me", "fer2013/fer2013.csv": official()}),
     "fer2013.tgz": tar({"fer2013.csv": official(), "later.txt": b"x" * 5000}),
     "archive.zip": zipped({"fer2013/fer2013.csv": official()}),
-    "both.zip": zipped({"train.csv": b"no", "icml_face_data.csv": icml(), "test.csv": b"no"}),
+    "both.zip": zipped({"train.csv": b"no", "icml_face_data.csv": ICML, "test.csv": b"no"}),
     "fer2013.npz": npz(),
 }
 

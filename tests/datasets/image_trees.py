@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from PIL import Image
 
+from clfer.errors import InputError
 from clfer.progress import silent
 
 COLUMNS = ["row", "name", "usage", "votes", "label", "target", "landmarks", "box"]
+FORMS = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF"}
 
 
 def noise(seed, width=12, height=10):
@@ -26,6 +29,7 @@ def encoded(seed, form="PNG"):
 
 def plant(folder: Path, files: dict) -> Path:
     """Files of this content: a number is the seed of an image, a text is text."""
+    folder.mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -35,9 +39,8 @@ def plant(folder: Path, files: dict) -> Path:
 
 def as_bytes(path, content):
     if isinstance(content, int):
-        forms = {"jpg": "JPEG", "jpeg": "JPEG", "tif": "TIFF", "tiff": "TIFF"}
         ending = path.rpartition(".")[2].lower()
-        return encoded(content, forms.get(ending, ending.upper()))
+        return encoded(content, FORMS.get(ending, ending.upper()))
     return content.encode() if isinstance(content, str) else content
 
 
@@ -74,6 +77,16 @@ def labelled(module, folder: Path, raw: Path, **labels) -> tuple[pl.DataFrame, l
     assert all(sum(target) == 1 for target in table["target"].drop_nulls())
     assert all("\n" not in line for line in remarks)
     return table, remarks
+
+
+def refused(module, folder: Path, raw: Path, **labels) -> str:
+    """The line with which `fetch`, or `label` after it, refuses a folder."""
+    with pytest.raises(InputError) as error:
+        labelled(module, folder, raw, **labels)
+    line = str(error.value)
+    assert "\n" not in line
+    assert len(line) < 1000
+    return line
 
 
 def has(remarks, *words):

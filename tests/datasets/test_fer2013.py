@@ -1,13 +1,8 @@
-import io
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from fer2013_forms import EMOTION, FACES, FORMS, USAGE, npz, official, place, tar, words, zipped
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clfer.datasets import fer2013
 from clfer.errors import InputError
@@ -24,87 +19,66 @@ def test_every_form_gives_the_same_table(tmp_path, name):
     assert np.array_equal(fer2013.faces(path), FACES)
 
 
-@given(seed=st.integers(0, 2**32), blanks=st.integers(1, 3), zeros=st.integers(0, 2))
-def test_a_row_reads_back_what_was_written(seed, blanks, zeros):
-    face = np.random.default_rng(seed).integers(0, 256, (48, 48), np.uint8)
-    cell = (" " * blanks).join("0" * zeros + str(level) for level in face.ravel())
-    table = fer2013.parse(io.BytesIO(f"emotion,pixels,usage\n3,{cell},Training".encode()), "x")
-    assert np.array_equal(table.pixels[0], face)
-
-
 def spoilt(find, put):
     return official().replace(find.encode(), put.encode(), 1)
 
 
 THIRD = words(FACES[2])
-ROW_2 = r"row 2 \(line 4\)"
-BAD_TABLES = [
-    (
-        spoilt(THIRD, THIRD.rsplit(" ", 1)[0]),
-        ROW_2 + ": expected 2304 pixels, found 2303",
-    ),
-    (spoilt(THIRD, THIRD + " 7"), ROW_2 + ": expected 2304 pixels, found 2305"),
-    (spoilt(THIRD, ""), ROW_2 + ": expected 2304 pixels, found 0"),
-    (
-        spoilt(THIRD, "12 x7 " + THIRD),
-        ROW_2 + ": expected grey levels 0 to 255, found 'x7' as pixel 1",
-    ),
-    (
-        spoilt(THIRD, "256 " + THIRD.split(" ", 1)[1]),
-        ROW_2 + ": expected grey levels 0 to 255, found '256' as pixel 0",
-    ),
-    (
-        spoilt(THIRD, "9" * 40 + " " + THIRD.split(" ", 1)[1]),
-        ROW_2 + ": expected grey levels 0 to 255, found '99999999999999999999' as pixel 0",
-    ),
-    (
-        spoilt(THIRD, "-1 " + THIRD.split(" ", 1)[1]),
-        ROW_2 + ": expected grey levels 0 to 255, found '-1' as pixel 0",
-    ),
-    (
-        spoilt(THIRD, "1.5 " + THIRD.split(" ", 1)[1]),
-        ROW_2 + ": expected grey levels 0 to 255, found '1.5' as pixel 0",
-    ),
-    (
-        spoilt("PublicTest", "Validation"),
-        ROW_2 + ": expected the usage Training, PublicTest, PrivateTest, found 'Validation'",
-    ),
-    (spoilt(",PublicTest", ""), ROW_2 + ": expected 3 columns, found 2"),
-    (spoilt("\n6,", "\n7,"), r"row 1 \(line 3\): expected an emotion 0 to 6, found '7'"),
-    (spoilt("\n6,", "\n,"), r"row 1 \(line 3\): expected an emotion 0 to 6, found ''"),
-    (
-        spoilt("emotion,pixels,Usage", "emotion,pixels"),
-        "expected the columns emotion, pixels and Usage, found 'emotion,pixels' without usage",
-    ),
-    (b"", "expected the columns emotion, pixels and Usage, found '' without"),
-    (bytes(range(256)), "expected the columns emotion, pixels and Usage"),
-    (b"emotion,pixels,Usage\n", "expected rows below the header, found none"),
+REST = " " + THIRD.split(" ", 1)[1]
+LEVELS = " row 2: expected 2304 grey levels 0 to 255, found "
+HEAD = ": expected the columns emotion, pixels and Usage, found "
+TABLE = "fer2013.csv"
+ARRAYS = "fer2013.npz"
+BAD = [
+    (TABLE, spoilt(THIRD, THIRD.rsplit(" ", 1)[0]), LEVELS + "2303 of them"),
+    (TABLE, spoilt(THIRD, ""), LEVELS + "0 of them"),
+    (TABLE, spoilt(THIRD, "12 x7 " + THIRD), LEVELS + "'x7'"),
+    (TABLE, spoilt(THIRD, "256" + REST), LEVELS + "'256'"),
+    (TABLE, spoilt(THIRD, "9" * 40 + REST), LEVELS + f"'{'9' * 20}'"),
+    (TABLE, spoilt(THIRD, "-1" + REST), LEVELS + "'-1'"),
+    (TABLE, spoilt(",PublicTest", ""), " row 2: expected Training, .* in column usage, found ''"),
+    (TABLE, spoilt(",PublicTest", ",PublicTest,3"), ": expected a csv in UTF-8 of the columns emo"),
+    (TABLE, spoilt("\n6,", "\n7,"), " row 1: expected 0 to 6 in column emotion, found '7'"),
+    (TABLE, b"emotion,pixels\n3,0\n", HEAD + "'emotion,pixels' without usage"),
+    (TABLE, b"", HEAD + "'' without"),
+    (TABLE, bytes(range(256)), ": expected (a csv in UTF-8 of )?the columns emotion, pixels and"),
+    (TABLE, b"emotion,pixels,Usage\n", ": expected rows below the header, found none"),
+    (ARRAYS, npz()[:9000], ": expected a complete .npz of plain arrays, found a damaged"),
+    (ARRAYS, npz(usage=None), ": expected the arrays .*, found pixels, emotion without usage"),
+    (ARRAYS, npz(pixels=FACES[:, :, :47]), r": expected pixels .* found uint8 \[5, 48, 47\]"),
+    (ARRAYS, npz(pixels=FACES / 255), r": expected pixels .* found float64 \[5, 48, 48\]"),
+    (ARRAYS, npz(pixels=np.array(7)), r": expected pixels .* found int64 \[\]"),
+    (ARRAYS, npz(usage=np.array([0, 0, 1, 3, 2])), ": .* 0 to 2 .* found 3 in row 3"),
+    (ARRAYS, npz(emotion=np.array([0, 1, -1, 2, 3])), ": .* 0 to 6 .* found -1 in row 2"),
+    (ARRAYS, npz(pixels=np.array([{"code": 1}])), ": .*found a damaged, truncated or pickled one"),
 ]
 
 
-@pytest.mark.parametrize(("content", "message"), BAD_TABLES)
-def test_a_bad_table_is_told_in_one_line(tmp_path, content, message):
-    path = place(tmp_path, "fer2013.csv", content)
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))}:? {message}") as told:
+@pytest.mark.parametrize(("name", "content", "message"), BAD)
+def test_a_bad_file_is_explained_in_one_line(tmp_path, name, content, message):
+    path = place(tmp_path, name, content)
+    advice = "; (fetch it again|make it again|take .*)$"
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}{message}.*{advice}"):
         fer2013.faces(path)
-    assert "\n" not in str(told.value)
-    assert re.search("; (fetch it again|take )", str(told.value))
 
 
-@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013.npz"])
+@pytest.mark.parametrize("name", [TABLE, ARRAYS])
 def test_a_missing_file_is_named(tmp_path, name):
     with pytest.raises(InputError, match=f"{name}: expected a file, found none"):
         fer2013.faces(tmp_path / name)
 
 
-@pytest.mark.parametrize("name", ["fer2013.tar.gz", "archive.zip"])
-@pytest.mark.parametrize("content", [{"fer2013/README": b"read me"}, {}])
-def test_an_archive_without_the_table_says_what_it_holds(tmp_path, name, content):
-    path = place(tmp_path, name, (zipped if name.endswith("zip") else tar)(content))
-    found = "fer2013/README" if content else "nothing"
-    expected = f"{name}: expected fer2013.csv or icml_face_data.csv inside, found {found}; fetch"
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("fer2013.tar.gz", tar({"fer2013/README": b"read me"}), "fer2013/README; fetch it again"),
+        ("archive.zip", zipped({}), "nothing; fetch it again"),
+    ],
+)
+def test_an_archive_without_the_table_says_what_it_holds(tmp_path, name, content, found):
+    expected = f"{name}: expected fer2013.csv or icml_face_data.csv inside, found {found}"
     with pytest.raises(InputError, match=expected):
-        fer2013.unpacked(path, tmp_path / "scratch")
+        fer2013.unpacked(place(tmp_path, name, content), tmp_path / "scratch")
 
 
 def test_a_tar_that_kaggle_serves_in_a_zip(tmp_path):
@@ -114,19 +88,10 @@ def test_a_tar_that_kaggle_serves_in_a_zip(tmp_path):
     assert np.array_equal(table.pixels, FACES)
 
 
-@pytest.mark.parametrize("content", [FORMS["fer2013.npz"][:9000], b"no archive at all", b""])
-def test_a_damaged_npz_is_told_in_one_line(tmp_path, content):
-    path = place(tmp_path, "fer2013.npz", content)
-    with pytest.raises(InputError, match=r"; fetch it again$") as told:
-        fer2013.faces(path)
-    assert str(told.value).startswith(str(path))
-    assert "\n" not in str(told.value)
-
-
 def test_an_npz_that_unpacks_to_too_much(tmp_path, monkeypatch):
-    monkeypatch.setattr(fer2013, "LEAST", 10_000)
-    with pytest.raises(InputError, match=r"expected at most 10,000 bytes unpacked, found [\d,]+"):
-        fer2013.faces(place(tmp_path, "fer2013.npz", FORMS["fer2013.npz"]))
+    monkeypatch.setattr(fer2013, "LARGEST", 10_000)
+    with pytest.raises(InputError, match=r"[\d,]+ bytes unpacked, more than 10,000"):
+        fer2013.faces(place(tmp_path, ARRAYS, npz()))
 
 
 def test_a_damaged_zip_is_found_and_explained(tmp_path):
@@ -134,26 +99,6 @@ def test_a_damaged_zip_is_found_and_explained(tmp_path):
     assert fer2013.find(tmp_path) == path
     with pytest.raises(InputError, match="found a damaged or truncated one"):
         fer2013.unpacked(path, tmp_path / "scratch")
-
-
-BAD_ARRAYS = [
-    ({"usage": None}, "expected the arrays pixels, emotion, usage, found pixels, emotion without"),
-    ({"pixels": FACES[:, :, :47]}, r"found uint8 \[5, 48, 47\]"),
-    ({"pixels": FACES / 255}, r"found float64 \[5, 48, 48\]"),
-    ({"pixels": np.array(7)}, r"found int64 \[\]"),
-    ({"usage": np.array([0, 0, 1, 3, 2])}, "usage as whole numbers 0 to 2 .* found 3 in row 3"),
-    ({"usage": np.array([0, 0, 1])}, r"found int64 \[3\]"),
-    ({"emotion": np.array([0, 1, -1, 2, 3])}, "emotion .* 0 to 6 .* found -1 in row 2"),
-    ({"pixels": np.array([{"code": 1}])}, "found a damaged, truncated or pickled one"),
-]
-
-
-@pytest.mark.parametrize(("changed", "message"), BAD_ARRAYS)
-def test_bad_arrays_are_told_in_one_line(tmp_path, changed, message):
-    with pytest.raises(InputError, match=message) as told:
-        fer2013.faces(place(tmp_path, "fer2013.npz", npz(**changed)))
-    assert str(told.value).startswith(f"{tmp_path / 'fer2013.npz'}: expected ")
-    assert "\n" not in str(told.value)
 
 
 def test_find_prefers_the_documented_order(tmp_path):
@@ -167,20 +112,3 @@ def test_find_prefers_the_documented_order(tmp_path):
         for folder in (below, tmp_path):
             path = place(folder, name, FORMS[name])
             assert fer2013.find(tmp_path) == path
-
-
-def test_the_real_arrays(real_npz):
-    table = fer2013.read(real_npz)
-    assert table.pixels.shape == (35_887, 48, 48)
-    assert [table.usage.count(use) for use in fer2013.USAGE] == [28_709, 3_589, 3_589]
-    counts = [4_953, 547, 5_121, 8_989, 6_077, 4_002, 6_198]
-    assert np.bincount(table.emotion).tolist() == counts
-
-
-@pytest.mark.slow
-def test_the_real_csv_equals_the_real_arrays(real_fer2013, real_npz, tmp_path):
-    path = tmp_path / "fer2013.csv"
-    subprocess.run([sys.executable, real_fer2013 / "unpack.py", path], check=True)
-    assert path.stat().st_size == 301_081_971  # the published file's
-    for ours, expected in zip(fer2013.read(path), fer2013.read(real_npz), strict=True):
-        assert np.array_equal(ours, expected)

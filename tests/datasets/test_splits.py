@@ -3,9 +3,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
-from clfer.datasets.splits import SPLITS, Split, duplicate_groups, split
+from clfer.datasets.splits import SPLITS, Split, duplicate_groups, hold_out, quotas, split
 from clfer.errors import InputError
 
 CLASSES = ("calm", "glad")
@@ -28,26 +27,25 @@ def settings(duplicates="drop", seed=0, val_fraction=0.25):
     return Split(seed=seed, val_fraction=val_fraction, duplicates=duplicates)
 
 
+def divided(rows, *chosen):
+    return split(*pack(rows), CLASSES, settings(*chosen))
+
+
 def pack(rows):
     """A table as `split` wants it, and its faces [F, 2, 2, 1], from (published, label, level)."""
-    levels = [level for _, _, level in rows if level is not None]
-    counter = iter(range(len(levels)))
-    table = pl.DataFrame(
-        {
-            "row": range(100, 100 + len(rows)),
-            "published": [published for published, _, _ in rows],
-            "label": [label for _, label, _ in rows],
-            "face": [None if level is None else next(counter) for _, _, level in rows],
-            "target": [None if label is None else [0.5, 0.5] for _, label, _ in rows],
-        },
-        schema_overrides={
-            "label": pl.String,
-            "face": pl.Int64,
-            "target": pl.Array(pl.Float32, 2),
-        },
-    )
-    faces = np.array(levels, np.uint8).reshape(-1, 1, 1, 1)
-    return table, np.broadcast_to(faces, (len(levels), 2, 2, 1))
+    published, labels, levels = zip(*rows, strict=True)
+    schema = {"label": pl.String, "face": pl.Int64, "target": pl.Array(pl.Float32, 2)}
+    faces = [level for level in levels if level is not None]
+    counter = iter(range(len(faces)))
+    columns = {
+        "row": range(100, 100 + len(rows)),
+        "published": published,
+        "label": labels,
+        "face": [None if level is None else next(counter) for level in levels],
+        "target": [None if label is None else [0.5, 0.5] for label in labels],
+    }
+    array = np.array(faces, np.uint8).reshape(-1, 1, 1, 1)
+    return pl.DataFrame(columns, schema_overrides=schema), array.repeat(2, 1).repeat(2, 2)
 
 
 def by_hand(rows, duplicates):
@@ -80,28 +78,13 @@ def test_split_agrees_with_a_loop_over_pairs(rows, duplicates):
     assert ours["label"].cast(pl.String).equals(table["label"])
 
 
-@given(rows=st.lists(ROWS, max_size=40))
-def test_with_drop_no_two_splits_share_a_face(rows):
-    table, faces = pack(rows + ANCHORS)
-    ours = split(table, faces, CLASSES, settings()).filter(pl.col("split").is_not_null())
-    assert ours.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
-    # and a test set never shrinks
-    assert len(ours.filter(split="test")) == len(
-        table.filter(pl.col("label").is_not_null(), pl.col("face").is_not_null(), published="test")
-    )
-
-
 def test_the_columns_and_their_types():
-    table, faces = pack(ANCHORS)
-    assert split(table, faces, CLASSES, settings()).schema == {
-        "row": pl.Int64,
-        "face": pl.Int64,
+    integers, words = dict.fromkeys(("row", "face", "group"), pl.Int64), ("published", "split")
+    assert dict(divided(ANCHORS).schema) == {
+        **integers,
+        **dict.fromkeys((*words, "reason"), pl.String),
         "label": pl.Enum(CLASSES),
         "target": pl.Array(pl.Float32, 2),
-        "published": pl.String,
-        "split": pl.String,
-        "reason": pl.String,
-        "group": pl.Int64,
         "unique": pl.Boolean,
     }
 
@@ -112,77 +95,92 @@ def test_duplicate_groups_name_the_first_copy(levels):
     assert duplicate_groups(faces).tolist() == [levels.index(level) for level in levels]
 
 
-def test_without_a_face_at_all_nothing_is_in_a_group():
-    with pytest.raises(InputError, match="no images of 'calm' are left in train"):
-        split(*pack([("train", "calm", None)]), CLASSES, settings())
-
-
 def train_and_test(seed, images=60):
     """Rows without val: many copies within train, labels that may contradict each other."""
     rng = np.random.default_rng(seed)
-    names = rng.choice(CLASSES, images, p=[0.8, 0.2])
-    levels = rng.integers(0, 40, images)
-    train = [("train", str(name), int(level)) for name, level in zip(names, levels, strict=True)]
-    anchors = [("train", name, 50 + 5 * i + j) for i, name in enumerate(CLASSES) for j in range(5)]
-    copied = [("train", "glad", 0), ("test", "calm", 0)]
-    return [*train, *anchors, *copied, ("test", "glad", 60)]
+    names = rng.choice(CLASSES, images, p=[0.8, 0.2]).tolist()
+    rows = [
+        ("train", *row) for row in zip(names, rng.integers(0, 40, images).tolist(), strict=True)
+    ]
+    rows += [("train", name, 50 + 5 * i + j) for i, name in enumerate(CLASSES) for j in range(5)]
+    return [*rows, ("train", "glad", 0), ("test", "calm", 0), ("test", "glad", 60)]
 
 
 @pytest.mark.parametrize("duplicates", ["drop", "keep"])
-@pytest.mark.parametrize("seed", range(5))
-def test_val_is_taken_from_train_in_whole_groups(seed, duplicates):
-    table, faces = pack(train_and_test(seed))
-    ours = split(table, faces, CLASSES, settings(duplicates, seed))
-    assert set(ours.filter(split="val")["published"]) == {"train"}
-    own = ours.filter(pl.col("split").is_in(["train", "val"]))
-    assert own.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
-    share = len(own.filter(split="val")) / len(own)
-    assert share == pytest.approx(0.25, abs=0.03)
-    if duplicates == "drop":
-        assert "copy of a test image" in ours["reason"].to_list()
-    again = split(table, faces, CLASSES, settings(duplicates, seed))
-    assert again.equals(ours)
-
-
-def test_the_seed_decides_which_images_become_val():
-    table, faces = pack(train_and_test(0))
-    first, second = (split(table, faces, CLASSES, settings(seed=seed)) for seed in (1, 2))
-    assert not first["split"].equals(second["split"])
+def test_val_is_taken_from_train_in_whole_groups(duplicates):
+    for seed in range(5):
+        rows = train_and_test(seed)
+        ours = divided(rows, duplicates, seed)
+        assert set(ours.filter(split="val")["published"]) == {"train"}
+        own = ours.filter(pl.col("split").is_in(["train", "val"]))
+        assert own.group_by("group").agg(pl.col("split").n_unique())["split"].max() == 1
+        share = len(own.filter(split="val")) / len(own)
+        assert share == pytest.approx(0.25, abs=0.03)
+        assert ("copy of a test image" in ours["reason"].to_list()) == (duplicates == "drop")
+        assert divided(rows, duplicates, seed).equals(ours)
+        assert not divided(rows, duplicates, seed + 1)["split"].equals(ours["split"])
 
 
 def test_a_class_that_copies_empty_is_an_error():
     rows = [row for row in ANCHORS if row[:2] != ("val", "glad")]
     rows += [("val", "glad", 60), ("test", "glad", 60)]
-    table, faces = pack(rows)
-    with pytest.raises(InputError) as told:
-        split(table, faces, CLASSES, settings("drop"))
-    assert str(told.value) == (
+    with pytest.raises(InputError) as error:
+        divided(rows, "drop")
+    assert str(error.value) == (
         "split: expected images of every class, no images of 'glad' are left in val (published "
         "there with this label: 1); set split.duplicates to keep, raise split.val_fraction or "
         "take another labels.mode"
     )
-    assert split(table, faces, CLASSES, settings("keep"))["split"].null_count() == 0
+    assert divided(rows, "keep")["split"].null_count() == 0
 
 
-@pytest.mark.parametrize("part", SPLITS)
+@pytest.mark.parametrize("part", [*SPLITS, None])
 def test_a_class_without_an_image_is_named_with_its_split(part):
     rows = [row for row in ANCHORS if row[:2] != (part, "calm")]
-    with pytest.raises(InputError, match=rf"no images of 'calm' are left in {part} \(.*: 0\)"):
-        split(*pack(rows), CLASSES, settings())
+    if part is None:  # no face at all
+        part, rows = "train", [("train", "calm", None)]
+    with pytest.raises(InputError, match=rf"no images of 'calm' are left in {part} \(.*: \d\)"):
+        divided(rows)
 
 
-def test_a_label_of_another_dataset_is_an_error():
-    with pytest.raises(InputError, match="labels: expected calm, glad, found bored, sad; relabel"):
-        split(
-            *pack([*ANCHORS, ("train", "sad", 1), ("train", "bored", 2)]),
-            CLASSES,
-            settings(),
-        )
+FRACTIONS = st.floats(0.01, 0.99)
+COUNTS = st.lists(st.integers(0, 300), min_size=1, max_size=8)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"val_fraction": 0.0}, {"val_fraction": 1.0}, {"duplicates": "some"}, {"seed": -1}]
+@given(counts=COUNTS, fraction=FRACTIONS)
+def test_quotas_are_the_fraction_to_within_one_image(counts, fraction):
+    shares = quotas(np.array(counts, np.int64), fraction)
+    for count, share in zip(counts, shares, strict=True):
+        if count < 2:
+            assert share == 0
+        else:
+            assert 1 <= share <= count - 1
+            assert abs(share - fraction * count) <= 1 + 1e-9
+
+
+@given(counts=st.lists(st.integers(200, 300), min_size=1, max_size=8), fraction=FRACTIONS)
+def test_quotas_of_large_classes_add_up_and_largest_remainders_come_first(counts, fraction):
+    assert sum(quotas(np.array(counts, np.int64), fraction)) == round(fraction * sum(counts))
+    assert quotas(np.array([19, 16, 15]), 0.1).tolist() == [2, 2, 1]
+
+
+@given(counts=COUNTS, fraction=FRACTIONS, seed=st.integers(0, 9))
+def test_without_copies_each_class_gives_its_quota(counts, fraction, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    held_out = hold_out(labels, np.arange(len(labels)), fraction, seed)
+    given_away = np.bincount(labels[held_out], minlength=len(counts))
+    assert given_away.tolist() == quotas(np.array(counts, np.int64), fraction).tolist()
+
+
+@given(
+    images=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20)), max_size=60),
+    fraction=FRACTIONS,
+    seed=st.integers(0, 9),
 )
-def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValidationError, match=next(iter(wrong))):
-        settings(**wrong)
+def test_groups_stay_whole_and_no_class_gives_more_than_its_quota(images, fraction, seed):
+    labels, groups = np.array(images, np.int64).reshape(-1, 2).T
+    held_out = hold_out(labels, groups, fraction, seed)
+    assert len({*groups[held_out]} & {*groups[~held_out]}) == 0
+    leads = np.array([labels[list(groups).index(group)] for group in groups], np.int64)
+    shares = quotas(np.bincount(leads), fraction)
+    assert all(np.bincount(leads[held_out], minlength=len(shares)) <= shares)

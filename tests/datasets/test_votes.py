@@ -1,3 +1,5 @@
+"""FER+'s label files and rules."""
+
 import numpy as np
 import polars as pl
 import pytest
@@ -6,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from clfer.datasets import expressions, votes
+from clfer.errors import InputError
 
 # Ten raters, as in FER+; and any numbers.
 RATED = st.lists(st.sampled_from([0, 1, 1, 2, 3, 5, 8, 9]), min_size=10, max_size=10).map(
@@ -16,37 +19,30 @@ VOTES = st.one_of(
     arrays(np.uint8, st.tuples(st.integers(1, 20), st.just(10)), elements=st.integers(0, 10)),
 )
 CLASSES = expressions.FERPLUS
-OPPOSED = [[4, 4, 0, 0, 0, 0, 0, 0, 1, 1], [0] * 10, [2] * 5 + [0] * 5]
+# Opposed raters, none at all, and rows on which the strongest classes are hard to tell.
+EDGES = """\
+4 4 0 0 0 0 0 0 1 1, 0 0 0 0 0 0 0 0 0 0, 2 2 2 2 2 0 0 0 0 0, 0 0 0 0 0 0 0 0 0 10,
+4 3 3 0 0 0 0 0 0 0, 8 2 0 0 0 0 0 0 0 0, 4 2 2 2 0 0 0 0 0 0, 5 0 0 0 0 0 0 0 3 2,
+6 0 0 0 0 0 0 0 4 0, 2 0 0 0 0 0 0 0 4 4"""
+EDGES = np.array([row.split() for row in EDGES.split(",")], np.uint8)
 
 
-def table(counts, names=None):
-    rows = list(counts)
-    names = [f"fer{i:07}.png" for i in range(len(rows))] if names is None else names
-    return pl.DataFrame(
-        {"name": names, "votes": rows}, schema={"name": pl.String, "votes": pl.Array(pl.UInt8, 10)}
-    )
+def table(rows, names=None):
+    names = names or [f"fer{i:07}.png" for i in range(len(rows))]
+    return pl.DataFrame({"name": names, "votes": rows}, {"name": pl.String, "votes": votes.VOTES})
+
+
+def chosen(weights, classes):
+    """The label and target of one row's weights."""
+    best = weights.index(max(weights))
+    if best >= classes or not weights[best]:
+        return None, None
+    return CLASSES[best], [weight / sum(weights[:classes]) for weight in weights[:classes]]
 
 
 def majority_by_hand(row):
-    """One row of Microsoft's rule as a plain loop: label and target, or None twice."""
     kept = [0 if vote <= 1 else vote for vote in row]
-    top = max(kept)
-    if top <= 0.5 * sum(kept) or kept.index(top) >= 8:
-        return None, None
-    return expressions.FERPLUS[kept.index(top)], [vote / sum(kept[:8]) for vote in kept[:8]]
-
-
-def argmax8_by_hand(row):
-    emotions = row[:8] if any(row[:8]) else [1] * 8
-    best = emotions.index(max(emotions))
-    return expressions.FERPLUS[best], [vote / sum(emotions) for vote in emotions]
-
-
-def argmax10_by_hand(row):
-    best = row.index(max(row))
-    if best >= 8 or not any(row):
-        return None, None
-    return expressions.FERPLUS[best], [vote / sum(row[:8]) for vote in row[:8]]
+    return kept if max(kept) > 0.5 * sum(kept) else [0] * 10
 
 
 def several_by_hand(row):
@@ -63,18 +59,14 @@ def several_by_hand(row):
                     break
             taken[place], left[place] = top, 0
     if 2 * sum(taken.values()) <= total or len(taken) > 3 or max(taken, default=0) >= 8:
-        return None, None
-    best = max(taken, key=lambda place: (taken[place], -place))
-    return expressions.FERPLUS[best], [taken.get(i, 0) / sum(taken.values()) for i in range(8)]
+        return [0] * 10
+    return [taken.get(i, 0) for i in range(10)]
 
 
 def multi_target_by_hand(row):
     left = [0 if vote <= 1 else vote for vote in row]
     taken = [vote if vote and vote / sum(left) > 0.3 - 1e-9 else 0 for vote in left]
-    if 2 * sum(taken) <= sum(left) or taken.index(max(taken)) >= 8:
-        return None, None
-    best = taken.index(max(taken))
-    return expressions.FERPLUS[best], [vote / sum(taken[:8]) for vote in taken[:8]]
+    return taken if 2 * sum(taken) > sum(left) else [0] * 10
 
 
 BY_HAND = {
@@ -82,116 +74,91 @@ BY_HAND = {
     "probability": several_by_hand,
     "crossentropy": several_by_hand,
     "multi_target": multi_target_by_hand,
-    "argmax8": argmax8_by_hand,
-    "argmax10": argmax10_by_hand,
+    "argmax8": lambda row: row[:8] if any(row[:8]) else [1] * 8,  # no image is dropped
+    "argmax10": lambda row: row,
 }
 
 
 @pytest.mark.parametrize("mode", votes.RULES)
 @given(counts=VOTES)
 def test_with_labels_agrees_with_a_loop_over_rows(mode, counts):
-    labelled = votes.with_labels(table(counts.tolist()), mode, CLASSES)
-    for row, label, target in zip(
-        counts.tolist(), labelled["label"], labelled["target"].to_list(), strict=True
-    ):
-        expected_label, expected_target = BY_HAND[mode](row)
-        assert label == expected_label
-        assert (target is None) == (expected_target is None)
-        if target is not None:
-            assert np.allclose(target, expected_target, atol=1e-6)
-            assert sum(target) == pytest.approx(1, abs=1e-6)
-
-
-@given(counts=VOTES)
-def test_majority_never_keeps_a_label_that_most_raters_reject(counts):
-    labelled = votes.with_labels(table(counts.tolist()), "majority", CLASSES)
-    for row, label in zip(counts.tolist(), labelled["label"], strict=True):
-        if label is not None:
-            mine = row[expressions.FERPLUS.index(label)]
-            assert mine == max(row)
-            assert all(other < mine for i, other in enumerate(row) if row[i] != mine)
-
-
-@pytest.mark.parametrize(
-    ("row", "label"),
-    [
-        ([6, 4, 0, 0, 0, 0, 0, 0, 0, 0], "neutral"),
-        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], None),  # exactly half is no majority
-        ([5, 4, 1, 0, 0, 0, 0, 0, 0, 0], "neutral"),  # 5 of 9: the single vote is removed first
-        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], None),  # nothing but outliers
-        ([0, 0, 0, 0, 0, 0, 0, 2, 1, 1], "contempt"),
-        ([2, 0, 0, 0, 0, 0, 0, 0, 6, 2], None),  # most raters could not tell
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 10], None),  # not a face
-    ],
-)
-def test_majority_of_one_row(row, label):
-    assert votes.with_labels(table([row]), "majority", CLASSES)["label"].to_list() == [label]
-
-
-@pytest.mark.parametrize(
-    ("row", "kept"),
-    [
-        ([4, 3, 3, 0, 0, 0, 0, 0, 0, 0], [4, 3, 3, 0, 0, 0, 0, 0]),
-        ([4, 4, 1, 1, 0, 0, 0, 0, 0, 0], [4, 4, 0, 0, 0, 0, 0, 0]),
-        ([8, 2, 0, 0, 0, 0, 0, 0, 0, 0], [8, 0, 0, 0, 0, 0, 0, 0]),  # three quarters are enough
-        ([4, 2, 2, 2, 0, 0, 0, 0, 0, 0], None),  # the third to come brings a fourth
-        ([5, 0, 0, 0, 0, 0, 0, 0, 3, 2], None),  # unknown comes before half is reached
-        ([6, 0, 0, 0, 0, 0, 0, 0, 4, 0], [6, 0, 0, 0, 0, 0, 0, 0]),
-        ([2, 0, 0, 0, 0, 0, 0, 0, 4, 4], None),
-    ],
-)
-def test_the_strongest_classes_of_one_row(row, kept):
-    target = votes.with_labels(table([row]), "crossentropy", CLASSES)["target"].to_list()[0]
-    assert target == (kept and pytest.approx([vote / sum(kept) for vote in kept]))
-
-
-def test_multi_target_keeps_what_three_in_ten_chose():
-    rows = [[5, 3, 2, 0, 0, 0, 0, 0, 0, 0], [4, 2, 2, 2, 0, 0, 0, 0, 0, 0]]
-    targets = votes.with_labels(table(rows), "multi_target", CLASSES)["target"].to_list()
-    assert targets == [pytest.approx([5 / 8, 3 / 8, 0, 0, 0, 0, 0, 0]), None]
-
-
-@pytest.mark.parametrize("mode", votes.RULES)
-@given(counts=VOTES)
-def test_seven_classes_drop_the_eighth(mode, counts):
-    eight, seven = (votes.with_labels(table(counts.tolist()), mode, CLASSES[:n]) for n in (8, 7))
-    for one, other, wide, narrow in zip(
-        eight["label"],
-        seven["label"],
-        eight["target"].to_list(),
-        seven["target"].to_list(),
-        strict=True,
-    ):
-        assert other == (None if one == "contempt" else one)
-        if other is not None:
-            assert narrow == pytest.approx([w / sum(wide[:7]) for w in wide[:7]], abs=1e-6)
-
-
-def test_argmax8_takes_the_first_of_equals_and_drops_no_image():
-    labelled = votes.with_labels(table([*OPPOSED, [0] * 9 + [10]]), "argmax8", CLASSES)
-    assert labelled["label"].to_list() == ["neutral"] * 4
-    assert labelled["target"].to_list()[3] == [0.125] * 8
+    counts = np.concatenate([counts, EDGES])
+    before = counts.tolist()
+    votes.RULES[mode](counts)
+    assert counts.tolist() == before
+    for classes in (8, 7):
+        found = votes.with_labels(table(before), mode, CLASSES[:classes])
+        labelled = zip(found["label"], found["target"].to_list(), strict=True)
+        for row, (label, target) in zip(before, labelled, strict=True):
+            expected_label, expected_target = chosen(BY_HAND[mode](row), classes)
+            assert label == expected_label
+            assert target == (expected_target and pytest.approx(expected_target, abs=1e-6))
 
 
 @pytest.mark.parametrize("mode", votes.RULES)
 def test_rows_without_name_or_votes_stand_for_no_image(mode):
     ten = [10] + [0] * 9
-    labelled = votes.with_labels(table([ten, ten, None], ["a.png", None, "c.png"]), mode, CLASSES)
-    assert labelled["label"].to_list() == ["neutral", None, None]
-    assert labelled["target"].is_null().to_list() == [False, True, True]
+    found = votes.with_labels(table([ten, ten, None], ["a.png", None, "c.png"]), mode, CLASSES)
+    assert found["label"].to_list() == ["neutral", None, None]
+    assert found["target"].is_null().to_list() == [False, True, True]
+    without = votes.with_labels(table([None, None]), mode, CLASSES)
+    assert without.schema["target"] == found.schema["target"] == pl.Array(pl.Float32, 8)
+    assert without["label"].to_list() == [None, None]
 
 
-@pytest.mark.parametrize("rows", [[], [None, None]])
-def test_a_table_without_images_keeps_its_types(rows):
-    labelled = votes.with_labels(table(rows), "majority", CLASSES)
-    assert labelled.schema["label"] == pl.String
-    assert labelled.schema["target"] == pl.Array(pl.Float32, 8)
-    assert labelled["label"].null_count() == len(rows)
+TABLE = f"""{",".join(votes.HEADER)}
+Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0
+Training,,0,0,0,0,0,0,0,0,0,10
+PublicTest,fer0000001.png,4,0,0,0,0,3,1,0,1,0
+PrivateTest,fer0000002.png,0,10,0,0,0,0,0,0,0,0
+"""
+LAYOUT = """fer0000000.png,"(0, 0, 48, 48)",4,0,0,1,3,2,0,0,0,0
+fer0000001.png,"(0, 0, 48, 48)",0,0,0,0,0,0,0,0,0,10
+"""
 
 
-def test_rules_leave_their_input_alone():
-    counts = np.array(OPPOSED, np.uint8)
-    before = counts.copy()
-    for rule in votes.RULES.values():
-        rule(counts)
-    assert np.array_equal(counts, before)
+def place(folder, content):
+    path = folder / "votes.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_read_votes(tmp_path, ending):
+    found = votes.read_votes(place(tmp_path, TABLE.replace("\n", ending)))
+    schema = {"row": pl.Int64, "name": pl.String, "usage": pl.String, "votes": votes.VOTES}
+    assert found.schema == schema
+    assert found["row"].to_list() == [0, 1, 2, 3]
+    assert found["name"].to_list() == ["fer0000000.png", None, "fer0000001.png", "fer0000002.png"]
+    assert found["usage"].to_list() == ["Training", "Training", "PublicTest", "PrivateTest"]
+    assert found["votes"][0].to_list() == [4, 0, 0, 1, 3, 2, 0, 0, 0, 0]
+    assert sum(found["votes"][2]) == 9  # as in one published row
+
+
+def test_read_layout(tmp_path):
+    found = votes.read_layout(place(tmp_path, LAYOUT))
+    assert found.schema == {"name": pl.String, "votes": votes.VOTES}
+    assert found["name"].to_list() == ["fer0000000.png", "fer0000001.png"]
+    assert found["votes"].to_list() == [[4, 0, 0, 1, 3, 2, 0, 0, 0, 0], [0] * 9 + [10]]
+
+
+TWELVE = ": expected a csv in UTF-8 of 12 columns, found another"
+
+
+@pytest.mark.parametrize(
+    ("read", "content", "message"),
+    [
+        (0, TABLE.replace("2,0,0,0,0\n", "-2,0,0,0,0\n", 1), " row 0: .* disgust, found '-2'"),
+        (0, TABLE.replace("0,10\nPub", "0\nPub"), " row 1: .* 0 to 10 votes .* NF, found ''"),
+        (0, TABLE.replace("PublicTest", "Public"), " row 2: .* in column Usage, found 'Public'"),
+        (0, TABLE.replace("sadness,anger", "anger,sadness"), ": expected the header Usage,Image"),
+        (0, TABLE.split("\n", 1)[1], ": expected the header .* found 'Training,fer0000000.png"),
+        (0, "", ": expected the header .* found ''"),
+        (0, b"\xff\xfe\x00", TWELVE),
+        (1, LAYOUT.replace("fer0000001.png", ""), " row 1: expected an image name"),
+        (1, LAYOUT.replace('"', ""), TWELVE),
+    ],
+)
+def test_bad_votes_are_explained_in_one_line(tmp_path, read, content, message):
+    with pytest.raises(InputError, match=rf"^{tmp_path}/votes\.csv{message}.* again$"):
+        (votes.read_votes, votes.read_layout)[read](place(tmp_path, content))

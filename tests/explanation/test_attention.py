@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 from variants import BASELINE, OURS, SCN_SETTINGS, small
 
 from clfer.explanation.attention import (
@@ -16,6 +17,7 @@ from clfer.explanation.attention import (
     occlusion,
     scaled,
     sensitivity,
+    stretched,
 )
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
@@ -41,15 +43,14 @@ def test_with_global_pooling_grad_cam_is_the_map_of_the_heads_weights():
     features, gradients = sensitivity(network, images, classes)
     found = grad_cam(features[-1], gradients[-1])
     positive = layer_cam(features[-1], gradients[-1])
-    weight, bias = network.classifier.weight.detach(), network.classifier.bias.detach()
+    weight, bias = (one.detach() for one in (network.classifier.weight, network.classifier.bias))
     logits = network(images).detach()
-    for i, c in enumerate(classes.tolist()):
-        maps = features[-1][i]
+    for maps, c, *cams, logit in zip(features[-1], classes, found, positive, logits, strict=True):
         cam = sum(weight[c, k] * maps[k] for k in range(len(maps)))
-        torch.testing.assert_close(found[i], cam.clamp(min=0) / cam.numel())
-        assert float(cam.mean() + bias[c]) == pytest.approx(float(logits[i, c]))
+        torch.testing.assert_close(cams[0], cam.clamp(min=0) / cam.numel())
+        assert float(cam.mean() + bias[c]) == pytest.approx(float(logit[c]))
         above = sum(max(float(weight[c, k]), 0) * maps[k] for k in range(len(maps)))
-        torch.testing.assert_close(positive[i], above / cam.numel())
+        torch.testing.assert_close(cams[1], above / cam.numel())
 
 
 @pytest.mark.parametrize("variant", [BASELINE, OURS, SCN], ids=["baseline", "ours", "scn"])
@@ -83,15 +84,6 @@ def difference(network, features, j, i, y, x, label):
     return (logits[0] - logits[1]) / (2 * STEP)
 
 
-def test_an_image_has_its_maps_alone_and_in_any_batch():
-    network, images, classes = ready(OURS)
-    together = class_maps(network, images, classes)
-    for i in range(len(images)):
-        alone = class_maps(network, images[i : i + 1], classes[i : i + 1])
-        for many, one in zip(together, alone, strict=True):
-            torch.testing.assert_close(many[i], one[0])
-
-
 def test_the_network_is_left_as_it_was():
     """Frozen or not, and where gradients are off; nothing is added to its weights' gradients."""
     network, images, classes = ready(OURS)
@@ -104,9 +96,11 @@ def test_the_network_is_left_as_it_was():
     assert not any(one.requires_grad for one in after)
 
 
-def test_scaling_keeps_zero():
-    found = scaled(torch.tensor([[[0.0, 1.0], [4.0, 2.0]], [[0.0, 0.0], [0.0, 0.0]]]))
-    assert found.tolist() == [[[0, 0.25], [1, 0.5]], [[0, 0], [0, 0]]]
+def test_scaling_keeps_zero_and_stretching_the_order():
+    maps = torch.tensor([[[0.0, 1.0], [4.0, 2.0]], [[-4.0, -4.0], [-4.0, -4.0]]])
+    assert scaled(maps.relu()).tolist() == [[[0, 0.25], [1, 0.5]], [[0, 0], [0, 0]]]
+    assert stretched(maps + 3).tolist() == [[[0, 0.25], [1, 0.5]], [[0, 0], [0, 0]]]
+    assert stretched(torch.full((1, 2, 2), torch.nan)).isnan().all()  # where no channel is shown
 
 
 def test_a_response_stays_where_it_is():
@@ -127,50 +121,26 @@ def test_a_face_looks_as_stored():
     np.testing.assert_allclose(found, stored.expand(-1, -1, -1, 3) / 255, atol=1e-4)
 
 
-class Looking(torch.nn.Module):
-    """A network whose first class is the sum of the red of one region; the others are 0."""
-
-    def __init__(self, rows, columns, classes=4):
-        super().__init__()
-        self.rows, self.columns, self.classes = rows, columns, classes
-
-    def forward(self, images):
-        logits = images.new_zeros(len(images), self.classes)
-        logits[:, 0] = images[:, 0, self.rows, self.columns].sum((1, 2))
-        return logits
-
-
 def test_the_fall_is_what_the_patch_covers():
     """In closed form: the logit falls by what of the region lies under the patch."""
     side, rows, columns = 48, slice(8, 16), slice(30, 42)
-    found = occlusion(Looking(rows, columns), torch.ones(3, side, side), 0)
-    half, cell = side * PATCH / 2, side / GRID
+
+    class Looking(torch.nn.Module):
+        """Its first class is the sum of the red of one region; the other three are 0."""
+
+        def forward(self, images):
+            return F.pad(images[:, :1, rows, columns].sum((2, 3)), (0, 3))
+
+    def shared(region, cell):
+        """Pixels of a side of the region that the patch in a cell covers."""
+        middle, half = (cell + 0.5) * side / GRID, side * PATCH / 2
+        return max(0, min(region.stop, middle + half) - max(region.start, middle - half))
+
+    found = occlusion(Looking(), torch.ones(3, side, side), 0)
     for y in range(GRID):
         for x in range(GRID):
-            shared = [
-                max(
-                    0,
-                    min(one.stop, (at + 0.5) * cell + half)
-                    - max(one.start, (at + 0.5) * cell - half),
-                )
-                for one, at in ((rows, y), (columns, x))
-            ]
             # less its part in the mean of four classes
-            assert float(found[y, x]) == pytest.approx(shared[0] * shared[1] * 3 / 4)
-    other = occlusion(Looking(rows, columns), torch.ones(3, side, side), 1)
+            expected = shared(rows, y) * shared(columns, x) * 3 / 4
+            assert float(found[y, x]) == pytest.approx(expected)
+    other = occlusion(Looking(), torch.ones(3, side, side), 1)
     torch.testing.assert_close(other, -found / 3)  # what speaks for one speaks against the rest
-
-
-def test_of_a_real_network_against_one_image_at_a_time():
-    network, _ = small(OURS)
-    image = torch.randn(3, 32, 32)
-    found = occlusion(network.eval(), image, 2)
-    with torch.no_grad():
-        for y, x in ((0, 0), (5, 7), (GRID - 1, 3)):
-            changed = image.clone()
-            top, left = (round(32 * max((at + 0.5) / GRID - PATCH / 2, 0)) for at in (y, x))
-            below, right = (round(32 * min((at + 0.5) / GRID + PATCH / 2, 1)) for at in (y, x))
-            changed[:, top:below, left:right] = 0
-            logits = torch.stack([network(one[None])[0] for one in (image, changed)])
-            fall = (logits[:, 2] - logits.mean(1)).diff()
-            assert float(found[y, x]) == pytest.approx(-float(fall), abs=1e-5)

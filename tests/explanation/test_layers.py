@@ -4,96 +4,45 @@ import pytest
 import torch
 from variants import BASELINE, OURS, SCN_SETTINGS, small
 
-from clfer.explanation.layers import (
-    activations,
-    grouped,
-    shares,
-    stretched,
-    strongest,
-    weights,
-)
-from clfer.model.semantics import SEMANTICS
+from clfer.explanation.layers import contributions, grouped
+from clfer.model.feature_maps import SEMANTICS
 
 SCN = OURS.model_copy(update={"scn": SCN_SETTINGS})
 
 
 @pytest.mark.parametrize("variant", [OURS, SCN], ids=["ours", "scn"])
 def test_parts_add_up_to_the_prediction(variant):
+    """And F is the sum of the blocks' vectors by mu, found again by least squares."""
     network, _ = small(variant)
     images = torch.randn(3, 3, 32, 32)
     with torch.no_grad():
         features = network.eval().features(images)
-        vectors = network.represent(features)
+        reshaped, vectors = network.representation.reshape(features), network.represent(features)
         bias = network.classifier.bias * network.importance(vectors)[:, None]
         expected = network(images).softmax(1)
-    parts = shares(network, features)
+    mu, parts = contributions(network, features)
     assert parts.shape == (3, 4, 8)
     assert float(parts.mean(2).abs().max()) < 1e-6
     torch.testing.assert_close((parts.sum(1) + bias).softmax(1), expected)
+    solved = torch.linalg.lstsq(reshaped.mT.double(), vectors.double().unsqueeze(2)).solution
+    torch.testing.assert_close(mu, solved.squeeze(2).float())
+    assert ((mu > 0) & (mu < 1)).all()
+    assert contributions(small(BASELINE)[0], features) is None
 
 
-def test_weights_are_those_of_the_sum():
-    """F is the sum of the blocks' vectors by these weights, found again by least squares."""
-    network, _ = small(OURS)
-    images = torch.randn(2, 3, 32, 32)
-    with torch.no_grad():
-        features = network.eval().features(images)
-        reshaped, vectors = network.representation.reshape(features), network.represent(features)
-    found = weights(network, features)
-    expected = torch.linalg.lstsq(reshaped.mT.double(), vectors.double().unsqueeze(2)).solution
-    torch.testing.assert_close(found, expected.squeeze(2).float())
-    assert ((found > 0) & (found < 1)).all()
-
-
-def test_a_network_without_msr_has_neither():
-    network, _ = small(BASELINE)
-    with torch.no_grad():
-        features = network.eval().features(torch.randn(1, 3, 32, 32))
-    assert weights(network, features) is None
-    assert shares(network, features) is None
-
-
-def test_mean_absolute_activation():
-    feature = torch.randn(2, 3, 4, 5)
-    (found,) = activations([feature])
-    for i in range(2):
-        for y in range(4):
-            for x in range(5):
-                expected = sum(abs(float(feature[i, c, y, x])) for c in range(3)) / 3
-                assert float(found[i, y, x]) == pytest.approx(expected, rel=1e-5)
-
-
-def test_stretching_keeps_the_order_within_each_map():
-    found = stretched(torch.tensor([[[1.0, 3.0], [2.0, 5.0]], [[-4.0, -4.0], [-4.0, -4.0]]]))
-    assert found.tolist() == [[[0.0, 0.5], [0.25, 1.0]], [[0.0, 0.0], [0.0, 0.0]]]
-
-
-def test_no_channel_is_no_response():
-    """The maps of a group with fewer channels than are shown are NaN, and stay so."""
-    assert stretched(torch.full((1, 2, 2), torch.nan)).isnan().all()
-
-
-def test_the_strongest_of_each_group():
-    scale = torch.tensor([1.0, -5.0, 2.0, 2.0, 3.0])
-    maps = scale[:, None, None] * torch.ones(5, 2, 2)
-    found = strongest(maps, torch.tensor([0, 0, 2, 2, 2]), groups=3, count=2)
-    assert [one.tolist() for one in found] == [[1, 0], [], [4, 2]]  # 2 before its equal, 3
-
-
-def test_groups_stand_from_the_top_of_the_face_to_its_bottom():
+def test_groups_stand_from_the_top_of_the_face_to_its_bottom_each_by_its_strongest():
     """Each channel responds in a patch within one of four bands; the bands are the groups."""
     bands = [3, 0, 2, 1, 0, 3, 1, 2, 2, 0, 1, 3]
-    patch = torch.arange(8.0, 0.0, -1.0).view(2, 4)
+    strength = torch.tensor([1.0, 4, 2, 5, 4, 3, 6, 7, 9, 5, 1, 2])  # channels 1 and 4 are equal
     deep = torch.zeros(1, len(bands), 8, 8)
     for channel, band in enumerate(bands):
-        deep[0, channel, 2 * band : 2 * band + 2, 2:6] = patch + torch.rand(())
+        patch = torch.arange(8.0, 0.0, -1.0).view(2, 4)
+        deep[0, channel, 2 * band : 2 * band + 2, 2:6] = patch * strength[channel]
     shallow = deep.repeat_interleave(2, -1).repeat_interleave(2, -2)
-    shallow[0, bands.index(3)] *= 10
     for block, feature in ((1, shallow), (2, deep)):
         maps, sizes = grouped([shallow, deep], block, 4)
         assert sizes == [3] * SEMANTICS
         assert maps[:, 3].isnan().all()  # no group has a fourth channel
-        for band in range(SEMANTICS):
-            rows = maps[band, :3].mean((0, 2)).unflatten(0, (4, -1)).sum(1)
-            assert int(rows.argmax()) == band
-        assert torch.equal(maps[3, 0], feature[0, bands.index(3)]) == (block == 1)
+        for band, order in enumerate([[9, 1, 4], [6, 3, 10], [8, 7, 2], [5, 11, 0]]):
+            assert torch.equal(maps[band, :3], feature[0, order])
+    assert torch.equal(grouped([shallow, deep], 2, 1)[0][:, 0], deep[0, [9, 6, 8, 5]])

@@ -1,68 +1,54 @@
 """Eight bits: what is quantised and what is not, and how far the answers move."""
 
+from itertools import takewhile
+
 import numpy as np
 import onnx
 import pytest
 from exported_models import card_of, faces, network
 from variants import OURS, SCN_SETTINGS
 
-from clfer.export.int8 import quantised
-from clfer.export.onnx_model import converted, write
+from clfer.export.onnx_model import converted, quantised, write
 from clfer.inference.engines import Exported
 from clfer.progress import silent
+
+ABOUT = card_of(OURS.model_copy(update={"scn": SCN_SETTINGS}))
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
     """A model in float and in eight bits, and their files."""
-    variant = OURS.model_copy(update={"scn": SCN_SETTINGS})
-    about = card_of(variant)
-    whole = converted(network(variant), about)
-    small = quantised(whole, about, faces(70), silent)
-    folder = tmp_path_factory.mktemp("int8")
-    paths = folder / "a.onnx", folder / "a.int8.onnx"
-    for model, path in zip((whole, small), paths, strict=True):
-        write(model, path)
+    whole = converted(network(ABOUT.variant), ABOUT)
+    small = quantised(whole, ABOUT, faces(70), silent)
+    paths = [tmp_path_factory.mktemp("int8") / name for name in ("a.onnx", "a.int8.onnx")]
+    write(whole, paths[0])
+    write(small, paths[1])
     return whole, small, *paths
 
 
-def feeding(model):
-    """Which node makes each tensor."""
-    return {name: node for node in model.graph.node for name in node.output}
-
-
-def test_every_convolution_is_in_eight_bits_the_view_and_the_softmax_in_float(both):
+def test_convolutions_are_in_eight_bits_the_view_and_what_gives_probabilities_in_float(both):
+    """Weights take seven of the bits, so that the sum of two products fits into sixteen on
+    processors without VNNI.
+    """
     _, small, _, _ = both
-    made = feeding(small)
-    kinds = [node.op_type for node in small.graph.node]
-    for node in small.graph.node:
+    nodes = small.graph.node
+    made = {name: node for node in nodes for name in node.output}
+    tensors = {one.name: onnx.numpy_helper.to_array(one) for one in small.graph.initializer}
+    for node in nodes:
+        sources = {made[name].op_type for name in node.input if name in made}
         if node.op_type in ("Conv", "Gemm"):
-            assert {made[name].op_type for name in node.input} == {"DequantizeLinear"}
-        if node.op_type in ("Softmax", "Sigmoid"):
-            assert node.input[0] in made
-    before = kinds[: kinds.index("Conv")]
-    assert before.count("MatMul") == 2
-    matrices = [node for node in small.graph.node if node.op_type == "MatMul"][:2]
-    pixels = {tensor.name for tensor in small.graph.initializer if tensor.data_type == 1}
-    for node in matrices:  # the view's: a matrix in float, and what comes from the pixels
-        assert any(name in pixels for name in node.input)
-        assert all(
-            name not in made or made[name].op_type != "DequantizeLinear" for name in node.input
-        )
-
-
-def test_weights_take_seven_bits_of_eight(both):
-    """So that the sum of two products fits into sixteen bits on processors without VNNI."""
-    _, small, _, _ = both
-    tensors = {
-        tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in small.graph.initializer
-    }
-    made = feeding(small)
-    for node in small.graph.node:
-        if node.op_type == "Conv":
+            assert sources == {"DequantizeLinear"}
             weight = tensors[made[node.input[1]].input[0]]
             assert weight.dtype == np.int8
             assert np.abs(weight.astype(int)).max() <= 64
+        elif node.op_type in ("Softmax", "Sigmoid"):
+            assert sources
+    view = list(takewhile(lambda node: node.op_type != "Conv", nodes))
+    matrices = [node for node in view if node.op_type == "MatMul"]
+    assert len(matrices) == 2
+    for node in matrices:  # a matrix in float, and what comes from the pixels
+        assert any(name in tensors and tensors[name].dtype == np.float32 for name in node.input)
+        assert all(made[name].op_type != "DequantizeLinear" for name in node.input if name in made)
 
 
 def test_a_quarter_of_the_size_and_nearly_the_same_answers(both):
@@ -77,10 +63,7 @@ def test_a_quarter_of_the_size_and_nearly_the_same_answers(both):
 
 def test_the_model_given_stays_and_the_bytes_repeat(both):
     whole, small, path, _ = both
-    again = quantised(
-        whole, card_of(OURS.model_copy(update={"scn": SCN_SETTINGS})), faces(70), silent
-    )
-    assert again.SerializeToString(deterministic=True) == small.SerializeToString(
-        deterministic=True
-    )
+    again = quantised(whole, ABOUT, faces(70), silent)
+    first, second = (one.SerializeToString(deterministic=True) for one in (small, again))
+    assert first == second
     assert whole.SerializeToString(deterministic=True) == path.read_bytes()

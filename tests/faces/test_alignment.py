@@ -5,12 +5,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
+from skimage.transform import SimilarityTransform
 from variants import CUT
 
 from clfer.datasets.demo import dataset as demo
-from clfer.faces.alignment import TEMPLATE, align, boxed, places, transform, whole
+from clfer.errors import InputError
+from clfer.faces.alignment import TEMPLATE, align, boxed, places, similarity, whole
+from clfer.faces.detection import are_usable
+from clfer.faces.preprocessing import Cut
 from clfer.progress import silent
 
 
@@ -29,15 +34,64 @@ def cut(margin=0.1, landmarks=None):
 def test_a_moved_template_comes_back(angle, scale, x, y, margin):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     landmarks = TEMPLATE @ turn.T * 100 * scale + (x, y)
-    matrix = transform(landmarks, places(cut(margin=margin)), 48)
+    matrix = similarity(landmarks, places(cut(margin=margin)) * 48)
     back = landmarks @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(back, (TEMPLATE * (1 - 2 * margin) + margin) * 48, atol=1e-6)
+
+
+NUMBERS = st.floats(-300, 300)
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=5, max_size=5), st.sampled_from([48, 224]))
+@settings(deadline=None)
+def test_the_similarity_is_that_of_scikit_image_to_the_last_bit(points, size):
+    """Of mirrored and scattered points too, whose best transform would be a reflection."""
+    points, target = np.array(points), places(cut()) * size
+    assume(are_usable(points))
+    expected = SimilarityTransform.from_estimate(points, target).params[:2]
+    np.testing.assert_array_equal(similarity(points, target), expected)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        np.zeros((5, 2)),
+        np.arange(10.0).reshape(5, 2),
+        np.full((5, 2), np.nan),
+        TEMPLATE * np.inf,
+        TEMPLATE * 1e300,
+        TEMPLATE * 1e-200,
+    ],
+    ids=["equal", "on a line", "NaN", "infinite", "far away", "tiny"],
+)
+def test_points_that_determine_no_similarity_are_refused_in_one_line(points):
+    with pytest.raises(
+        InputError, match=r"^landmarks: expected five finite points, not all on one"
+    ):
+        align(np.zeros((9, 9), np.uint8), points, TEMPLATE, 48)
+
+
+@pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        ((0.3, 0.4), "value_error"),
+        ((0.3, float("nan")), "finite_number"),
+        ((0.3, float("inf")), "finite_number"),
+    ],
+)
+def test_places_that_are_equal_or_no_numbers_are_refused_by_name(last, message):
+    wanted = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), last]
+    with pytest.raises(ValidationError) as caught:
+        Cut(**CUT.model_dump() | {"landmarks": wanted})
+    (error,) = caught.value.errors()
+    assert error["loc"][0] == "landmarks"
+    assert error["type"] == message
 
 
 def test_a_cut_may_say_where_the_landmarks_go():
     wanted = ((0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8))
     landmarks = np.array(wanted) * 200 + (17, -5)
-    matrix = transform(landmarks, places(cut(landmarks=wanted)), 64)
+    matrix = similarity(landmarks, places(cut(landmarks=wanted)) * 64)
     back = landmarks @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(back, np.array(wanted) * 64, atol=1e-6)
 
@@ -47,7 +101,7 @@ def test_the_drawn_points_land_on_the_template():
     landmarks = np.array([(60, 80), (120, 90), (85, 115), (55, 140), (110, 150)], float)
     for x, y in landmarks.astype(int):
         image[y - 4 : y + 5, x - 4 : x + 5] = 255
-    matrix = transform(landmarks, places(cut()), 96)
+    matrix = similarity(landmarks, places(cut()) * 96)
     expected = landmarks @ matrix[:, :2].T + matrix[:, 2]
     face = align(image, landmarks, places(cut()), 96)
     assert face.shape == (96, 96)
@@ -112,10 +166,11 @@ def test_the_landmarks_of_drawn_faces_are_recovered_within_a_pixel(tmp_path):
     """Dots put where the demo says that its landmarks are come out on the template."""
     source = demo.Source(train=40, val=5, test=5, duplicates=0.0, seed=3)
     demo.fetch(source, Path(), tmp_path, silent)
-    points = demo.landmarks(tmp_path)["landmarks"].to_numpy().reshape(-1, 5, 2)
+    table, _ = demo.label(tmp_path, demo.Labels(mode="majority"))
+    points = table["landmarks"].drop_nulls().to_numpy().reshape(-1, 5, 2)
     target = (TEMPLATE * 0.8 + 0.1) * 192
     for landmarks in points:
-        fit = transform(landmarks, places(cut()), 192)
+        fit = similarity(landmarks, places(cut()) * 192)
         best = landmarks @ fit[:, :2].T + fit[:, 2]  # closest to the template, not on it
         for place, landmark in zip(best, landmarks, strict=True):
             dot = np.zeros((48, 48), np.uint8)

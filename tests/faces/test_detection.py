@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clfer.errors import InputError
-from clfer.faces.alignment import TEMPLATE, align, transform
-from clfer.faces.detection import Detector, Found, _turned_back, principal
+from clfer.faces.alignment import TEMPLATE, align, similarity
+from clfer.faces.detection import Detections, Detector, _turned_back, principal
 from clfer.pictures import decode
 
 
@@ -101,7 +101,7 @@ def test_a_picture_on_its_side_is_found_like_the_upright_one(turning, detector, 
     np.testing.assert_allclose(back.landmarks, upright.landmarks, atol=1.0)
     np.testing.assert_allclose(back.box, upright.box, atol=1.5)
     for landmarks in lying.landmarks:
-        matrix = transform(landmarks, TEMPLATE, 112)
+        matrix = similarity(landmarks, TEMPLATE * 112)
         aligned = landmarks @ matrix[:, :2].T + matrix[:, 2]
         assert abs(angle(aligned)) < 20
 
@@ -113,7 +113,7 @@ def test_a_point_of_a_turned_picture_is_found_again(turn, height, width, data):
     picture[y, x] = 1
     (ty,), (tx,) = np.nonzero(np.rot90(picture, turn))
     points = np.full((1, 5, 2), (tx, ty), np.float64)
-    found = Found(np.array([[tx, ty, 0.0, 0.0]]), np.ones(1), points)
+    found = Detections(np.array([[tx, ty, 0.0, 0.0]]), np.ones(1), points)
     back = _turned_back(found, turn, height, width)
     assert back.landmarks[0, 0].tolist() == [x, y]
     assert back.box[0].tolist() == [x, y, 0, 0]
@@ -122,7 +122,7 @@ def test_a_point_of_a_turned_picture_is_found_again(turn, height, width, data):
 def test_the_largest_and_most_central_face_is_meant():
     def among(*boxes):
         boxes = np.array(boxes, float)
-        found = Found(boxes, np.ones(len(boxes)), np.zeros((len(boxes), 5, 2)))
+        found = Detections(boxes, np.ones(len(boxes)), np.zeros((len(boxes), 5, 2)))
         return principal(found, np.array([50.0, 50.0]))
 
     assert among((40, 40, 20, 20), (0, 0, 20, 20)) == 0  # as large, and in the middle

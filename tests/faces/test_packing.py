@@ -1,7 +1,6 @@
 """Every image ends in the array, and the table says how, also when the work is interrupted."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -17,13 +16,12 @@ from variants import CUT
 from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.faces import packing
-from clfer.faces.alignment import align, boxed, places, whole
-from clfer.faces.cropping import Alignment
-from clfer.faces.detection import Detector, Found
+from clfer.faces.alignment import Alignment, align, boxed, places, whole
+from clfer.faces.detection import Detections, Detector
 from clfer.faces.packing import outcomes, pack
+from clfer.files import locked_folder
 from clfer.pictures import UnreadableError
 from clfer.progress import silent
-from clfer.scratch import held
 from clfer.team import Team
 
 GIVEN = Alignment(detector="given", weights=None, **CUT.model_dump())
@@ -102,7 +100,7 @@ def faces_at(*boxes):
     def find(picture):
         place = np.arange(len(boxes), dtype=float)
         points = np.reshape(POINTS, (1, 5, 2)) + place[:, None, None]
-        return Found(np.reshape(boxes, (-1, 4)).astype(float), 0.9 - place / 10, points)
+        return Detections(np.reshape(boxes, (-1, 4)).astype(float), 0.9 - place / 10, points)
 
     return find
 
@@ -153,6 +151,20 @@ def test_what_cannot_be_read_is_rejected_with_its_reason(tmp_path):
         "3 rejected, 2 centre",
         "rejected: 2 no file (first: row 1)",
         "rejected: 1 truncated (first: row 3)",
+    ]
+
+
+@pytest.mark.parametrize("bad", [[7.0] * 10, [*POINTS[:9], float("nan")], [1.0, 2.0] * 5])
+def test_landmarks_that_are_no_face_cost_no_image_and_are_counted(tmp_path, bad):
+    rows = table("landmarks", "landmarks and box", "landmarks")
+    known = pl.Series([POINTS, bad, bad], dtype=labels.LANDMARKS)
+    found, faces = packed(tmp_path, noise(3), rows.with_columns(landmarks=known))
+    assert found["outcome"].to_list() == ["given", "box", "centre"]
+    assert found["points"].null_count() == 2
+    assert faces.any(axis=(1, 2, 3)).all()
+    assert outcomes(found.lazy())[1:] == [
+        "box: 1 landmarks not finite, or all on one line (first: row 1)",
+        "centre: 1 landmarks not finite, or all on one line (first: row 2)",
     ]
 
 
@@ -262,10 +274,11 @@ def test_records_of_faces_that_have_left_are_not_believed(tmp_path, monkeypatch)
 
 
 def test_a_killed_align_goes_on_where_it_was(tmp_path):
-    """KILL in the middle, twice, of a process; then the same bytes as without."""
+    """KILL in the middle of a process; then the same bytes as without."""
     text = (ROOT / "params.yaml").read_text()
     # faces large enough for the work to take a while
-    for old, new in (("size: 48", "size: 256"), ("val: 250", "val: 50"), ("test: 500", "test: 50")):
+    smaller = [("train: 1000", "train: 500"), ("val: 250", "val: 50"), ("test: 500", "test: 50")]
+    for old, new in [("size: 48", "size: 256"), *smaller]:
         assert old in text
         text = text.replace(old, new, 1)
     (tmp_path / "params.yaml").write_text(text)
@@ -285,17 +298,12 @@ def test_a_killed_align_goes_on_where_it_was(tmp_path):
     expected = {path.name: path.read_bytes() for path in faces.iterdir()}
     for path in faces.iterdir():
         path.unlink()
-    seen = 0
-    for _ in range(2):
-        killed = subprocess.Popen([*stage, "align", "demo"], cwd=tmp_path)
-        while killed.poll() is None:
-            records = list(tmp_path.glob(".scratch/*/0*.parquet"))
-            if len(records) > seen:
-                killed.send_signal(signal.SIGKILL)
-                seen = len(records)
-                break
-            time.sleep(0.001)
-        killed.wait()
+    killed = subprocess.Popen([*stage, "align", "demo"], cwd=tmp_path)
+    while not list(tmp_path.glob(".scratch/*/0*.parquet")):
+        assert killed.poll() is None
+        time.sleep(0.001)
+    killed.kill()
+    killed.wait()
     assert list(faces.iterdir()) == []
     run("align", "demo")
     assert {path.name: path.read_bytes() for path in faces.iterdir()} == expected
@@ -304,9 +312,9 @@ def test_a_killed_align_goes_on_where_it_was(tmp_path):
 
 def test_two_processes_never_align_the_same(tmp_path):
     with (
-        held(tmp_path / "work", "aligning demo"),
+        locked_folder(tmp_path / "work", "aligning demo"),
         pytest.raises(InputError, match=rf"pid {os.getpid()}\) is aligning demo; wait for it"),
-        held(tmp_path / "work", "aligning demo"),
+        locked_folder(tmp_path / "work", "aligning demo"),
     ):
         pass
     assert not (tmp_path / "work").exists()

@@ -3,12 +3,14 @@
 import io
 import shutil
 import zipfile
+from functools import partial
 
 import pytest
 from serving import file, serving, status
+from variants import CUT
 
 from clfer.errors import InputError
-from clfer.faces.weights import SHA256, locate
+from clfer.faces.detection import PACK, SHA256, VARIABLE, open_detector
 from clfer.progress import silent
 
 FETCHED = "models/clfer/det_500m.onnx"
@@ -24,6 +26,7 @@ def home(tmp_path, monkeypatch):
     """insightface's folder in a home of its own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv(VARIABLE, raising=False)
     return tmp_path / ".insightface"
 
 
@@ -31,6 +34,10 @@ def home(tmp_path, monkeypatch):
 def site():
     with serving() as site:
         yield site
+
+
+def located(weights=None, address=PACK, option="--detector"):
+    return open_detector(weights, CUT, silent, option, address).weights
 
 
 def pack(**members):
@@ -45,17 +52,26 @@ def files(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
-def test_where_weights_are(weights, home, dead_address):
-    assert locate(weights, silent, dead_address) == weights
-    with pytest.raises(
-        InputError, match=r"nowhere.onnx: expected an SCRFD detector .* found no file"
-    ):
-        locate(home / "nowhere.onnx", silent, dead_address)
+def test_the_setting_goes_before_the_variable_and_that_before_insightfaces_folder(
+    weights, home, dead_address, monkeypatch, tmp_path
+):
+    find = partial(located, address=dead_address)
+    assert find(weights) == weights
     folder = home / "models/buffalo_s"
     folder.mkdir(parents=True)
-    placed = shutil.copy(weights, folder)
-    assert locate(None, silent, dead_address) == folder / "det_500m.onnx"
-    assert str(placed) == str(locate(None, silent, dead_address))
+    shutil.copy(weights, folder)
+    assert find() == folder / "det_500m.onnx"
+    own = shutil.copy(weights, tmp_path / "own.onnx")
+    monkeypatch.setenv(VARIABLE, str(own))
+    assert find() == own
+    assert find(weights) == weights
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere.onnx"))
+    with pytest.raises(InputError) as caught:
+        find(option="datasets.demo.faces.weights")
+    assert str(caught.value) == (
+        f"{tmp_path}/nowhere.onnx: expected an SCRFD detector (det_*.onnx of insightface), found "
+        "no file; name one by datasets.demo.faces.weights or CLFER_DETECTOR"
+    )
 
 
 @pytest.mark.parametrize("within", ["", "buffalo_sc/"])
@@ -64,54 +80,40 @@ def test_the_detector_is_fetched_once_and_alone(weights, home, site, within):
     whole = pack(**{f"{within}w600k_mbf.onnx": b"of faces", f"{within}det_500m.onnx": content})
     half = len(whole) // 2
     url = site.put("/buffalo_sc.zip", file(whole, upto=half), file(whole))
-    assert locate(None, silent, url) == home / FETCHED
+    assert located(address=url) == home / FETCHED
     assert (home / FETCHED).read_bytes() == content
     assert files(home) == [FETCHED]
     assert site.ranges() == [None, None]
-    assert locate(None, silent, url) == home / FETCHED
+    assert located(address=url) == home / FETCHED
     assert len(site.asked) == 2
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("answer", "message"),
     [
-        (b"<html>sign in</html>", "no complete zip"),
-        (pack(**{"w600k_mbf.onnx": b"of faces"}), "none that can be read"),
         (
-            pack(**{"det_500m.onnx": b"other"}),
-            "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa",
+            file(b"<html>sign in</html>"),
+            f"expected a zip with det_500m.onnx of SHA-256 {SHA256}, found no complete zip",
         ),
+        (file(pack(**{"w600k_mbf.onnx": b"of faces"})), "found none in it"),
+        (
+            file(pack(**{"det_500m.onnx": b"other"})),
+            "found d9298a10d1b0735837dc4bd",
+        ),
+        (status(404), "found HTTP 404"),
+        (None, "found no connection (ConnectionError)"),
     ],
-    ids=["a page", "another pack", "another detector"],
+    ids=["a page", "another pack", "another detector", "gone", "no network"],
 )
-def test_other_bytes_leave_nothing(home, site, content, found):
-    url = site.put("/buffalo_sc.zip", file(content))
-    with pytest.raises(InputError) as told:
-        locate(None, silent, url)
-    assert str(told.value) == (
-        f"{url}: expected a zip with det_500m.onnx of SHA-256 {SHA256}, found {found}; put a "
-        f"det_*.onnx of insightface's into {home / 'models/clfer'} (its models are for "
-        "non-commercial research only), name one by faces.weights or --detector, or do without: "
-        "faces.detector given or none, or --no-detect"
+def test_a_failed_download_leaves_nothing_and_names_the_ways_around(
+    home, site, dead_address, answer, message
+):
+    url = f"{dead_address}/p.zip" if answer is None else site.put("/p.zip", answer)
+    with pytest.raises(InputError) as caught:
+        located(address=url)
+    assert message in str(caught.value)
+    assert str(caught.value).endswith(
+        f"; put a det_*.onnx of insightface's into {home / 'models/clfer'}, or name one by "
+        "--detector or CLFER_DETECTOR"
     )
-    assert files(home) == []
-
-
-def test_without_a_network_the_folder_and_the_ways_around_are_told(home, dead_address):
-    with pytest.raises(InputError) as told:
-        locate(None, silent, f"{dead_address}/buffalo_sc.zip")
-    assert str(told.value) == (
-        f"buffalo_sc.zip: expected a download from {dead_address}/buffalo_sc.zip, found no "
-        "connection (ConnectionError); put a det_*.onnx of "
-        f"insightface's into {home / 'models/clfer'} (its models are for non-commercial research "
-        "only), name one by faces.weights or --detector, or do without: faces.detector given or "
-        "none, or --no-detect"
-    )
-    assert files(home) == []
-
-
-def test_a_pack_that_has_gone(home, site):
-    url = site.put("/buffalo_sc.zip", status(404))
-    with pytest.raises(InputError, match="found HTTP 404; put a det_"):
-        locate(None, silent, url)
     assert files(home) == []

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 
 import numpy as np
 import polars as pl
@@ -75,17 +76,14 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(trained_checkout, tmp_path_factory):
     """Everything up to the scores of one run, once."""
-    folder = checkout(tmp_path_factory.mktemp("whole"), epochs=1)
+    folder = shutil.copytree(trained_checkout, tmp_path_factory.mktemp("whole") / "checkout")
     change(
         folder,
         run={"datasets": ["demo"], "variants": ["ours"], "seeds": [0]},
         significance={"alpha": 0.05, "baseline": "ours"},
     )
-    for words in (("train", *CELL), ("evaluate", *CELL)):
-        done = clfer(folder, *words)
-        assert done.returncode == 0, done.stderr
     divided = pl.read_parquet(folder / SPLIT)
     (folder / LABELS).parent.mkdir()
     rows = divided.select("row", "label", "target", usage=pl.lit("Training"))

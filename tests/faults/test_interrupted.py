@@ -14,7 +14,7 @@ from variants import CUT
 
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
-from clfer.model.card import card
+from clfer.model.bundle import card
 from clfer.model.network import Network
 from clfer.model.variant import Variant
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from closure import ROOT
 
-from clfer.errors import InputError, trouble
+from clfer.errors import InputError, user_message
 
 # as PyTorch says it on a card of 80 GB
 FULL = (
@@ -56,11 +56,11 @@ def test_the_processor():
 
 @pytest.mark.parametrize("error", [RuntimeError("ours"), KeyError("ours"), FileNotFoundError(2)])
 def test_a_defect_of_ours_is_none_of_these(error):
-    assert trouble(error) is None
-    assert trouble(InputError("yours")) == "yours"
+    assert user_message(error) is None
+    assert user_message(InputError("yours")) == "yours"
 
 
 def test_the_real_error_of_the_processor_is_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
-    assert trouble(caught.value)
+    assert user_message(caught.value)

@@ -1,4 +1,4 @@
-"""params.yaml is edited while a stage runs: DVC shall not note new values for old outputs."""
+"""params.yaml is edited while a stage runs: DVC shall not note new values for old paths."""
 
 import shutil
 import subprocess

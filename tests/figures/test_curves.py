@@ -1,90 +1,61 @@
 """The pictures of training histories, and the mean over seeds behind them."""
 
-from functools import partial
-from pathlib import Path
-
 import numpy as np
 import polars as pl
 import pytest
 from matplotlib.lines import Line2D
-from pictures import check_picture, words
+from pictures import check_picture
 
 from clfer.figures import curves
-from clfer.figures.curves import block_columns, group_columns, mean
+from clfer.figures.curves import mean
 from clfer.figures.style import legend_below, page, strokes
 
 
-def frame(epochs: int, level: float, groups: int = 4) -> pl.DataFrame:
+def frame(epochs, level, groups=4):
     epoch = np.arange(1, epochs + 1)
     columns = {f"gradient_{block}": level * 2.0**block / epoch for block in range(1, 5)}
     for group in range(1, groups + 1):
         columns[f"gradient_2_group_{group}"] = level * 1.5**group / epoch
     losses = {"loss": -1.0 / epoch, "loss_cls": level / epoch, "val_loss": level + 1 / epoch}
-    return pl.DataFrame({"epoch": epoch, **losses, **columns})
+    return pl.DataFrame(
+        {"epoch": epoch, "val_accuracy": 1 - 0.5 / epoch, **losses, **columns}, strict=False
+    )
 
 
-def test_mean_over_the_epochs_that_every_seed_has() -> None:
+RUNS = {"baseline": [frame(20, 1), frame(12, 1.2)], "ours": [frame(20, 3)]}
+HOLES = frame(3, 1).with_columns(val_accuracy=None, gradient_1=0.0, gradient_2=float("nan"))
+BROKEN = {**RUNS, "short": [frame(1, 3)], "holes": [HOLES.with_columns(gradient_3=None)]}
+
+
+def test_mean_over_the_epochs_that_every_seed_has():
     values = [[1.0, 2.0, 3.0], [3.0, None, 5.0], [5.0, 6.0]]
     frames = [
         pl.DataFrame({"epoch": range(1, len(one) + 1), "x": one}, strict=False) for one in values
     ]
-    epochs, found = mean(frames, "x")
-    assert epochs.tolist() == [1, 2]
-    assert found[0] == 3
-    assert np.isnan(found[1])
-    epochs, found = mean(frames[:1], "x")
-    assert found.tolist() == [1, 2, 3]
+    for some, expected in ((frames, [3.0, np.nan]), (frames[:1], values[0])):
+        epochs, found = mean(some, "x")
+        assert epochs.tolist() == list(range(1, len(expected) + 1))
+        np.testing.assert_array_equal(found, expected)
 
 
-def test_picture_of_losses(tmp_path: Path) -> None:
-    runs = {"baseline": [frame(20, 1), frame(12, 1.2)], "ours": [frame(20, 3)]}
-    check_picture(partial(curves.draw_loss, runs, "Loss: demo"), tmp_path, (7.2, 3.0))
-    said = words(tmp_path / "first.svg")
-    assert {"Loss: demo", "training loss", "validation loss", "baseline", "ours"} <= set(said)
-
-
-def test_picture_of_learning_intensity(tmp_path: Path) -> None:
-    runs = {"baseline": [frame(20, 1), frame(12, 1.2)], "ours": [frame(20, 3)]}
-    check_picture(partial(curves.draw_intensity, runs, 2, "one"), tmp_path, (7.2, 3.8))
-    said = words(tmp_path / "first.svg")
-    expected = [*(f"block {j}" for j in range(1, 5)), "group 1 (top)", "group 4 (bottom)"]
-    assert set(expected) <= set(said)
-
-
-@pytest.mark.parametrize("groups", [0, 4])
-def test_without_groups_and_with_one_epoch_missing_and_zero(tmp_path: Path, groups: int) -> None:
-    holes = frame(3, 1, groups).with_columns(gradient_1=0.0, gradient_2=pl.lit(None))
-    runs = {"baseline": [frame(1, 1, groups)], "ours": [holes]}
-    check_picture(partial(curves.draw_intensity, runs, None, "one"), tmp_path, (7.2, 3.8))
-    assert not any("group" in text for text in words(tmp_path / "first.svg"))
-
-
-def test_columns_of_blocks_and_of_groups_are_told_apart() -> None:
-    history = frame(2, 1)
-    assert block_columns(history) == [f"gradient_{j}" for j in range(1, 5)]
-    assert group_columns(history, 2) == [f"gradient_2_group_{k}" for k in range(1, 5)]
-    assert group_columns(history, 3) == []
-
-
-def past(epochs: int, level: float) -> pl.DataFrame:
-    epoch = np.arange(1, epochs + 1)
-    norms = {f"gradient_{block}": level * 2.0**block / epoch for block in range(1, 5)}
-    return pl.DataFrame({"epoch": epoch, "val_accuracy": 1 - 0.5 / epoch, **norms})
-
-
-def test_picture_of_histories(tmp_path: Path) -> None:
-    runs = {"baseline": [past(20, 1), past(12, 1.2)], "ours": [past(20, 3)]}
-    check_picture(partial(curves.draw_history, runs), tmp_path, (9.5, 4.6))
-
-
-def test_one_epoch_and_missing_values(tmp_path: Path) -> None:
-    holes = past(3, 1).with_columns(val_accuracy=pl.lit(None), gradient_2=pl.lit(float("nan")))
-    runs = {"baseline": [past(1, 1)], "ours": [holes]}
-    check_picture(partial(curves.draw_history, runs), tmp_path, (9.5, 4.6))
+@pytest.mark.parametrize("runs", [RUNS, BROKEN], ids=["whole", "one epoch, missing, zero"])
+def test_pictures(tmp_path, runs):
+    drawn = (
+        (7.2, {"one", "training loss", "validation loss", *runs}, curves.draw_loss, "one"),
+        (7.2, {"block 4", "group 1 (top)", "group 4 (bottom)"}, curves.draw_intensity, 2, "one"),
+        (7.2, {"block 4"}, curves.draw_intensity, None, "one"),
+        (9.5, {"validation accuracy (%)"}, curves.draw_history),
+    )
+    for place, (width, words, draw, *given) in enumerate(drawn):
+        (tmp_path / str(place)).mkdir()
+        said = set(check_picture(tmp_path / str(place), width, draw, runs, *given))
+        assert words <= said
+        assert "block 5" not in said  # a group is no block
+        assert any("group" in text for text in said) == (2 in given)
 
 
 @pytest.mark.parametrize(("variants", "rows"), [(4, 1), (14, 3)])
-def test_a_legend_lies_within_the_page(tmp_path: Path, variants: int, rows: int) -> None:
+def test_a_legend_lies_within_the_page(tmp_path, variants, rows):
     keys = [Line2D([], [], label=f"ours_number_{number}") for number in range(variants)]
     with page(tmp_path / "one.png", 9.5, 4.6) as figure:
         figure.add_subplot()
@@ -97,6 +68,6 @@ def test_a_legend_lies_within_the_page(tmp_path: Path, variants: int, rows: int)
         assert len({round(text.get_window_extent().y0) for text in texts}) == rows
 
 
-def test_every_variant_looks_different() -> None:
+def test_every_variant_looks_different():
     names = ["baseline", *(f"variant {number}" for number in range(16))]
     assert len(set(strokes(names, "baseline").values())) == 17

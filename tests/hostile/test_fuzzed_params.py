@@ -8,13 +8,16 @@ from mutations import attack, broken, mutated
 
 from clfer.datasets.splits import Split
 from clfer.errors import InputError
-from clfer.faces.cropping import Alignment
+from clfer.faces.alignment import Alignment
 from clfer.model.variant import Variant
 from clfer.scoring.summary import Significance
 from clfer.training.recipe import Recipe
 from pipeline import cell, params
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # hundreds, on files that are wrong on purpose
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore"),
+]  # hundreds, on files that are wrong on purpose
 TEXT = (ROOT / "params.yaml").read_bytes()
 BLOCKS = re.split(rb"\n(?=\w)", TEXT)
 SMALL = b"""\

@@ -9,11 +9,11 @@ import pytest
 from closure import ROOT
 from exported_models import card_of, exported, tiny
 from onnx import TensorProto, helper, numpy_helper
-from watched import told
+from watched import watched
 
 from clfer.errors import InputError
 from clfer.inference.engines import Exported
-from clfer.model.card import METADATA
+from clfer.model.bundle import METADATA
 
 MB = 1 << 20
 READ = ("from clfer.inference.engines import Exported\nimport onnxruntime", "Exported(path)")
@@ -76,7 +76,7 @@ def test_a_tensor_that_declares_more_than_there_is(tmp_path, shape):
     model = tiny()
     model.graph.initializer[0].dims[:] = shape
     path = put(model, tmp_path / "a.onnx")
-    line, grown, _ = told(*READ, path)
+    line, grown, _ = watched(*READ, path)
     assert line.startswith(f"{path}: expected a model written by `clfer export`, found something")
     assert grown < 20 * MB
 

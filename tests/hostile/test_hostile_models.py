@@ -1,22 +1,27 @@
-"""Weights that are larger than their file, or do not fit what is said of them."""
+"""Weights that are programs, larger than their file, or do not fit what is said of them."""
 
 import io
 import json
+import pickle
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 import torch
+from image_trees import plant
 from safetensors.torch import save_file
 from variants import CUT, OURS, small
-from watched import told
+from watched import watched
 
+from clfer.datasets import affectnet, images, source
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
-from clfer.model.card import METADATA, card
-from clfer.training.checkpoints import Checkpoint
+from clfer.model.bundle import METADATA, card
+from clfer.progress import silent
+from clfer.training.state import Checkpoint
 
 MB = 1 << 20
 START = (
@@ -24,17 +29,20 @@ START = (
     "load_weights(encoder, 'resnet10_quarter', str(path))",
     "encoder = Encoder('resnet10_quarter', 'small')",
 )
-MODEL = ("from clfer.model.bundle import load", "load(path)")
-RUN = ("from clfer.training.checkpoints import Checkpoint", "Checkpoint(path.parent).resume(None)")
+MODEL = (
+    "from clfer.model.bundle import load\nimport clfer.model.network, safetensors",
+    "load(path)",
+)
+RUN = ("from clfer.training.state import Checkpoint", "Checkpoint(path.parent).resume(None)")
 
 
 class Kept:
     """What a checkpoint is read into."""
 
-    def saved(self):
+    def state_dict(self):
         return {}
 
-    def restore(self, saved):
+    def load_state_dict(self, saved):
         self.kept = saved["trained"]
 
 
@@ -58,13 +66,13 @@ def bomb(path):
 
 def test_weights_to_start_from_that_explode(tmp_path):
     imports, call, before = START
-    line, grown, _ = told(imports, call, bomb(tmp_path / "a.pth"), before)
+    line, grown, _ = watched(imports, call, bomb(tmp_path / "a.pth"), before)
     assert line.startswith(f"train.weights: {tmp_path / 'a.pth'} is no readable file of weights")
     assert grown < 100 * MB
 
 
 def test_the_state_of_a_run_that_explodes(tmp_path):
-    line, grown, _ = told(*RUN, bomb(tmp_path / "state.pt"))
+    line, grown, _ = watched(*RUN, bomb(tmp_path / "state.pt"))
     assert line.startswith(f"{tmp_path / 'state.pt'} is no readable state of a run; delete it")
     assert grown < 100 * MB
 
@@ -73,7 +81,7 @@ def test_a_model_that_declares_a_terabyte(tmp_path):
     header = {"w": {"dtype": "F32", "shape": [1 << 38], "data_offsets": [0, 1 << 40]}}
     text = json.dumps(header).encode()
     (tmp_path / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
-    line, grown, _ = told(*MODEL, tmp_path / "model.safetensors")
+    line, grown, _ = watched(*MODEL, tmp_path / "model.safetensors")
     assert line.startswith(f"{tmp_path / 'model.safetensors'} is no readable safetensors file (")
     assert grown < 20 * MB
 
@@ -85,7 +93,7 @@ def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
     huge["variant"]["msr"]["fd"] = 10**9
     path = tmp_path / "model.safetensors"
     save_file(network.state_dict(), path, metadata={METADATA: json.dumps(huge)})
-    line, grown, _ = told(*MODEL, path)
+    line, grown, _ = watched(*MODEL, path)
     assert line.startswith(f"{path}: expected the weights of its card, found others (")
     assert grown < 400 * MB
 
@@ -133,3 +141,80 @@ def test_a_state_of_another_kind_is_told(tmp_path):
     torch.save({"network": {}}, tmp_path / "state.pt")
     with pytest.raises(InputError, match=r"state\.pt is no readable state of a run; delete it to"):
         Checkpoint(tmp_path).resume(Kept())
+
+
+class Evil:
+    """Unpickled, it would leave a file behind."""
+
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return (open, (str(self.mark), "w"))
+
+
+@pytest.fixture
+def evil(tmp_path):
+    """Files of weights of every kind with a program in them; what they would leave behind."""
+    mark = tmp_path / "mark"
+    content = {"conv1.weight": Evil(mark)}
+    torch.save(content, tmp_path / "zip.pth")
+    torch.save(content, tmp_path / "legacy.pth", _use_new_zipfile_serialization=False)
+    (tmp_path / "raw.pth").write_bytes(pickle.dumps(content))
+    for name in ("weights.safetensors", "model.safetensors"):
+        (tmp_path / name).write_bytes(pickle.dumps(content))
+    return mark
+
+
+@pytest.mark.parametrize("name", ["zip.pth", "legacy.pth", "raw.pth", "weights.safetensors"])
+def test_a_program_in_weights_or_in_the_state_of_a_run_is_not_run(evil, name):
+    path = evil.parent / name
+    encoder = Encoder("resnet10_quarter", "small")
+    with pytest.raises(InputError, match=r"train.weights: .* is no readable file of weights; "):
+        load_weights(encoder, "resnet10_quarter", str(path))
+    (evil.parent / "state.pt").write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match=r"state\.pt is no readable state of a run; delete it to"):
+        Checkpoint(evil.parent).resume(Kept())
+    assert not evil.exists()
+    if name == "raw.pth":  # it would have worked
+        pickle.loads(path.read_bytes())["conv1.weight"].close()
+        assert evil.exists()
+
+
+def test_a_program_in_a_model_is_not_run(evil):
+    with pytest.raises(InputError, match=r"model\.safetensors is no readable safetensors file \("):
+        bundle.load(evil.parent / "model.safetensors")
+    assert not evil.exists()
+
+
+@pytest.fixture
+def label(tmp_path):
+    """A function that reads this content as a label of AffectNet's and gives the line it gets."""
+
+    def read(content):
+        name = "train_set/annotations/1_exp.npy"
+        folder = plant(tmp_path / "there", {name: content})
+        (tmp_path / "raw").mkdir()
+        (tmp_path / "raw" / images.FOLDER).write_text("there\n")
+        source.gather(tmp_path / "raw", folder, [name], silent)
+        with pytest.raises(
+            InputError, match=r"1_exp\.npy: expected a plain .npy of numbers"
+        ) as told:
+            affectnet.read_arrays(tmp_path / "raw")
+        return str(told.value)
+
+    return read
+
+
+def test_a_program_in_a_label_of_affectnet_is_not_run(label, tmp_path):
+    file, mark = io.BytesIO(), tmp_path / "mark"
+    np.save(file, np.array([Evil(mark)], dtype=object))
+    assert "found Object arrays cannot be loaded" in label(file.getvalue())
+    assert not mark.exists()
+
+
+def test_a_letter_that_there_is_not(label):
+    """Over which numpy raises a SystemError."""
+    file = io.BytesIO()
+    np.save(file, np.array("3"))
+    assert "invalid maximum character" in label(file.getvalue()[:-4] + b"\xff\xff\xff\x7f")

@@ -9,11 +9,11 @@ import pytest
 from image_trees import encoded, fetched, plant
 from PIL import Image
 from variants import CUT
-from watched import told
+from watched import watched
 
 from clfer.datasets import folder
 from clfer.faces import packing
-from clfer.faces.cropping import Alignment
+from clfer.faces.alignment import Alignment
 from clfer.pictures import UnreadableError, decode
 from clfer.progress import silent
 
@@ -58,7 +58,7 @@ DECLARED = {
 @pytest.mark.parametrize("form", DECLARED)
 def test_sixty_thousand_pixels_a_side(form, tmp_path):
     (tmp_path / "bomb").write_bytes(DECLARED[form])
-    line, grown, seconds = told(*DECODE, tmp_path / "bomb")
+    line, grown, seconds = watched(*DECODE, tmp_path / "bomb")
     assert line == "declares more than 100,000,000 pixels"
     assert grown < 20 * MB
     assert seconds < 30
@@ -78,7 +78,7 @@ def test_a_hundred_million_pixels_of_nothing_take_no_more_than_a_few_bytes_each(
     *size, rows = content
     (tmp_path / "large.png").write_bytes(png(*size, rows=rows))
     assert (tmp_path / "large.png").stat().st_size < MB
-    line, grown, _ = told(*DECODE, tmp_path / "large.png")
+    line, grown, _ = watched(*DECODE, tmp_path / "large.png")
     assert line == "nothing"
     assert grown < bound * MB
 

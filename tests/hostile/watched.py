@@ -30,7 +30,7 @@ sys.stdout.buffer.write(said.encode())
 """
 
 
-class Told(NamedTuple):
+class Watched(NamedTuple):
     """grown: bytes by which the peak of memory rose; seconds: with the start of Python"""
 
     line: str
@@ -38,7 +38,7 @@ class Told(NamedTuple):
     seconds: float
 
 
-def told(imports, call, path, before=""):
+def watched(imports, call, path, before=""):
     """What a statement that reads `path` is refused with, "nothing" where it is not."""
     start = time.monotonic()
     done = subprocess.run(
@@ -49,4 +49,4 @@ def told(imports, call, path, before=""):
     )
     assert done.returncode == 0, done.stderr.decode()
     grown, _, line = done.stdout.decode().partition("\n")
-    return Told(line, int(grown), time.monotonic() - start)
+    return Watched(line, int(grown), time.monotonic() - start)

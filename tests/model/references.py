@@ -1,12 +1,15 @@
 """The paper's equations as plain loops in float64, written from the paper and our docs/method.md.
 
 Nothing here is taken from clfer, so that the fast code can be held against it. Arrays are NumPy's;
-`weights` of a layer are (matrix, bias).
+a layer is (matrix, bias). At the end, random inputs for both.
 """
 
 import math
 
 import numpy as np
+import torch
+
+CHANNELS = (5, 7, 9, 12)
 
 
 def pool(maps, height, width):
@@ -19,18 +22,6 @@ def pool(maps, height, width):
             left, right = x * columns // width, -(-(x + 1) * columns // width)
             pooled[:, :, y, x] = maps[:, :, top:bottom, left:right].mean((2, 3))
     return pooled
-
-
-def convolve_1x1(maps, weights):
-    """A 1 x 1 convolution, position by position."""
-    matrix, bias = weights
-    images, _, height, width = maps.shape
-    out = np.zeros((images, len(matrix), height, width))
-    for b in range(images):
-        for y in range(height):
-            for x in range(width):
-                out[b, :, y, x] = matrix @ maps[b, :, y, x] + bias
-    return out
 
 
 def hard_code(maps, strongest):
@@ -174,28 +165,19 @@ def agreement(shallow, centroids, groups=None):
     return cosine(np.concatenate(rows), np.concatenate(phi))
 
 
-def codes(pooled, convolutions, settings):
-    """Eq. 1 of every layer."""
-    found = {}
-    for j, weights in convolutions.items():
-        maps, strongest = convolve_1x1(pooled[j], weights), settings.fd // 2
-        found[j] = (
-            hard_code(maps, strongest)
-            if settings.hash == "hard"
-            else soft_code(maps, strongest, settings.temperature)
-        )
-    return found
-
-
-def feature_map_loss(codes, settings, clusters):
-    """Eq. 2-6, the mean over the images, from the codes by layer and the clusters of eq. 2."""
-    images, loss = len(clusters), 0.0
-    for i in range(images):
+def feature_map_loss(pooled, convolutions, settings, draws):
+    """Eq. 1-6 with soft codes, the mean over the images. `draws` [B, R, K]."""
+    codes, loss = {}, 0.0
+    for j, (matrix, bias) in convolutions.items():
+        maps = np.einsum("oc,bchw->bohw", matrix, pooled[j]) + bias[:, None, None]
+        codes[j] = soft_code(maps, settings.fd // 2, settings.temperature)
+    for i, of_image in enumerate(draws):
         deep = codes[max(codes)][i]
-        centroids = group_means(deep, clusters[i], settings.k)
+        clusters = kmeans(deep, of_image, settings.iterations)
+        centroids = group_means(deep, clusters, settings.k)
         for j, alpha in enumerate(settings.alpha):
             if alpha:
-                loss -= alpha * agreement(codes[j][i], centroids) / images
+                loss -= alpha * agreement(codes[j][i], centroids) / len(draws)
     return loss
 
 
@@ -224,3 +206,25 @@ def batch_sample_loss(pooled, projections, settings, draws, labels, classes):
         for j, beta in enumerate(settings.beta)
         if beta
     )
+
+
+def random_maps(seed, images, layers=(0, 2, 3)):
+    """Maps of some blocks, already of one size, by the number of the block."""
+    random = torch.Generator().manual_seed(seed)
+    return {
+        j: torch.randn(images, CHANNELS[j], 3, 4, generator=random, dtype=torch.float64)
+        for j in layers
+    }
+
+
+def draws(seed, *shape):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def arrays(maps):
+    return {j: m.numpy() for j, m in maps.items()}
+
+
+def layer(module):
+    """(matrix, bias) of a linear layer or a 1 x 1 convolution."""
+    return module.weight.detach().flatten(1).numpy(), module.bias.detach().numpy()

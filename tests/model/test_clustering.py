@@ -6,7 +6,7 @@ import references
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chisquare
+from references import draws
 from sklearn.cluster import KMeans
 
 from clfer.model.clustering import group_means, kmeans, lloyd, plus_plus
@@ -23,15 +23,6 @@ def random_points(seed, sets, count, dimensions, spread):
     noise = random.normal(size=(sets, count, dimensions))
     points = np.take_along_axis(centers, chosen[:, :, None], axis=1) + noise
     return torch.tensor(np.round(points * 2**16) / 2**16)
-
-
-def draws(seed, *shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def inertia(points, clusters, k):
-    pairs = zip(points.double().numpy(), clusters.numpy(), strict=True)
-    return np.array([references.inertia(p, c, k) for p, c in pairs])
 
 
 def together(clusters):
@@ -90,9 +81,10 @@ def test_kmeans_is_the_plain_loop(seed, sets, restarts, k, dimensions, iteration
         assert torch.equal(together(clusters[b]), together(torch.tensor(expected)))
 
 
-@pytest.mark.parametrize("spread", [0.0, 1.0, 5.0])
-@pytest.mark.parametrize(("count", "dimensions", "k"), [(60, 2, 3), (128, 16, 4), (300, 8, 7)])
-def test_inertia_agrees_with_scikit_learn_from_equal_starts(spread, count, dimensions, k):
+@pytest.mark.parametrize(
+    ("count", "dimensions", "k", "spread"), [(60, 2, 3, 0.0), (128, 16, 4, 1.0), (300, 8, 7, 5.0)]
+)
+def test_inertia_agrees_with_scikit_learn_from_equal_starts(count, dimensions, k, spread):
     points = random_points(count + k, 12, count, dimensions, spread)
     start = plus_plus(points, draws(0, 12, 1, k))
     _, ours = lloyd(points, start, iterations=100)
@@ -103,47 +95,12 @@ def test_inertia_agrees_with_scikit_learn_from_equal_starts(spread, count, dimen
     np.testing.assert_allclose(ours[:, 0], theirs, rtol=1e-9)
 
 
-def test_more_iterations_never_raise_the_inertia():
-    points = random_points(3, 20, 100, 4, 1.0)
-    start = plus_plus(points, draws(3, 20, 2, 5))
-    steps = torch.stack([lloyd(points, start, iterations=i)[1] for i in (1, 2, 4, 8, 16)])
-    assert (steps.diff(dim=0) <= 1e-9).all()
-    assert (steps[-1] < steps[0]).any()
-
-
-def test_of_several_restarts_the_one_of_least_inertia_is_taken():
-    points, uniform = random_points(5, 10, 60, 3, 1.0), draws(5, 10, 6, 5)
-    singly = [inertia(points, kmeans(points, uniform[:, [r]], 50), 5) for r in range(6)]
-    least = np.minimum.accumulate(singly)  # of the first, of the first two, ...
-    assert (least[-1] < least[0] - 1e-6).any(), "the restarts make no difference here"
-    for restarts in range(1, 7):
-        clusters = kmeans(points, uniform[:, :restarts], 50)
-        np.testing.assert_allclose(inertia(points, clusters, 5), least[restarts - 1], rtol=1e-9)
-
-
 @pytest.mark.parametrize("far", [1e4, -3e4])
 def test_single_precision_points_far_from_zero_are_clustered_as_in_double_precision_near_it(far):
     points, uniform = random_points(6, 8, 80, 4, 4.0), draws(6, 8, 2, 5)
     near = kmeans(points, uniform, 20)
     away = kmeans((points + far).float(), uniform.float(), 20)
     assert torch.equal(together(away), together(near))
-
-
-def test_a_set_is_clustered_alike_alone_and_in_a_batch():
-    points, uniform = random_points(4, 6, 50, 3, 2.0), draws(4, 6, 3, 4)
-    whole = kmeans(points, uniform, 10)
-    for i in range(6):
-        alone = kmeans(points[i : i + 1], uniform[i : i + 1], 10)
-        assert torch.equal(alone, whole[i : i + 1])
-
-
-def test_the_clusters_do_not_depend_on_the_order_of_the_points():
-    points, start = random_points(7, 4, 50, 3, 2.0), random_points(8, 4, 10, 3, 2.0)
-    start, order = start.view(4, 2, 5, 3), torch.randperm(50)
-    clusters, total = lloyd(points, start, 10)
-    moved, moved_total = lloyd(points[:, order], start, 10)
-    assert torch.equal(moved, clusters[..., order])
-    torch.testing.assert_close(moved_total, total)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -158,54 +115,27 @@ def test_constant_points_and_fewer_distinct_points_than_clusters_stay_finite(dty
         means, occupied = group_means(points, clusters, 4)
         assert means.isfinite().all()
         assert (means[~occupied] == 0).all()
-        np.testing.assert_allclose(inertia(points, clusters, 4), 0, atol=1e-9)
+        own = means.gather(1, clusters.unsqueeze(2).expand_as(points))
+        torch.testing.assert_close(own, points)
 
 
-def test_an_empty_cluster_is_moved_to_a_far_point():
-    points = torch.tensor([[[0.0], [0.1], [10.0], [10.1]]])
-    start = torch.tensor([[[[0.0], [1000.0]]]])  # nothing is nearest to the second
-    clusters = lloyd(points, start, 5)[0][0, 0]
-    assert clusters[0] == clusters[1] != clusters[2] == clusters[3]
-
-
-def test_of_two_empty_clusters_the_second_is_moved_to_the_second_farthest_point():
-    points = torch.tensor([[[0.0], [1.0], [10.0], [20.0]]])
-    start = torch.tensor([[[[0.0], [1000.0], [2000.0]]]])
-    # mean 7.75 | farthest 20 | second farthest 10
-    assert lloyd(points, start, 1)[0].flatten().tolist() == [0, 0, 2, 1]
+def test_a_draw_of_zero_starts_apart_from_the_points_so_far():
+    points = torch.tensor([[[0.0], [0.0], [3.0], [5.0]]])
+    assert plus_plus(points, torch.zeros(1, 1, 3)).flatten().tolist() == [0, 3, 5]
 
 
 def test_an_equally_near_point_belongs_to_the_first_centroid():
     points = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [1.0, 0.0], [1.0, 5.0]]])
     start = torch.tensor([[[[1.0, 0.0], [0.0, 0.0], [2.0, 0.0], [1.0, 0.0]]]])
-    expected, _ = references.lloyd(points[0].double().numpy(), start[0, 0].double().numpy(), 0)
-    assert lloyd(points, start, 0)[0].flatten().tolist() == expected.tolist() == [1, 2, 0, 0]
-
-
-def test_plus_plus_draws_in_proportion_to_the_squared_distance():
-    """All triples of six points occur as often as the law says (chi-square, one set, many runs)."""
-    points, runs = random_points(9, 1, 6, 2, 1.0), 60_000
-    start = plus_plus(points, draws(9, 1, runs, 3))[0]
-    chosen = (start.unsqueeze(2) == points[0]).all(-1).double().argmax(-1)  # [runs, 3]
-    found = torch.bincount(chosen @ torch.tensor([36, 6, 1]), minlength=216).numpy()
-    law = np.zeros((6, 6, 6))
-    x = points[0].numpy()
-    for i in range(6):
-        second = np.array([references.square(p, x[i]) for p in x])
-        for j in range(6):
-            third = np.minimum(second, [references.square(p, x[j]) for p in x])
-            law[i, j] = second[j] / second.sum() / 6 * (third / third.sum() if j != i else 0)
-    expected = runs * law.reshape(-1)
-    assert (found[expected == 0] == 0).all()
-    assert chisquare(found[expected > 0], expected[expected > 0]).pvalue > 1e-3
+    assert lloyd(points, start, 0)[0].flatten().tolist() == [1, 2, 0, 0]
 
 
 @given(
-    st.integers(0, 2**31),
-    st.integers(1, 3),
-    st.integers(1, 6),
-    st.integers(1, 20),
-    st.integers(1, 4),
+    seed=st.integers(0, 2**31),
+    sets=st.integers(1, 3),
+    k=st.integers(1, 6),
+    count=st.integers(1, 20),
+    dimensions=st.integers(1, 4),
 )
 @settings(max_examples=60, deadline=None)
 def test_group_means_are_the_means_of_the_groups(seed, sets, k, count, dimensions):
@@ -221,38 +151,9 @@ def test_group_means_are_the_means_of_the_groups(seed, sets, k, count, dimension
             np.testing.assert_allclose(found, np.zeros(dimensions) if mean is None else mean)
 
 
-def test_the_gradient_of_the_group_means():
-    points = draws(0, 2, 7, 3).requires_grad_()
-    group = torch.tensor([[0, 0, 3, 1, 1, 1, -1], [2, 2, 2, 2, 2, 2, 0]])
-    assert torch.autograd.gradcheck(lambda p: group_means(p, group, 4)[0], (points,))
-
-
-def test_kmeans_is_one_graph(one_graph):
-    compiled = one_graph(kmeans)
-    for sets, count, dimensions, restarts, k in ((2, 30, 4, 2, 3), (5, 41, 7, 1, 6)):
-        points, uniform = (
-            random_points(0, sets, count, dimensions, 2.0),
-            draws(0, sets, restarts, k),
-        )
-        assert torch.equal(compiled(points, uniform, 10), kmeans(points, uniform, 10))
-
-
-def test_kmeans_never_makes_the_host_wait(no_host_reads):
-    points, uniform = random_points(0, 3, 30, 4, 2.0), draws(0, 3, 2, 5)
-    with no_host_reads():
-        kmeans(points, uniform, 10)
-    assert kmeans(points.to("meta"), uniform.to("meta"), 10).shape == (3, 30)
-
-
 @pytest.mark.parametrize(
     "reads",
-    [
-        lambda x: float(x.sum()),
-        lambda x: x[x > 0],
-        lambda x: torch.equal(x, x),
-        lambda x: x.nonzero(),
-        lambda x: x.unique(),
-    ],
+    [lambda x: float(x.sum()), lambda x: x[x > 0], lambda x: torch.equal(x, x), torch.unique],
 )
 def test_what_would_make_the_host_wait_is_noticed(no_host_reads, reads):
     with pytest.raises(AssertionError, match="makes the host wait"), no_host_reads():

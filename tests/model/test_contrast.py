@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import references
 import torch
@@ -10,14 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clfer.model.contrast import agreement, assign, unit
-
-sizes = (
-    st.integers(0, 2**31),
-    st.integers(1, 3),
-    st.integers(1, 12),
-    st.integers(1, 5),
-    st.integers(2, 6),
-)
 
 
 def random_case(seed, sets, count, k, dimensions):
@@ -30,48 +21,24 @@ def random_case(seed, sets, count, k, dimensions):
     return shallow, centroids * occupied.unsqueeze(2), occupied
 
 
-def as_list(centroids, occupied):
-    pairs = zip(centroids.numpy(), occupied.tolist(), strict=True)
-    return [c if there else None for c, there in pairs]
-
-
-@given(*sizes)
-@settings(max_examples=40, deadline=None)
-def test_assign_is_equations_3_and_4(seed, sets, count, k, dimensions):
-    shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)
-    group = assign(shallow, centroids, occupied)
-    for b in range(sets):
-        expected = references.assign(shallow[b].numpy(), as_list(centroids[b], occupied[b]))
-        assert group[b].tolist() == expected
-
-
-@given(*sizes)
-@settings(max_examples=40, deadline=None)
-def test_agreement_is_equations_3_to_6(seed, sets, count, k, dimensions):
+@given(
+    seed=st.integers(0, 2**31),
+    sets=st.integers(1, 3),
+    count=st.integers(1, 12),
+    k=st.integers(1, 5),
+    dimensions=st.integers(2, 6),
+)
+@settings(max_examples=60, deadline=None)
+def test_groups_and_agreement_are_equations_3_to_6(seed, sets, count, k, dimensions):
     """Fewer vectors than groups among them, so that groups are empty."""
     shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)
-    expected = [
-        references.agreement(shallow[b].numpy(), as_list(centroids[b], occupied[b]))
-        for b in range(sets)
-    ]
-    found = agreement(shallow, centroids, occupied)
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-
-
-@given(*sizes)
-@settings(max_examples=40, deadline=None)
-def test_agreement_depends_on_neither_order_nor_length(seed, sets, count, k, dimensions):
-    shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)
-    vectors, groups = torch.randperm(count), torch.randperm(k)
-    found = agreement(5 * shallow[:, vectors], 0.3 * centroids[:, groups], occupied[:, groups])
-    torch.testing.assert_close(found, agreement(shallow, centroids, occupied))
-    assert (found.abs() <= 1 + 1e-12).all()
-
-
-def test_agreement_is_one_where_the_shallow_groups_are_the_centroids():
-    centroids = torch.randn(3, 4, 8, dtype=torch.float64)
-    found = agreement(centroids.clone(), centroids, torch.ones(3, 4, dtype=torch.bool))
-    torch.testing.assert_close(found, torch.ones(3, dtype=torch.float64))
+    group, found = assign(shallow, centroids, occupied), agreement(shallow, centroids, occupied)
+    for b in range(sets):
+        pairs = zip(centroids[b].numpy(), occupied[b].tolist(), strict=True)
+        there = [centroid if one else None for centroid, one in pairs]
+        assert group[b].tolist() == references.assign(shallow[b].numpy(), there)
+        expected = references.agreement(shallow[b].numpy(), there)
+        assert float(found[b]) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_an_empty_group_lowers_the_agreement():
@@ -81,24 +48,13 @@ def test_an_empty_group_lowers_the_agreement():
     assert float(one) == pytest.approx(1 / math.sqrt(2))
 
 
-def test_the_gradient_of_the_agreement():
-    shallow, centroids, occupied = random_case(1, 2, 9, 4, 5)
-    inputs = (shallow.requires_grad_(), centroids.requires_grad_())
-    assert torch.autograd.gradcheck(lambda s, c: agreement(s, c, occupied), inputs)
-
-
-def test_the_gradient_of_unit_vectors():
-    vectors = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(unit, (vectors,))
-
-
 def test_unit_vectors_and_the_zero_vector():
-    vectors = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
+    vectors = torch.tensor([[3.0, 4.0], [3e-5, 4e-5], [0.0, 0.0]], requires_grad=True)
     scaled = unit(vectors)
     scaled.sum().backward()
-    torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.8], [0.0, 0.0]]))
+    torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.8], [0.6, 0.8], [0.0, 0.0]]))
     assert vectors.grad.isfinite().all()
-    assert (vectors.grad[1] == 0).all()
+    assert (vectors.grad[2] == 0).all()
 
 
 @pytest.mark.parametrize("dead", ["shallow", "centroids", "both"])

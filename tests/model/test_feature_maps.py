@@ -1,167 +1,41 @@
-"""CLFM, its loss of a batch (eq. 1-6), against loops from maps to loss."""
+"""CLFM (eq. 1-6) against loops from maps to loss; semantic groups on maps made by hand."""
 
 import pytest
 import references
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from references import CHANNELS, draws, random_maps
 from variants import CLFM_SETTINGS
 
 from clfer.errors import InputError
-from clfer.model.clustering import kmeans
-from clfer.model.feature_maps import FeatureMapContrast
-
-CHANNELS = (5, 7, 9, 12)
+from clfer.model.feature_maps import FeatureMapContrast, semantic_groups
 
 
-def module(channels=CHANNELS, **changes):
+def module(**changes):
     """In double precision."""
     small = {"alpha": (0.3, 0.0, 0.7), "k": 3, "fd": 6, "temperature": 0.5} | changes
-    return FeatureMapContrast(channels, CLFM_SETTINGS.model_copy(update=small)).double()
+    return FeatureMapContrast(CHANNELS, CLFM_SETTINGS.model_copy(update=small)).double()
 
 
-def random_maps(seed, images, channels=CHANNELS, layers=(0, 2, 3), side=3):
-    random = torch.Generator().manual_seed(seed)
-    shape = images, side, side + 1
-    maps = {}
-    for j in layers:
-        maps[j] = torch.randn(channels[j], *shape, generator=random, dtype=torch.float64)
-    return {j: m.transpose(0, 1).contiguous() for j, m in maps.items()}
-
-
-def draws(seed, *shape):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-
-
-def slow_codes(clfm, maps):
-    weights = {
-        int(j): (c.weight.detach().numpy()[:, :, 0, 0], c.bias.detach().numpy())
-        for j, c in clfm.convolutions.items()
-    }
-    return references.codes({j: m.numpy() for j, m in maps.items()}, weights, clfm.settings)
-
-
-sizes = {
-    "seed": st.integers(0, 2**31),
-    "images": st.integers(1, 3),
-    "restarts": st.integers(1, 2),
-    "k": st.integers(2, 5),
-    "alpha": st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
-    "detach": st.booleans(),
-}
-
-
-@given(**sizes)
+@given(
+    seed=st.integers(0, 2**31),
+    images=st.integers(1, 3),
+    restarts=st.integers(1, 2),
+    k=st.integers(2, 5),
+    alpha=st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
+    detach=st.booleans(),
+)
 @settings(max_examples=60, deadline=None)
 def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
     torch.manual_seed(seed)
     clfm = module(k=k, alpha=alpha, detach_deep=detach)
-    maps, uniform = random_maps(seed, images, layers=range(4)), draws(seed, images, restarts, k)
-    codes = slow_codes(clfm, maps)
-    pairs = zip(codes[3], uniform.numpy(), strict=True)
-    clusters = [references.kmeans(deep, u, clfm.settings.iterations) for deep, u in pairs]
-    expected = references.feature_map_loss(codes, clfm.settings, clusters)
+    maps, uniform = random_maps(seed, images, range(4)), draws(seed, images, restarts, k)
+    convolutions = {int(j): references.layer(c) for j, c in clfm.convolutions.items()}
+    expected = references.feature_map_loss(
+        references.arrays(maps), convolutions, clfm.settings, uniform.numpy()
+    )
     assert float(clfm(maps, uniform).detach()) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-@given(**sizes)
-@settings(max_examples=40, deadline=None)
-def test_the_loss_with_hard_codes_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
-    """For the clusters found, and away from ties: whole numbers are often equally near to two
-    centroids.
-    """
-    torch.manual_seed(seed)
-    clfm = module(k=k, alpha=alpha, detach_deep=detach, hash="hard")
-    maps, uniform = random_maps(seed, images, layers=range(4)), draws(seed, images, restarts, k)
-    codes = slow_codes(clfm, maps)
-    clusters = kmeans(torch.tensor(codes[3]), uniform, clfm.settings.iterations).numpy()
-    assume(not tied(codes, clusters, clfm.settings))
-    expected = references.feature_map_loss(codes, clfm.settings, clusters)
-    assert float(clfm(maps, uniform)) == pytest.approx(expected, rel=1e-9, abs=1e-12)
-
-
-def tied(codes, clusters, clfm):
-    """Whether some shallow vector resembles two centroids equally."""
-    for i, group in enumerate(clusters):
-        centroids = references.group_means(codes[3][i], group, clfm.k)
-        centroids = [c for c in centroids if c is not None]
-        for j in range(3):
-            for vector in codes[j][i] if clfm.alpha[j] else []:
-                nearest = sorted(references.cosine(vector, c) for c in centroids)[-2:]
-                if len(nearest) == 2 and nearest[1] - nearest[0] < 1e-9:
-                    return True
-    return False
-
-
-@given(st.integers(0, 2**31), st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0)]))
-@settings(max_examples=12, deadline=None)
-def test_the_gradient_of_the_loss(seed, alpha):
-    """In the maps and in the convolutions, with the clusters as they fall."""
-    torch.manual_seed(seed)
-    clfm = module(channels=(2, 3, 4, 5), alpha=alpha, k=2)
-    maps = random_maps(seed, 2, (2, 3, 4, 5), clfm.layers)
-    names, weights = zip(*clfm.named_parameters(), strict=True)
-    uniform = draws(seed, 2, 1, 2)
-
-    def loss(*values):
-        given = dict(zip(clfm.layers, values, strict=False))
-        changed = dict(zip(names, values[len(given) :], strict=True))
-        return torch.func.functional_call(clfm, changed, (given, uniform))
-
-    inputs = [value.detach().clone().requires_grad_() for value in (*maps.values(), *weights)]
-    assert torch.autograd.gradcheck(loss, inputs, fast_mode=True)
-
-
-def test_the_loss_does_not_depend_on_the_order_of_the_shallow_channels():
-    clfm, maps, uniform = module(), random_maps(0, 3), draws(0, 3, 1, 3)
-    before = clfm(maps, uniform)
-    for j in (0, 2):
-        reorder(clfm.convolutions[str(j)])
-    torch.testing.assert_close(clfm(maps, uniform), before)
-
-
-def test_the_loss_does_not_depend_on_the_order_of_the_deep_channels():
-    """Of three kinds, so that every start of K-means finds the same clusters."""
-    clfm, maps, uniform = module(), random_maps(0, 2), draws(0, 2, 8, 3)
-    convolution = clfm.convolutions["3"]
-    with torch.no_grad():
-        kinds = torch.randn(3, 12, 1, 1, dtype=torch.float64).repeat_interleave(4, dim=0)
-        convolution.weight.copy_(kinds + 1e-3 * convolution.weight)
-    before = clfm(maps, uniform)
-    reorder(convolution)
-    torch.testing.assert_close(clfm(maps, uniform), before)
-
-
-def reorder(convolution):
-    """Its outputs, and with them a layer's codes, come in another order."""
-    order = torch.randperm(len(convolution.weight))
-    with torch.no_grad():
-        for parameter in convolution.parameters():
-            parameter.copy_(parameter[order])
-
-
-def test_the_loss_of_a_batch_is_the_mean_of_its_images():
-    clfm, maps, uniform = module(), random_maps(1, 5), draws(1, 5, 2, 3)
-    singly = [
-        clfm({j: m[i : i + 1] for j, m in maps.items()}, uniform[i : i + 1]) for i in range(5)
-    ]
-    torch.testing.assert_close(clfm(maps, uniform), torch.stack(singly).mean())
-
-
-def test_layers_of_weight_zero_have_no_parameters_and_are_never_asked_for():
-    clfm = module(alpha=(0.0, 0.1, 0.0))
-    assert set(clfm.convolutions) == {"1", "3"}
-    maps = random_maps(0, 2, layers=(1, 3))
-    assert float(clfm(maps, draws(0, 2, 1, 3)).detach()) != 0
-
-
-def test_the_deepest_layer_learns_unless_it_is_detached():
-    for detach in (False, True):
-        clfm = module(detach_deep=detach)
-        clfm(random_maps(0, 2), draws(0, 2, 1, 3)).backward()
-        gradient = clfm.convolutions["3"].weight.grad
-        assert (gradient is None) == detach
-        assert clfm.convolutions["0"].weight.grad.abs().max() > 0
 
 
 @pytest.mark.parametrize("value", [0.0, 7.0])
@@ -194,3 +68,52 @@ def test_maps_too_small_for_the_code_are_refused():
     clfm = module(fd=24)
     with pytest.raises(InputError, match=r"clfm.fd: the deepest map has 12 .* under 24; found 24"):
         clfm(random_maps(0, 1), draws(0, 1, 1, 3))
+
+
+SIDE = 8
+BANDS = (0, 2, 4, 6)  # first row of each of four bands
+
+
+def banded(bands, side=SIDE):
+    """Maps [1, C, side, side]: channel c responds along one row of band `bands[c]` of the deepest
+    grid, from left to right ever less, over a little noise.
+    """
+    maps = torch.rand(1, len(bands), side, side) * 0.01
+    step = side // SIDE
+    for channel, band in enumerate(bands):
+        top = BANDS[band] * step
+        maps[0, channel, top : top + step] += torch.linspace(2, 1, SIDE).repeat_interleave(step)
+    return maps
+
+
+DEEP = [3, 0, 2, 1, 0, 3, 1, 2, 2, 1]
+SHALLOW = [1, 1, 3, 0, 2, 0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_are_numbered_from_the_top_whatever_kmeans_draws(seed):
+    features = [banded(SHALLOW, 4 * SIDE), banded(SHALLOW[::-1], 2 * SIDE), banded(DEEP)]
+    first, second, deep = semantic_groups(features, draws(seed, 1, 3, 4), 8)
+    assert deep.tolist() == [DEEP]
+    assert first.tolist() == [SHALLOW]
+    assert second.tolist() == [SHALLOW[::-1]]
+
+
+def test_each_image_is_grouped_by_itself():
+    pair = [torch.cat([banded(one), banded(one[::-1])]) for one in (SHALLOW, DEEP)]
+    shallow, deep = semantic_groups(pair, draws(0, 2, 3, 4), 8)
+    assert deep.tolist() == [DEEP, DEEP[::-1]]
+    assert shallow.tolist() == [SHALLOW, SHALLOW[::-1]]
+
+
+def test_a_group_without_channels_has_the_last_number():
+    features = [banded([0, 3, 1], 2 * SIDE), banded([3, 1, 0, 1, 3, 0])]
+    shallow, deep = semantic_groups(features, draws(0, 1, 3, 4), 8)
+    assert deep.tolist() == [[2, 1, 0, 1, 2, 0]]
+    assert shallow.tolist() == [[0, 2, 1]]
+
+
+def test_dead_channels_and_constant_maps_are_grouped_too():
+    features = [torch.zeros(2, 3, SIDE, SIDE), torch.zeros(2, 5, SIDE, SIDE)]
+    for groups in semantic_groups(features, draws(0, 2, 3, 4), 8):
+        assert ((groups >= 0) & (groups < 4)).all()

@@ -1,7 +1,6 @@
 """Hash coding (eq. 1) against a plain search for the strongest responses."""
 
 import numpy as np
-import pytest
 import references
 import torch
 from hypothesis import given, settings
@@ -39,11 +38,6 @@ def test_hard_code_takes_ties_in_reading_order(seed, side, levels):
     np.testing.assert_array_equal(hard_code(maps, side), expected)
 
 
-def test_hard_code_of_a_constant_map_is_its_first_positions():
-    code = hard_code(torch.zeros(1, 1, 3, 3), 4)
-    assert code.flatten().tolist() == [-1, -1, -1, 0, -1, 1, 0, -1]
-
-
 @given(
     st.integers(0, 2**31),
     st.integers(3, 6),
@@ -75,28 +69,6 @@ def test_soft_code_becomes_the_hard_code_as_the_temperature_falls(seed, side, st
     assert distances[-1] < 1e-12
 
 
-@pytest.mark.parametrize("temperature", [0.1, 0.5, 2.0])
-@pytest.mark.parametrize("strongest", [1, 3, 7])
-def test_the_gradient_of_the_soft_code(temperature, strongest):
-    maps = spread_maps(strongest, 1, 2, 3, 3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda m: soft_code(m, strongest, temperature), (maps,))
-
-
-def test_hard_code_has_no_gradient():
-    assert not hard_code(torch.randn(1, 2, 4, 4, requires_grad=True), 8).requires_grad
-
-
-@pytest.mark.parametrize("code", [hard_code, lambda maps, n: soft_code(maps, n, 0.1)])
-def test_a_map_is_coded_alike_wherever_it_stands(code):
-    """Whatever the channel, the image and the map's own offset and scale."""
-    maps = random_maps(0, 3, 5, 4, 4)
-    images, channels = torch.tensor([2, 0, 1]), torch.tensor([3, 1, 4, 0, 2])
-    moved = 5 * maps[images][:, channels] + 7
-    torch.testing.assert_close(
-        code(moved, 8), code(maps, 8)[images][:, channels], atol=1e-3, rtol=0
-    )
-
-
 def test_rounded_maps_are_coded_in_single_precision():
     maps = random_maps(0, 2, 3, 4, 4).bfloat16()
     for code in (hard_code(maps, 8), soft_code(maps, 8, 0.1)):
@@ -111,8 +83,3 @@ def test_codes_are_finite_on_constant_and_huge_maps():
     code.square().sum().backward()
     assert code.isfinite().all()
     assert maps.grad.isfinite().all()
-
-
-def test_random_codes_are_uncorrelated():
-    codes = torch.nn.functional.normalize(hard_code(torch.randn(1, 2000, 7, 7), 8)[0], dim=1)
-    assert abs(float((codes @ codes.T).mean())) < 0.02

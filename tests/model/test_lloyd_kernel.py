@@ -15,12 +15,12 @@ pytest.importorskip("triton")
 AGREE = """
 import json, torch
 from clfer.model.clustering import lloyd, plus_plus
-from clfer.model.lloyd_kernel import clustered
+from clfer.model.lloyd_kernel import cluster
 
 def found(points, k, restarts, iterations):
     points = points - points.mean(1, keepdim=True)
     uniform = torch.rand(len(points), restarts, k, generator=random)
-    ours = clustered(points, uniform, iterations)
+    ours = cluster(points, uniform, iterations)
     theirs = lloyd(points, plus_plus(points, uniform), iterations)
     same = bool((ours[0] == theirs[0]).all())
     return [same, float((ours[1] - theirs[1]).abs().max()), float(theirs[1].max())]

@@ -1,14 +1,16 @@
-"""MSR (eq. 8-9) against the pixel shuffle written down literally."""
+"""MSR (eq. 8-9) against the equations as they are written, with PyTorch's own pixel shuffle."""
+
+import math
 
 import numpy as np
 import pytest
-import references_network as references
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references import pool
 from torch.nn import functional as F
 
-from clfer.model.multiscale import MultiScale, shuffled_weight
+from clfer.model.multiscale import MultiScale
 from clfer.model.variant import MSR
 
 
@@ -18,7 +20,7 @@ def random_case(seed, images, multiples, side, fd, grid=4, training=False):
     """
     torch.manual_seed(seed)
     channels = [m * 4**j for j, m in enumerate(multiples)]
-    module = MultiScale(channels, MSR(fd=fd, grid=grid)).double().train(training)
+    module = MultiScale(channels, MSR(fd=fd, pooled_size=grid)).double().train(training)
     for block in module.blocks:
         for values in (block[1].running_mean, block[1].weight.data, block[1].bias.data):
             values.normal_()
@@ -31,19 +33,12 @@ def random_case(seed, images, multiples, side, fd, grid=4, training=False):
     return module, features
 
 
-def literal(module, features, j, weight):
-    norm = module.blocks[j][1]
-    values = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
-    linear = module.reduce[j]
-    return references.reshaped(
-        features[j].numpy(),
-        2**j,
-        weight,
-        [v.detach().numpy() for v in values],
-        (linear.weight.detach().numpy(), linear.bias.detach().numpy()),
-        module.settings.grid,
-        module.training,
-    )
+def literal(module, maps, j, weight):
+    """f'_j as eq. 8 is written: shuffle, convolution block, AP, flatten, 1 x 1 convolution."""
+    shuffled = F.pixel_shuffle(maps, 2**j)
+    active = module.blocks[j][1](F.conv2d(shuffled, weight, stride=weight.shape[-1])).relu()
+    side = module.settings.pooled_size
+    return module.reduce[j](torch.tensor(pool(active.numpy(), side, side)).flatten(1))
 
 
 sizes = {
@@ -64,64 +59,33 @@ def test_the_rearranged_convolution_equals_the_shuffled_one(
     """Eq. 8, with the weights drawn for the shuffled map and carried over to ours."""
     module, features = random_case(seed, images, multiples, side, fd, grid, training)
     expected = []
-    for j, block in enumerate(module.blocks):
-        out, channels, k, _ = block[0].weight.shape
-        weight = np.random.default_rng(seed).normal(
-            size=(out, channels // 4**j, k * 2**j, k * 2**j)
-        )
-        with torch.no_grad():
-            block[0].weight.copy_(torch.tensor(references.unshuffled_weight(weight, 2**j)))
-        assert torch.equal(shuffled_weight(block[0].weight.data, 2**j), torch.tensor(weight))
-        expected.append(literal(module, features, j, weight))
-    found = module.reshape(features).detach()
-    np.testing.assert_allclose(found, np.stack(expected, axis=1), rtol=1e-9, atol=1e-9)
+    with torch.no_grad():
+        for j, (block, maps) in enumerate(zip(module.blocks, features, strict=True)):
+            out, channels, k, _ = block[0].weight.shape
+            weight = torch.randn(out, channels // 4**j, k * 2**j, k * 2**j, dtype=torch.float64)
+            block[0].weight.copy_(F.pixel_unshuffle(weight, 2**j))
+            expected.append(literal(module, maps, j, weight))
+        found = module.reshape(features)
+    torch.testing.assert_close(found, torch.stack(expected, dim=1), rtol=1e-9, atol=1e-9)
 
 
-def test_the_shuffle_written_down_is_the_one_of_the_cited_paper():
-    """As PyTorch has it, which cites the same paper (Shi et al. 2016)."""
-    maps = torch.randn(2, 18, 2, 3, dtype=torch.float64)
-    np.testing.assert_array_equal(
-        references.pixel_shuffle(maps.numpy(), 3), F.pixel_shuffle(maps, 3)
-    )
-
-
-@given(**sizes)
+@given(**sizes, whole=st.booleans())
 @settings(max_examples=30, deadline=None)
-def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid):
+def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid, whole):
+    """With `whole_deep` mu of the deepest layer is 1."""
     module, features = random_case(seed, images, multiples, side, fd, grid)
+    module.settings = MSR(fd=fd, pooled_size=grid, whole_deep=whole)
     with torch.no_grad():
-        layers = module.reshape(features).numpy().transpose(1, 0, 2)
-        expected = references.fused(layers, module.attention.weight[0].numpy())
-        np.testing.assert_allclose(module(features), expected, rtol=1e-9, atol=1e-12)
-
-
-@given(**sizes)
-@settings(max_examples=10, deadline=None)
-def test_the_deepest_layer_enters_whole_and_the_others_as_before(
-    seed, images, multiples, side, fd, grid
-):
-    module, features = random_case(seed, images, multiples, side, fd, grid)
-    with torch.no_grad():
-        before = module(features)
-        deepest = module.reshape(features)[:, -1]
-        less = 1 - torch.sigmoid(deepest @ module.attention.weight[0])
-        module.settings = MSR(fd=fd, grid=grid, whole_deep=True)
-        torch.testing.assert_close(module(features), before + less[:, None] * deepest)
-        assert (module.weigh(module.reshape(features))[:, -1] == 1).all()
-
-
-@pytest.mark.parametrize("training", [False, True])
-def test_the_gradient_of_the_fusion(training):
-    """In the features and all weights."""
-    module, features = random_case(3, 2, (1, 1, 1), 2, 3, training=training)
-    names, weights = zip(*module.named_parameters(), strict=True)
-
-    def fused(*values):
-        changed = dict(zip(names, values[3:], strict=True))
-        return torch.func.functional_call(module, changed, (values[:3],))
-
-    inputs = [value.detach().clone().requires_grad_() for value in (*features, *weights)]
-    assert torch.autograd.gradcheck(fused, inputs, fast_mode=True)
+        layers, found = module.reshape(features).numpy(), module(features).numpy()
+    for image, vectors in zip(found, layers, strict=True):
+        mu = [
+            1 / (1 + math.exp(-vector @ module.attention.weight[0].detach().numpy()))
+            for vector in vectors
+        ]
+        if whole:
+            mu[-1] = 1
+        expected = sum(m * vector for m, vector in zip(mu, vectors, strict=True))
+        np.testing.assert_allclose(image, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_an_image_is_represented_alike_in_any_batch_and_order():

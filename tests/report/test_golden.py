@@ -9,41 +9,29 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pytest
-from materials import (
-    CLASSES,
-    RECIPE,
-    audit,
-    card,
-    cards,
-    figure,
-    full,
-    paper_table,
-    predictions,
-    summary,
-)
+from materials import CLASSES, RECIPE, card, cards, figure, full, paper_table, predictions, summary
 
-from clfer.experiments import text
-from clfer.experiments.plan import Plan, Row
-from clfer.experiments.result import result
 from clfer.faces.preprocessing import Cut, View
-from clfer.model.card import card as model_card
+from clfer.model.bundle import card as model_card
 from clfer.model.variant import Variant
+from clfer.paper.result import result
+from clfer.paper.tables import Plan, Row
+from clfer.report import experiment
+from clfer.report.contents import Code, Contents, Picture
 from clfer.report.markdown import markdown
-from clfer.report.material import Code, Figure, Material, Picture
+from clfer.report.model_card import EvaluatedModel
 from clfer.report.model_card import model_card as card_page
 from clfer.report.page import page
-from clfer.report.trained import Trained
-from clfer.report.words import worded_summary
+from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.scores import scores
-from clfer.scoring.selection import Peeked
+from clfer.scoring.selection import SelectionGap
 from clfer.scoring.summary import Significance
 
 FOLDER = Path(__file__).parent / "golden"
 SEVEN = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-SIMSIAM = {"weight": 1.0, "fd": 64, "bottleneck": 16}
-PEEKED = (Peeked(4, 0.6, 2, 0.65), None, Peeked(3, 0.55, 5, 0.65))
+MODULES = {"msr": {"fd": 128}, "simsiam": {"weight": 1.0, "fd": 64, "bottleneck": 16}}
+GAPS = (SelectionGap(4, 0.6, 2, 0.65), None, SelectionGap(3, 0.55, 5, 0.65))
 PNG = Picture(b"\x89PNG\r\n\x1a\n", "png")
 
 
@@ -54,26 +42,27 @@ def same(name: str, made: str) -> None:
     assert made == path.read_text(encoding="utf-8")
 
 
-def peeked() -> dict[str, Any]:
-    """Epochs chosen on the test images, which the baseline did not record."""
-    runs = [
-        Run("sfew", name, seed, predictions(wrong, seed, SEVEN), choice)
-        for name, wrong in (("baseline", 0.5), ("ours", 0.35))
-        for seed, choice in enumerate(PEEKED)
+def runs(dataset: str, wrong: dict[str, float], *more: Any, gaps: Any = (None,) * 3) -> list[Run]:
+    return [
+        Run(dataset, name, seed, predictions(share, seed, *more), gap)
+        for name, share in wrong.items()
+        for seed, gap in enumerate(gaps)
     ]
-    protocol = {"labels": "by hand", "duplicates": "keep", "selected_on": "test"}
-    return worded_summary(
-        runs, {"sfew": True}, {"sfew": protocol}, Significance(alpha=0.05, baseline="baseline")
-    )
 
 
 def studies() -> dict[str, Any]:
-    """Datasets of every kind: plain, published, peeked at, drawn, of one seed, without baseline."""
-    four = ("baseline", "msr", "cl", "ours")
+    """Plain, published, chosen on test, drawn, of one seed, without baseline."""
+    chosen_on_test = summary_with_verdicts(  # which the baseline did not record
+        runs("sfew", {"baseline": 0.5, "ours": 0.35}, SEVEN, gaps=GAPS),
+        {"sfew": True},
+        {"sfew": {"labels": "by hand", "duplicates": "keep", "selected_on": "test"}},
+        Significance(alpha=0.05, baseline="baseline"),
+        {"sfew": {"ours": [RECIPE | {"epochs": 1, "labelled_fraction": 0.1}]}},
+    )
     parts = (
-        summary("faces", variants=four),
+        summary("faces", variants=("baseline", "msr", "cl", "ours")),
         summary("raf_db", classes=SEVEN, variants=("baseline", "msr", "scn", "ours")),
-        peeked(),
+        chosen_on_test,
         summary("demo", evidence=False, seeds=2),
         summary("ferplus", seeds=1, duplicates="keep"),
         summary("alone", variants=("msr",)),
@@ -91,29 +80,18 @@ def test_table_of_an_experiment() -> None:
         Row(("new",), "ours", {}, {"ferplus": 81.5}, against="baseline"),
         Row(("theirs",), None, {}, {"ferplus": 61.0}),
     )
-    plan = Plan("Table X: the modules", "What do they add?", ("method",), rows, family=True)
-    runs = [
-        Run("ferplus", name, seed, predictions(wrong, seed))
-        for name, wrong in (("baseline", 0.3), ("ours", 0.2))
-        for seed in range(3)
-    ]
-    facts = {
-        "evidence": True,
-        "selected_on": "test",
-        "differs": ["From scratch."],
-        "command": "clfer experiment tablex",
-    }
-    same(
-        "table.md",
-        text.markdown(text.document("t", plan, "ferplus", result(plan, runs, 0.05), facts)),
-    )
+    plan = Plan("table8", rows, family=True)
+    found = result(plan, runs("ferplus", {"baseline": 0.3, "ours": 0.2}), 0.05)
+    facts = {"evidence": True, "selected_on": "test", "differs": ["From scratch."]}
+    facts["command"] = "clfer experiment table8"
+    same("table.md", experiment.markdown(experiment.document(plan, "ferplus", found, facts)))
 
 
-def trained(evidence: bool, **recipe: Any) -> Trained:
+def trained(evidence: bool, **recipe: Any) -> EvaluatedModel:
     """A model whose images and scores are made up."""
-    found = predictions(0.25, 0)
+    tested = predictions(0.25, 0)
     votes = np.array([[0.5, 0.3, 0.2], [0.1, 0.7, 0.2], [0.0, 0.1, 0.9]], np.float32)
-    label = found["label"].to_physical().to_numpy()
+    label = tested["label"].to_physical().to_numpy()
     voted = pl.Series("target", votes[label], pl.Array(pl.Float32, 3))
     parts = ["train"] * 1200 + ["val"] * 100 + ["test"] * 60 + [None] * 40
     codes = np.arange(len(parts)) % 3
@@ -125,83 +103,65 @@ def trained(evidence: bool, **recipe: Any) -> Trained:
             "reason": [None] * 1360 + ["copy of a test image"] * 10 + ["no label"] * 30,
         }
     )
-    settings = {
-        **RECIPE,
-        "select": "val",
+    kept = {
         "labelled_fraction": 1.0,
         "unlabelled": "keep",
         "scarce_class": None,
         "scarce_kept": 1.0,
-        **recipe,
     }
-    told = {
-        "epoch": 7,
-        "clfer": "0.1.0",
-        "split_sha256": "ab" * 32,
-        "faces_sha256": "cd" * 32,
-        "recipe": settings,
-    }
+    provenance = card("ours", 0)["provenance"]
+    provenance["recipe"] = {**RECIPE, "select": "val", **kept, **recipe}
     protocol = {"labels": "majority of raters", "duplicates": "drop"}
-    cut = Cut(size=48, channels=1, threshold=0.4, margin=0.1, turned=True, landmarks=None)
-    variant = Variant.model_validate({"msr": {"fd": 128}, "simsiam": SIMSIAM})
-    return Trained(
+    return EvaluatedModel(
         dataset="raf_db" if evidence else "demo",
         variant="ours",
         seed=0,
         file="runs/raf_db/ours/0/model.safetensors",
         file_sha256="ef" * 32,
         card=model_card(
-            CLASSES, "resnet10_quarter", "small", variant, cut, View(resize=64, crop=56), told
+            CLASSES,
+            "resnet10_quarter",
+            "small",
+            Variant.model_validate(MODULES),
+            Cut(size=48, channels=1, threshold=0.4, margin=0.1, turned=True, landmarks=None),
+            View(resize=64, crop=56),
+            provenance,
         ),
         parameters=1_234_567,
         stored=(48, 48, 1),
         split=split,
         split_sha256="ab" * 32,
-        scores=scores(found.with_columns(voted)) | {"evidence": evidence, "protocol": protocol},
+        scores=scores(tested.with_columns(voted)) | {"evidence": evidence, "protocol": protocol},
     )
 
 
-@pytest.mark.parametrize("evidence", [True, False])
-def test_model_card(evidence: bool) -> None:
-    """Of people, chosen on validation images; of drawings, with every warning."""
-    if evidence:
-        same("model_card.md", card_page(trained(True)))
-        return
-    other = trained(
-        False,
-        select="test",
-        weights="imagenet",
-        labelled_fraction=0.2,
-        scarce_class="anger",
-        scarce_kept=0.1,
-    )
-    same("model_card_warnings.md", card_page(other))
+def test_model_card_of_people_chosen_on_validation_images() -> None:
+    same("model_card.md", card_page(trained(True)))
+
+
+def test_model_card_of_drawings_with_every_warning() -> None:
+    scarce = {"labelled_fraction": 0.2, "scarce_class": "anger", "scarce_kept": 0.1}
+    model = trained(False, select="test", weights="imagenet", **scarce)
+    same("model_card_warnings.md", card_page(model))
 
 
 def test_report() -> None:
-    """All that can stand in it, on two datasets of which one has no model any more."""
-    whole, more = full(plots={}, figures=[]), studies()
-    given = {**whole.summary["datasets"], "sfew": more["datasets"]["sfew"]}
-    given["raf_db"] = more["datasets"]["raf_db"]
-    now = {("faces", "baseline"): {**RECIPE, "epochs": 12}, ("faces", "ours"): RECIPE}
-    models = cards() | {("faces", "ours", 1): card("ours", 1, epoch=9, zoom=0.1)}
-    same(
-        "report.html",
-        page(
-            full(
-                summary={**whole.summary, "datasets": given},
-                code=Code("abc1234", ["clfer/model/network.py"], ["-S train.epochs=9"]),
-                audits={"faces": audit()},
-                cards=models,
-                recipes=now,
-                plots={"accuracy": PNG, "history-faces": PNG, "reliability-faces": PNG},
-                tables=[paper_table(question="What do `modules` add?")],
-                figures=[Figure(figure().about, PNG)],
-            )
-        ),
+    """All that can stand in it, on three datasets of which two have no model any more."""
+    whole, more = full(plots={}, figures=[]).summary, studies()["datasets"]
+    others = {name: more[name] for name in ("sfew", "raf_db")}
+    other = "runs/faces/ours/2/model.safetensors"
+    contents = full(
+        summary={**whole, "datasets": {**whole["datasets"], **others}},
+        code=Code("abc1234", ["clfer/model/network.py"], ["-S train.epochs=9"]),
+        cards=cards() | {("faces", "ours", 1): card("ours", 1, epoch=9, zoom=0.1)},
+        mismatches=[f"`{other}` is not the file that these numbers were computed from."],
+        plots={"accuracy": PNG, "history-faces": PNG, "reliability-faces": PNG},
+        tables=[paper_table(question="What do `modules` add?")],
+        figures=[(figure(sources={other: "ef"})[0], PNG)],
     )
+    same("report.html", page(contents))
 
 
 def test_report_of_a_summary_alone() -> None:
     found = summary("demo", evidence=False, seeds=1)
-    same("report_alone.html", page(Material(summary=found, code=Code(None, [], []))))
+    same("report_alone.html", page(Contents(summary=found, code=Code(None, [], []))))

@@ -6,35 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special, stats
+from scipy import stats
 
 from clfer.scoring import comparison
 
 A = np.array([0.88, 0.90, 0.89, 0.87, 0.91])
 B = np.array([0.86, 0.87, 0.88, 0.86, 0.88])
-
-
-def test_paired_t_by_formula_and_against_scipy() -> None:
-    d = A - B  # 2, 3, 1, 1, 3 points: mean 2, standard deviation 1
-    assert comparison.effect_size(A, B) == pytest.approx(2)
-    t = d.mean() / (d.std(ddof=1) / math.sqrt(5))
-    assert t == pytest.approx(2 * math.sqrt(5))
-    # Two-sided tail of Student's t as a regularised incomplete beta function.
-    tail = special.betainc(2, 0.5, 4 / (4 + t**2))
-    assert comparison.paired_t(A, B) == pytest.approx(tail)
-    assert comparison.paired_t(A, B) == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
-    found = comparison.paired_interval(A, B)
-    assert found is not None
-    half = 2.7764451052 * 0.01 / math.sqrt(5)
-    assert found[:2] == pytest.approx((0.02 - half, 0.02 + half))
-    assert found.covers == "seeds"
-
-
-def test_welch_by_formula() -> None:
-    u, v = A.var(ddof=1) / 5, B.var(ddof=1) / 5
-    t, df = (A.mean() - B.mean()) / math.sqrt(u + v), (u + v) ** 2 / (u**2 / 4 + v**2 / 4)
-    assert comparison.welch(A, B) == pytest.approx(2 * stats.t.sf(t, df))
-    assert comparison.welch(A, B) == pytest.approx(stats.ttest_ind(A, B, equal_var=False).pvalue)
 
 
 @settings(deadline=None, max_examples=50)
@@ -67,16 +44,11 @@ def test_equal_differences_give_no_p_though_binary_makes_them_unequal() -> None:
     assert comparison.mean_std(np.full(3, 0.7))[1] == 0
 
 
-def test_two_seeds_have_an_interval_but_no_p() -> None:
-    a, b = A[:2], B[:2]
-    assert comparison.paired_t(a, b) is None
-    assert comparison.welch(a, b) is None
-    assert comparison.smallest_detectable(a, b, 0.05) is None
-    assert comparison.paired_interval(a, b) is not None
-
-
-def test_one_seed_has_no_spread_and_its_interval_covers_images_only() -> None:
+def test_fewer_than_three_seeds_have_no_p_and_one_no_interval_of_its_own() -> None:
     assert comparison.mean_std(A[:1]) == (0.88, None)
+    assert comparison.paired_t(A[:2], B[:2]) is comparison.welch(A[:2], B[:2]) is None
+    assert comparison.smallest_detectable(A[:2], B[:2], 0.05) is None
+    assert comparison.paired_interval(A[:2], B[:2]) is not None
     assert comparison.paired_interval(A[:1], B[:1]) is None
     low, high, covers = comparison.interval(A[:1], 0.01**2, 1_000_001)
     assert covers == "images"
@@ -118,48 +90,17 @@ def test_detectable_effect_gives_80_percent_power() -> None:
     assert comparison.detectable_effect(5, 0.05) == pytest.approx(1.68, abs=0.01)
     # Textbook: 10 pairs need an effect of 1.0.
     assert comparison.detectable_effect(10, 0.05) == pytest.approx(0.996, abs=0.001)
-    rng = np.random.default_rng(0)
-    draws = rng.normal(comparison.detectable_effect(5, 0.05), 1, size=(20_000, 5))
-    power = (stats.ttest_1samp(draws, 0, axis=1).pvalue < 0.05).mean()
-    assert power == pytest.approx(0.8, abs=0.01)
     assert comparison.smallest_detectable(A, B, 0.05) == pytest.approx(0.0168, abs=1e-4)
-
-
-def test_the_primary_test_rejects_a_true_null_at_its_nominal_rate() -> None:
-    """Accuracies of 300 images from the same distribution, three seeds."""
-    rng = np.random.default_rng(7)
-    studies = 1000
-    rejected = 0
-    for _ in range(studies):
-        a, b = rng.binomial(300, 0.85 + rng.normal(scale=0.01, size=(2, 3))) / 300
-        p = comparison.paired_t(a, b)
-        rejected += p is not None and p < 0.05
-    # 50 expected; three standard errors are 21.
-    assert 25 <= rejected <= 71
-
-
-def test_mcnemar_by_binomial_sums() -> None:
-    a = np.array([True] * 8 + [False] * 2 + [True] * 5 + [False] * 4)
-    b = np.array([False] * 8 + [True] * 2 + [True] * 5 + [False] * 4)
-    expected = 2 * sum(math.comb(10, k) for k in range(3)) / 2**10  # 0.109375
-    assert comparison.mcnemar(a, b) == (8, 2, pytest.approx(expected))
-    assert comparison.mcnemar(b, a) == (2, 8, pytest.approx(expected))
-    assert comparison.mcnemar(a, a) == (0, 0, 1)
-    even = comparison.mcnemar(np.array([True, False]), np.array([False, True]))
-    assert even.p == 1
 
 
 def test_holm_by_hand() -> None:
     # 0.01 x 4, 0.02 x 3, 0.03 x 2 is not under the one before, 0.04 x 1 neither.
     assert comparison.holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
-    assert comparison.holm([0.6, 0.7]) == pytest.approx([1, 1])
+    assert comparison.holm([0.01, None, 0.04]) == pytest.approx([0.03, None, 0.08])
     assert comparison.holm([]) == []
 
 
-def test_an_untested_comparison_still_counts_in_the_family() -> None:
-    assert comparison.holm([0.01, None, 0.04]) == pytest.approx([0.03, None, 0.08])
-
-
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.randoms())
 def test_holm_follows_the_order_given_and_lies_between_raw_and_bonferroni(p, random) -> None:
     adjusted = comparison.holm(p)
@@ -174,3 +115,11 @@ def test_wilcoxon_needs_six_seeds() -> None:
     b = np.array([0.80, 0.81, 0.79, 0.81, 0.79, 0.80])
     assert comparison.wilcoxon(a[:5], b[:5]) is None
     assert comparison.wilcoxon(a, b) == pytest.approx(2 / 2**6)
+
+
+def test_wilcoxon_gives_one_rank_to_differences_that_rounding_alone_makes_unequal() -> None:
+    points = np.array([1, 1, 1, -1, 2, 3, -2])
+    b = np.array([0.11, 0.24, 0.75, 0.61, 0.83, 0.5, 0.58])
+    a = np.round(b + points / 100, 2)
+    assert len(set(np.abs(a - b)[:4])) > 1  # the trap
+    assert comparison.wilcoxon(a, b) == pytest.approx(stats.wilcoxon(points).pvalue)

@@ -8,7 +8,7 @@ of 1 / N, variants are correlated through the images, the seed and the common ba
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import stats
 
 from clfer.scoring import comparison
 
@@ -17,18 +17,11 @@ VARIANTS, IMAGES = 8, 400
 SHARED, OWN = 0.15, 0.12
 
 
-def grids(
-    count: int, seeds: int, rng: np.random.Generator, gain: float = 0.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracies [G, V, S], and what each variant's would be on its images over all seeds [G, V].
-
-    `gain` raises the quality of every variant but the baseline; at 0 they are all the same one.
-    """
+def grids(count: int, seeds: int, rng: np.random.Generator) -> np.ndarray:
+    """Accuracies [G, V, S] of variants that are all the same one."""
     difficulty = rng.normal(1.0, 1.2, (count, IMAGES)).astype(np.float32)
     shared = rng.normal(0, SHARED, (count, 1, seeds))
-    own = rng.normal(0, OWN, (count, VARIANTS, seeds))
-    better = gain * (np.arange(VARIANTS) > 0)[:, None]
-    quality = (shared + own + better).astype(np.float32)
+    quality = (shared + rng.normal(0, OWN, (count, VARIANTS, seeds))).astype(np.float32)
     accuracy = np.empty((count, VARIANTS, seeds))
     for variant in range(VARIANTS):
         for seed in range(seeds):
@@ -36,9 +29,7 @@ def grids(
             error = rng.standard_normal((count, IMAGES), dtype=np.float32)
             right = difficulty + quality[:, variant, seed, None] + error > 0
             accuracy[:, variant, seed] = right.mean(axis=1)
-    spread = np.sqrt(1 + SHARED**2 + OWN**2)
-    truth = special.ndtr((difficulty[:, None, :] + better) / spread).mean(axis=2)
-    return accuracy, truth
+    return accuracy
 
 
 def p_values(differences: np.ndarray) -> np.ndarray:
@@ -55,9 +46,9 @@ def three_errors(rate: float, count: int) -> float:
     return 3 * np.sqrt(rate * (1 - rate) / count)
 
 
-@pytest.mark.parametrize(("seeds", "count"), [(3, 3000), (5, 2500)])
+@pytest.mark.parametrize(("seeds", "count"), [(3, 2000), (5, 1500)])
 def test_the_same_variant_eight_times(seeds: int, count: int) -> None:
-    accuracy, _ = grids(count, seeds, np.random.default_rng(seeds))
+    accuracy = grids(count, seeds, np.random.default_rng(seeds))
     differences = accuracy[:, 1:] - accuracy[:, :1]
     p = p_values(differences)
     # Holm rejects something exactly when the least p is under alpha / 7.
@@ -73,7 +64,7 @@ def test_the_same_variant_eight_times(seeds: int, count: int) -> None:
 
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_the_library_computes_what_was_simulated(seeds: int) -> None:
-    accuracy, _ = grids(40, seeds, np.random.default_rng(9))
+    accuracy = grids(40, seeds, np.random.default_rng(9))
     p = p_values(accuracy[:, 1:] - accuracy[:, :1])
     for grid, expected in zip(accuracy, p, strict=True):
         found = [comparison.paired_t(one, grid[0]) for one in grid[1:]]
@@ -85,15 +76,6 @@ def test_the_library_computes_what_was_simulated(seeds: int) -> None:
             middle, wide = (one - grid[0]).mean(), (one - grid[0]).std(ddof=1)
             half = stats.t.ppf(0.975, seeds - 1) * wide / np.sqrt(seeds)
             assert (low, high) == pytest.approx((middle - half, middle + half))
-
-
-@pytest.mark.parametrize(("seeds", "count"), [(3, 2500), (5, 2000)])
-def test_intervals_of_a_real_gain_hold_it(seeds: int, count: int) -> None:
-    accuracy, truth = grids(count, seeds, np.random.default_rng(10 + seeds), gain=0.2)
-    differences = accuracy[:, 1:] - accuracy[:, :1]
-    half = stats.t.ppf(0.975, seeds - 1) * differences.std(axis=-1, ddof=1) / np.sqrt(seeds)
-    off = np.abs(differences.mean(axis=-1) - (truth[:, 1:] - truth[:, :1]))
-    assert (off <= half).mean(axis=0).min() >= 0.95 - three_errors(0.95, count)
 
 
 @pytest.mark.parametrize("seeds", [3, 5])

@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clfer.scoring.selection import Peeked, optimistic, peeked, selected_on
+from clfer.scoring.selection import SelectionGap, gap_over_seeds, selected_on, selection_gap
 
 SHARE = st.integers(0, 4).map(lambda part: part / 4)
 
@@ -20,23 +20,26 @@ def test_both_choices_by_hand() -> None:
         }
     )
     # The first of equals on either side.
-    assert peeked(history) == Peeked(2, 0.6, 3, 0.65)
-    assert peeked(history.drop("test_accuracy")) is None
+    assert selection_gap(history) == SelectionGap(2, 0.6, 3, 0.65)
+    assert selection_gap(history.drop("test_accuracy")) is None
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=8))
 def test_peeking_never_loses(epochs: list[tuple[float, float]]) -> None:
     val, test = zip(*epochs, strict=True)
     history = pl.DataFrame(
         {"epoch": range(1, len(val) + 1), "val_accuracy": val, "test_accuracy": test}
     )
-    found = peeked(history)
+    found = selection_gap(history)
     assert found.test_accuracy == max(test) >= found.val_accuracy
     assert val[found.val_epoch - 1] == max(val)
     assert test[found.test_epoch - 1] == max(test)
     assert test[found.val_epoch - 1] == found.val_accuracy
     assert max(val[: found.val_epoch - 1], default=-1) < max(val)
-    assert optimistic({0: found})["gap"] == pytest.approx(found.test_accuracy - found.val_accuracy)
+    assert gap_over_seeds({0: found})["gap"] == pytest.approx(
+        found.test_accuracy - found.val_accuracy
+    )
 
 
 def test_the_gap_of_models_that_only_guess() -> None:
@@ -49,8 +52,8 @@ def test_the_gap_of_models_that_only_guess() -> None:
         history = pl.DataFrame(
             {"epoch": range(1, 5), "val_accuracy": rng.uniform(size=4), "test_accuracy": test}
         )
-        runs[seed] = peeked(history)
-    found = optimistic(runs)
+        runs[seed] = selection_gap(history)
+    found = gap_over_seeds(runs)
     # The mean of the largest of four standard normal numbers is 1.02938.
     standard_error = 0.5 / np.sqrt(images)
     assert found["gap"] == pytest.approx(1.02938 * standard_error, rel=0.15)

@@ -2,93 +2,39 @@
 
 import numpy as np
 import polars as pl
-import pytest
-import torch
-from closure import ROOT
-from safetensors.torch import load_file
-
-from pipeline import params, paths
-from pipeline.train import train
-
-CLASSES = ("neutral", "happiness", "anger")
-PARTS = ("train", "val", "test")
-IMAGES = 24
+from checkouts import CELL, change, checkout, done, files
 
 
-@pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A folder with params.yaml for a training of seconds, and a function that trains in it."""
-    text = (ROOT / "params.yaml").read_text()
-    for old, new in (
-        ("      epochs: 12", "      epochs: 2"),
-        ("      batch_size: 16\n", "      batch_size: 8\n"),
-    ):
-        assert old in text
-        text = text.replace(old, new, 1)
-    (tmp_path / "params.yaml").write_text(text)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("CLFER_DEVICE", "cpu")
-    params.everything.cache_clear()
-    yield tmp_path
-    params.everything.cache_clear()
+def retrained(folder, seed):
+    """The bytes that a training leaves beside these test images, which are noise."""
+    path = folder / "data/faces/demo.npy"
+    faces, split = np.load(path), pl.read_parquet(folder / "data/splits/demo.parquet")
+    test = split.filter(pl.col("split") == "test")["face"].to_numpy()
+    faces[test] = np.random.default_rng(seed).integers(0, 256, (len(test), 48, 48, 1))
+    np.save(path, faces)
+    done(folder, "train", *CELL)
+    return files(folder, "runs")
 
 
-def write(test_seed):
-    """Faces and split of a dataset, whose test images come from a seed of their own."""
-    rows, faces = [], np.zeros((3 * IMAGES, 48, 48, 1), np.uint8)
-    for part in PARTS:
-        random = np.random.default_rng(test_seed if part == "test" else len(part))
-        for i in range(IMAGES):
-            row = PARTS.index(part) + 3 * i  # the parts lie mixed in the array
-            label = int(random.integers(0, len(CLASSES)))
-            faces[row] = random.integers(0, 256, (48, 48, 1))
-            rows.append((row, row, CLASSES[label], np.eye(len(CLASSES))[label].tolist(), part))
-    table = pl.DataFrame(
-        rows,
-        schema={
-            "row": pl.Int64,
-            "face": pl.Int64,
-            "label": pl.Enum(CLASSES),
-            "target": pl.Array(pl.Float32, len(CLASSES)),
-            "split": pl.String,
-        },
-        orient="row",
-    ).sort("row")
-    for path in (paths.faces("demo"), paths.split("demo")):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(paths.faces("demo"), faces)
-    table.write_parquet(paths.split("demo"))
+def learned(found):
+    """The weights and features without the header, which has the hash of the faces."""
+    return {name: one[8 + int.from_bytes(one[:8], "little") :] for name, one in found.items()}
 
 
-def trained(test_seed):
-    """The weights, the history and the features of a training beside these test images."""
-    write(test_seed)
-    train("demo", "ours", 0)
-    run = paths.run("demo", "ours", 0)
-    return (
-        load_file(run / "model.safetensors"),
-        (run / "history.csv").read_text(),
-        load_file(run / "features.safetensors"),
-    )
+def test_with_selection_on_validation_the_test_images_change_nothing(tmp_path):
+    folder = checkout(tmp_path)
+    one, other = retrained(folder, 100), retrained(folder, 200)
+    history = "runs/demo/ours/0/history.csv"
+    assert one.keys() == other.keys()
+    assert one.pop(history) == other.pop(history)
+    assert one != other  # the card names the faces
+    assert len(one) == 2
+    assert learned(one) == learned(other)
 
 
-def same(first, second):
-    return first.keys() == second.keys() and all(
-        torch.equal(first[name], second[name]) for name in first
-    )
-
-
-def test_with_selection_on_validation_the_test_images_change_nothing(checkout):
-    one, other = trained(100), trained(200)
-    assert same(one[0], other[0])
-    assert one[1] == other[1]
-    assert same(one[2], other[2])
-    assert "test_accuracy" not in one[1]
-
-
-def test_with_selection_on_the_test_set_they_do_and_the_history_says_so(checkout):
-    path = checkout / "params.yaml"
-    path.write_text(path.read_text().replace("  select:\n", "  select: test\n", 1))
-    one, other = trained(100), trained(200)
-    assert "test_accuracy" in one[1]
-    assert one[1] != other[1]
+def test_with_selection_on_the_test_set_they_do_and_the_history_says_so(tmp_path):
+    folder = checkout(tmp_path)
+    change(folder, recipe={"select": "test"})
+    one, other = (retrained(folder, seed)["runs/demo/ours/0/history.csv"] for seed in (100, 200))
+    assert b"test_accuracy" in one
+    assert one != other

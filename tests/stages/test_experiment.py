@@ -10,14 +10,14 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from checkouts import clfer, environment
+from checkouts import environment
 from PIL import Image
 from recipes import PARAMS
 from sklearn.metrics import accuracy_score, recall_score
 
 from clfer.errors import InputError
 from clfer.training import cells, pack
-from clfer.training.cell import FEATURES, HISTORY, MODEL
+from clfer.training.cells import FEATURES, HISTORY, MODEL
 from pipeline import params, paths
 from pipeline.experiment import experiment
 from pipeline.params import everything
@@ -26,15 +26,23 @@ SMALL = checkouts.SMALL | {"epochs": 2, "watch_test": True}
 PAPER = PARAMS["recipes"]["paper"]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A folder with a split, a recipe called small, and the cells of Table VI."""
+    folder = checkouts.checkout(tmp_path_factory.mktemp("experiment") / "checkout")
+    checkouts.change(folder, recipes={"paper": PAPER, "small": SMALL})
+    words = ("--dataset", "demo", "--recipe", "small", "--seeds", "0")
+    checkouts.done(folder, "experiment", "table6", *words)
+    return folder
+
+
 @pytest.fixture
-def checkout(tmp_path, monkeypatch):
-    """A folder with a split and a recipe called small."""
-    checkouts.checkout(tmp_path)
-    checkouts.change(tmp_path, recipes={"paper": PAPER, "small": SMALL})
-    monkeypatch.chdir(tmp_path)
+def checkout(made, tmp_path, monkeypatch):
+    folder = shutil.copytree(made, tmp_path / "checkout")
+    monkeypatch.chdir(folder)
     monkeypatch.setenv("CLFER_DEVICE", "cpu")
     everything.cache_clear()
-    yield tmp_path
+    yield folder
     everything.cache_clear()
 
 
@@ -50,25 +58,31 @@ def refusal(*names, **options):
     return str(error.value)
 
 
-def test_whoever_trains_a_cell_the_same_bytes_come_out(tmp_path):
+def truth():
+    """The labels of the test images, as the columns of the predictions."""
+    test = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
+    return test["label"].to_physical().to_numpy()
+
+
+def document(name):
+    return json.loads(paths.table("demo", name).read_text())
+
+
+def test_whoever_trains_a_cell_the_same_bytes_come_out(trained_copy):
     """The stages of DVC, an experiment, and a pack on a machine without them."""
-    folder = checkouts.checkout(tmp_path / "a")
-    for words in (("train", "demo", "ours", 0), ("evaluate", "demo", "ours", 0)):
-        done = clfer(folder, *words)
-        assert done.returncode == 0, done.stderr
+    folder = trained_copy
     words = ("experiment", "comparison", "--dataset", "demo", "--variants", "ours", "--seeds", "0")
     for more in ((), ("--pack", "pack")):
-        done = clfer(folder, *words, *more)
-        assert done.returncode == 0, done.stderr
+        checkouts.done(folder, *words, *more)
     command = [sys.executable, "-m", "clfer.training", "pack", "away"]
     done = subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True)
     assert done.returncode == 0, done.stderr
-    stage, here, away = (folder / one / "ours/0" for one in ("runs/demo", "cells/demo", "away"))
+    stage, own, away = (folder / one / "ours/0" for one in ("runs/demo", "cells/demo", "away"))
     for name in (MODEL, HISTORY, FEATURES):
-        assert (stage / name).read_bytes() == (here / name).read_bytes()
+        assert (stage / name).read_bytes() == (own / name).read_bytes()
         assert (stage / name).read_bytes() == (away / name).read_bytes()
     evaluated = pl.read_parquet(folder / "results/demo/ours/0/predictions.parquet")
-    for one in (here, away):
+    for one in (own, away):
         found = np.load(one / cells.PREDICTIONS)["test"]
         assert np.array_equal(found, evaluated["probability"].to_numpy())
 
@@ -80,8 +94,7 @@ def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(che
     shutil.rmtree(tmp_path / "pack")
     run(folder=tmp_path / "away", training=False, to=tmp_path / "page")
     found = json.loads((tmp_path / "page.json").read_text())
-    truth = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
-    label = truth["label"].to_physical().to_numpy()
+    label = truth()
     for variant in ("baseline", "msr"):
         scores = found["variants"][variant]
         for place, seed in enumerate((0, 1)):
@@ -112,7 +125,7 @@ def test_packed_trained_elsewhere_and_brought_back_it_says_what_was_measured(che
 
 
 def test_only_what_is_missing_is_trained(checkout, capsys):
-    run(seeds="0")
+    run(seeds="0")  # msr alone
     first = checkout / "cells/demo/small/msr/0/cell.json"
     before = first.stat().st_mtime_ns
     run(dry_run=True)
@@ -121,7 +134,7 @@ def test_only_what_is_missing_is_trained(checkout, capsys):
     assert first.stat().st_mtime_ns == before
     assert (checkout / "cells/demo/small/msr/1/cell.json").exists()
     run(seeds="0-2", training=False)
-    found = json.loads((checkout / "tables/demo/comparison.json").read_text())
+    found = document("comparison")
     assert found["missing"] == ["baseline 2", "msr 2"]
     page = (checkout / "tables/demo/comparison.md").read_text()
     assert "Not trained yet: baseline 2, msr 2." in page
@@ -130,49 +143,56 @@ def test_only_what_is_missing_is_trained(checkout, capsys):
 
 
 def test_what_it_refuses(checkout):
-    assert "expected cells of this experiment, found none" in refusal(training=False)
+    assert "expected cells of this experiment, found none" in refusal(
+        training=False, folder=checkout / "empty"
+    )
     assert "did you mean 'small'?" in refusal(recipe="smal")
-    assert "found 'mrs'" in refusal(variants="mrs")
-    assert "experiment: expected one of comparison, table2" in refusal("tabel4")
-    run(seeds="0", variants="baseline")
+    assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(variants="mrs")
+    assert "significance.baseline, among the variants" in refusal(variants="msr,ours")
     checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
-    assert "recipe.epochs: expected 3, found 2" in refusal(seeds="0", variants="baseline")
+    for more in ({}, {"dry_run": True}):
+        assert "recipe.epochs: expected 3, found 2" in refusal(
+            seeds="0", variants="baseline", **more
+        )
 
 
 def test_overrides_are_read_and_the_file_stays(checkout):
     before = (checkout / "params.yaml").read_bytes()
     changed = ["recipes.small.epochs=1", "significance.alpha=0.1", "run.seeds=[3]"]
     run(variants="baseline", seeds=None, set_param=changed)
-    found = json.loads((checkout / "tables/demo/comparison.json").read_text())
+    found = document("comparison")
     assert found["recipe"]["epochs"] == 1
     assert found["variants"]["baseline"]["seeds"] == [3]
     assert (checkout / "params.yaml").read_bytes() == before
     assert params.block("run", "seeds") == [0, 1, 2]
-    for wrong in ("train.no_such=1", "train"):
-        assert "-S: expected settings of params.yaml such as" in refusal(set_param=[wrong])
+    assert "-S: expected settings of params.yaml such as" in refusal(set_param=["train"])
+    for wrong, near in (
+        ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
+        ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),
+        ("run.variants=[baseline,our]", "no 'our' in variants; did you mean 'ours'?"),
+        ("run.datasets=[dmeo]", "no 'dmeo' in datasets; did you mean 'demo'?"),
+    ):
+        assert near in refusal(set_param=[wrong])
     for prepared in ("datasets.demo.source.train=3", "split.seed=1"):
         assert "by which data are prepared" in refusal(set_param=[prepared])
     assert params.block("run", "seeds") == [0, 1, 2]
 
 
 def test_a_table_of_the_paper(checkout):
-    run("table6", seeds="0", variants=None)
-    table = json.loads((checkout / "tables/demo/table6.json").read_text())
+    table = document("table6")
     assert [cell["variant"] for cell in table["cells"]] == ["baseline", "class_center", "ours"]
     for cell in table["cells"]:
         there = checkout / "cells/demo/small" / cell["variant"] / "0"
         predicted = np.load(there / cells.PREDICTIONS)["test"].argmax(1)
-        truth = pl.read_parquet(paths.split("demo")).filter(pl.col("split") == "test").sort("row")
-        label = truth["label"].to_physical().to_numpy()
-        assert cell["accuracy"]["mean"] == pytest.approx(accuracy_score(label, predicted))
+        assert cell["accuracy"]["mean"] == pytest.approx(accuracy_score(truth(), predicted))
     assert "89.15" in (checkout / "tables/demo/table6.md").read_text()
 
 
 def test_learning_intensity_is_drawn_from_the_cells(checkout):
-    run("figure5", seeds="0", variants=None)
-    table = json.loads((checkout / "tables/demo/figure5.json").read_text())
-    assert any(column.startswith("gradient of block 2") for column in table["columns"])
+    run("figure5", seeds="0", variants=None, training=False)
+    columns = document("figure5")["columns"]
+    assert any(column.startswith("gradient of block 2") for column in columns)
     about = json.loads((checkout / "figures/demo/learning_intensity.json").read_text())
     assert about["variants"] == ["baseline", "ours"]
     assert not (checkout / "runs").exists()

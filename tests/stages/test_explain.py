@@ -1,69 +1,48 @@
 """`clfer explain` on drawn faces and photos: what it writes, and what it refuses."""
 
 import json
-import re
 
 import numpy as np
 import pytest
 import torch
+from bundles import SCRFD, model, refusal
 from PIL import Image
-from variants import BASELINE, CUT, OURS, small
+from variants import BASELINE, OURS
 
 from clfer.datasets.demo.drawing import face as drawn
 from clfer.datasets.expressions import FERPLUS
-from clfer.errors import InputError
-from clfer.faces.preprocessing import View
 from clfer.faces.views import central
-from clfer.inference.predictor import DETECTOR
 from clfer.model import bundle
-from clfer.model.card import card
 from clfer.pictures import decode
 from pipeline.explain import explain
-
-VIEW = View(resize=72, crop=64)
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A drawn face, and a model of each kind beside it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv(DETECTOR, raising=False)
+    monkeypatch.delenv("CLFER_DETECTOR", raising=False)
     picture = drawn(np.random.default_rng(0), "happiness", 0.9).image
     Image.fromarray(picture).save("face.png")
     for name, variant in (("ours", OURS), ("baseline", BASELINE)):
-        network, _ = small(variant)
         about = {"variant": name, "dataset": "demo", "seed": 0}
-        made = card(FERPLUS, "resnet10_quarter", "small", variant, CUT, VIEW, about)
-        bundle.save(network.state_dict(), made, tmp_path / f"{name}.safetensors")
+        model(tmp_path / f"{name}.safetensors", classes=FERPLUS, about=about, variant=variant)
     return tmp_path
 
 
-@pytest.fixture
-def photo(real_data, monkeypatch):
-    """Where a photo is; the detector is named by the variable."""
-    weights = real_data / "weights/insightface/det_500m.onnx"
-    monkeypatch.setenv(DETECTOR, str(weights))
-    return lambda name: real_data / "photos" / name
-
-
-def numbers(folder):
+def numbers(folder, image, **options):
+    """What stands in the JSON."""
+    options = {"model": folder / "ours.safetensors", "numbers": folder / "numbers.json"} | options
+    explain(image, **options)
     return json.loads((folder / "numbers.json").read_text())
-
-
-def refusal(*given, **options):
-    with pytest.raises(InputError) as error:
-        explain(*given, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("name", ["ours", "baseline"])
 def test_a_face_crop(folder, name, capsys):
     file, image = folder / f"{name}.safetensors", folder / "face.png"
-    explain(image, model=file, detect=False, numbers=folder / "numbers.json")
+    found = numbers(folder, image, model=file, detect=False)
     with Image.open("figures/explain/face.png") as picture:
         assert picture.width == 1600
-    found = numbers(folder)
     network, made = bundle.load(file)
     stored = torch.from_numpy(decode(image.read_bytes()))[None, ..., None]
     with torch.no_grad():
@@ -72,14 +51,14 @@ def test_a_face_crop(folder, name, capsys):
     assert found["probability"] == pytest.approx(expected, abs=1e-5)
     assert found["label"] == max(expected, key=expected.get) == found["explained"]
     assert found["confidence"] == found["probability"][found["label"]]
-    assert found["logit"] == pytest.approx(float(logits.max() - logits.mean()), abs=1e-5)
+    assert found["logit"] == pytest.approx(float(logits.max() - logits.mean()), abs=1e-4)
     assert [found[key] for key in ("faces", "box", "landmarks", "detection_score")] == [None] * 4
     assert found["grids"] == [[32, 32], [16, 16], [8, 8], [4, 4]]
     assert sum(found["semantic_groups"]["channels"]) == 32
     if name == "ours":
         bias = network.classifier.bias.detach()
         rest = bias[int(logits.argmax())] - bias.mean()
-        assert sum(found["adds"]) + float(rest) == pytest.approx(found["logit"], abs=1e-4)
+        assert sum(found["adds"]) + float(rest) == pytest.approx(found["logit"], abs=1e-3)
         assert all(0 < mu < 1 for mu in found["mu"])
     else:
         assert found["mu"] is found["adds"] is None
@@ -88,59 +67,35 @@ def test_a_face_crop(folder, name, capsys):
     assert "trained on drawn faces" in said.err
 
 
-def test_a_name_that_is_no_utf_8(folder):
+def test_another_class_by_any_of_its_names_and_a_name_that_is_no_utf_8(folder):
     image = folder / b"caf\xe9.png".decode("utf-8", "surrogateescape")
-    image.write_bytes((folder / "face.png").read_bytes())
-    explain(image, model=folder / "ours.safetensors", detect=False, to=folder / "face.svg")
-    assert r"caf\udce9.png" in (folder / "face.svg").read_text()
-
-
-def test_another_class_by_any_of_its_names(folder):
+    (folder / "face.png").rename(image)
     for name, file in (("disgust", folder / "face.svg"), ("Ekel", folder / "face.pdf")):
-        explain(
-            folder / "face.png",
-            model=folder / "ours.safetensors",
-            label=name,
-            detect=False,
-            to=file,
-            numbers=folder / "numbers.json",
-        )
-        assert numbers(folder)["explained"] == "disgust"
-    assert "Where it looked for disgust" in (folder / "face.svg").read_text()
+        found = numbers(folder, image, label=name, detect=False, to=file)
+        assert found["explained"] == "disgust"
+    drawing = (folder / "face.svg").read_text()
+    assert "Where it looked for disgust" in drawing
+    assert r"caf\udce9.png" in drawing
     assert (folder / "face.pdf").read_bytes()[:5] == b"%PDF-"
 
 
-def test_the_newest_model_of_the_checkout(folder, capsys):
-    target = folder / "runs/demo/ours/0/model.safetensors"
-    target.parent.mkdir(parents=True)
-    (folder / "ours.safetensors").rename(target)
-    explain(folder / "face.png", detect=False)
-    assert (
-        "model: runs/demo/ours/0/model.safetensors, the newest here: ours on demo"
-        in capsys.readouterr().err
-    )
-
-
-def test_several_faces_from_the_left(folder, photo, capsys):
-    image, model = photo("fr_two_people.jpg"), folder / "ours.safetensors"
+def test_several_faces_from_the_left(folder, real_data, monkeypatch, capsys):
+    monkeypatch.setenv("CLFER_DETECTOR", str(real_data / SCRFD))
+    image, model = real_data / "photos/fr_two_people.jpg", folder / "ours.safetensors"
     boxes = []
     for number in (2, None):
-        explain(image, model=model, face=number, numbers=folder / "numbers.json")
-        found = numbers(folder)
+        found = numbers(folder, image, face=number)
         left, top, width, height = found["box"]
-        assert found["faces"] == 2
-        assert found["face"] == (number or 1)
+        assert (found["faces"], found["face"]) == (2, number or 1)
         for x, y in found["landmarks"]:
             assert left < x < left + width
             assert top < y < top + height
         boxes.append(found["box"])
     assert boxes[1][0] < boxes[0][0]
     assert "face 1 of 2, the largest and most central" in capsys.readouterr().out
-    assert refusal(image, model=model, face=3) == "--face: expected 1 to 2, from the left; found 3"
-
-
-def test_a_picture_without_a_face(folder, photo):
-    said = refusal(photo("skimage_coffee.png"), model=folder / "ours.safetensors")
+    said = refusal(explain, image, model=model, face=3)
+    assert said == "--face: expected 1 to 2, from the left; found 3"
+    said = refusal(explain, real_data / "photos/skimage_coffee.png", model=model)
     assert "expected a face, found none" in said
     assert "--no-detect" in said
 
@@ -161,16 +116,16 @@ def test_what_it_refuses(folder):
         ({"model": folder / "model.onnx"}, "name the .safetensors"),
         ({"model": None}, "expected a trained model, found none"),
         ({"label": "hapiness"}, "did you mean 'happiness'?"),
-        ({"label": "hunger"}, "expected one of neutral, happiness"),
+        ({"label": "xyz"}, "no 'xyz'; expected one of: neutral, happiness"),
         ({"to": folder / "face.bmp"}, "--to: expected a name that ends on .png, .svg, .pdf"),
-        ({"to": image}, "--to: expected another file than the picture"),
-        ({"numbers": image}, "--json: expected another file than the picture"),
+        ({"to": image}, "--to: expected a file of its own"),
+        ({"numbers": image}, "--json: expected a file of its own"),
         ({"to": folder / "words.png" / "face.png"}, "expected a place to read and write"),
         ({"face": 1}, "--face: expected several faces"),
         ({"detect": True, "detector": folder / "no.onnx"}, "no.onnx: expected an SCRFD"),
         ({"detect": True, "detector": image}, "expected an SCRFD detector"),
     ):
-        given = {"image": image, "model": model, "detect": False} | options
-        assert re.search(re.escape(words), said := refusal(**given)), said
+        said = refusal(explain, **{"image": image, "model": model, "detect": False} | options)
+        assert words in said, said
         assert not (folder / "figures").exists()
     assert image.read_bytes() == before

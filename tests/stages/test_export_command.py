@@ -20,7 +20,7 @@ from clfer.faces.preprocessing import View
 from clfer.files import sha256
 from clfer.inference.engines import Exported, Trained
 from clfer.model import bundle
-from clfer.model.card import card
+from clfer.model.bundle import card
 from pipeline import export as tool
 
 VIEW = View(resize=68, crop=64)
@@ -60,26 +60,10 @@ def refused(*words):
     return line
 
 
-def said(output):
+def text_of(done):
     """What is printed above the table of times, as one text."""
-    return " ".join(output.partition("ms a batch")[0].split())
-
-
-def test_the_newest_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
-    done = run()
     assert done.exit_code == 0, done.output
-    given = faces(9)
-    expected = Trained(folder / MODEL, "cpu")(given)
-    found = Exported(folder / "exports/demo/ours/0.onnx")(given)
-    assert np.abs(found - expected).max() < 1e-5
-    text = said(done.output)
-    assert text.startswith(f"export {MODEL}: exports/demo/ours/0.onnx opset 20, ")
-    assert not list((folder / "runs").rglob("*onnx"))  # DVC would train it again
-    assert "checked on 12 of 12 validation images of demo: largest" in text
-    assert "the same label for 12 of 12 (100 %)" in text
-    assert float(re.search(r"difference of a probability (\S+),", text)[1]) < 1e-4
-    assert re.search(r"onnxruntime\s+│\s+\d+\.\d\s+│\s+\d+\.\d", done.output)
-    assert not list(folder.rglob("*.int8.onnx"))
+    return " ".join(done.output.partition("ms a batch")[0].split())
 
 
 def accuracy(engine, folder):
@@ -88,38 +72,41 @@ def accuracy(engine, folder):
     return float((engine(stored).argmax(1) == split["label"].to_physical().to_numpy()).mean())
 
 
-def test_eight_bits_are_scored_on_the_validation_images(folder):
-    done = run(MODEL, "--to", "out/a.onnx", "--int8", "--count", 5)
-    assert done.exit_code == 0, done.output
-    text = said(done.output)
-    assert "checked on 5 of 12 validation images" in text
+def test_the_newest_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
+    done = run("--int8", "--count", 5)
+    text, out = text_of(done), folder / "exports/demo/ours"
+    given = faces(9)
+    whole, small = (Exported(out / name) for name in ("0.onnx", "0.int8.onnx"))
+    assert np.abs(whole(given) - Trained(folder / MODEL, "cpu")(given)).max() < 1e-5
+    assert text.startswith(f"export {MODEL}: exports/demo/ours/0.onnx opset 20, ")
+    assert not list((folder / "runs").rglob("*onnx"))  # DVC would train it again
+    assert "checked on 5 of 12 validation images of demo: largest" in text
+    assert "the same label for 5 of 5 (100 %)" in text
+    assert float(re.search(r"difference of a probability (\S+),", text)[1]) < 1e-4
     assert "calibrated on 24 faces" in text
     found = re.search(r"on all 12 validation images: accuracy (\S+) against (\S+),", text)
-    engines = [Exported(folder / "out" / name) for name in ("a.int8.onnx", "a.onnx")]
-    assert [float(one) for one in found.groups()] == pytest.approx(
-        [accuracy(engine, folder) for engine in engines], abs=1e-4
-    )
-    assert "onnxruntime, int8" in done.output
-    for name in ("a.onnx", "a.int8.onnx"):
-        onnx.checker.check_model(onnx.load(folder / "out" / name), full_check=True)
+    expected = [accuracy(engine, folder) for engine in (small, whole)]
+    assert [float(one) for one in found.groups()] == pytest.approx(expected, abs=1e-4)
+    for name in ("onnxruntime", "onnxruntime, int8"):
+        assert re.search(rf"{name}\s+│\s+\d+\.\d\s+│\s+\d+\.\d", done.output)
+    for name in ("0.onnx", "0.int8.onnx"):
+        onnx.checker.check_model(onnx.load(out / name), full_check=True)
 
 
 @pytest.mark.slow
 def test_test_images_change_nothing(folder):
     """Whatever they are, the files and all that is said of them are the same."""
     saved(folder / MODEL, split_sha256="that of another split")
-    done = [run(MODEL, "--to", "first/a.onnx", "--int8")]
+    before = text_of(run(MODEL, "--to", "first/a.onnx", "--int8"))
     stored = np.load(folder / "data/faces/demo.npy")
     split = pl.read_parquet(folder / "data/splits/demo.parquet").filter(pl.col("split") == "test")
     stored[split["face"].to_numpy()] = 255 - stored[split["face"].to_numpy()]
     np.save(folder / "data/faces/demo.npy", stored)
-    done.append(run(MODEL, "--to", "second/a.onnx", "--int8"))
+    after = text_of(run(MODEL, "--to", "second/a.onnx", "--int8"))
     for name in ("a.onnx", "a.int8.onnx"):
         assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes()
-    assert said(done[0].output) == said(done[1].output).replace("second/", "first/")
-    assert "of demo (divided otherwise since: some may have been trained on): largest" in said(
-        done[0].output
-    )
+    assert before == after.replace("second/", "first/")
+    assert "of demo (divided otherwise since: some may have been trained on): largest" in before
 
 
 def test_a_folder_of_face_crops_instead(folder):
@@ -128,10 +115,7 @@ def test_a_folder_of_face_crops_instead(folder):
     for number, face in enumerate(faces(8)):
         cv2.imwrite(str(crops / "below" / f"{number}.png"), face)
     (crops / "broken.png").write_bytes(b"\x89PNG\r\n")
-    elsewhere = saved(folder / "a.safetensors", dataset=None)
-    done = run(elsewhere, "--faces", crops, "--int8")
-    assert done.exit_code == 0, done.output
-    text = said(done.output)
+    text = text_of(run(saved(folder / "a.safetensors", dataset=None), "--faces", crops, "--int8"))
     assert f"checked on 8 faces of {crops} (1 more could not be read)" in text
     assert "on the faces it was not calibrated on: the same label for" in text
     assert "of 4 (" in text
@@ -148,11 +132,17 @@ def test_a_network_that_does_not_answer_alike_is_not_written(folder):
     line = refused(MODEL, "--to", "old.onnx")
     assert "expected onnxruntime to say what PyTorch says within 0.0001, found nan" in line
     assert (folder / "old.onnx").read_bytes() == b"what stood there"
-    refused(MODEL)
-    assert not list((folder / "runs").rglob("*onnx"))
 
 
-def test_no_faces_to_be_had(folder):
+def test_what_it_refuses(folder):
+    assert "is missing" in refused("none.safetensors")
+    assert "--to: expected a name that ends in .onnx, found a.pt" in refused(MODEL, "--to", "a.pt")
+    (folder / "file").touch()
+    assert "expected a place to read and write" in refused(MODEL, "--to", "file/a.onnx")
+    saved(folder / MODEL, cut=CUT.model_copy(update={"size": 64}))
+    assert "expected faces [64, 64, 1] of" in refused(MODEL)
+    saved(folder / MODEL, classes=("a", "b", "c"))
+    assert "of a, b, c, as" in refused(MODEL)
     (folder / "data/faces/demo.npy").unlink()
     line = refused(MODEL)
     assert line.startswith("data/faces/demo.npy is missing, and faces are needed to check on; ")
@@ -163,21 +153,9 @@ def test_no_faces_to_be_had(folder):
     assert "expected pictures" in refused(MODEL, "--faces", "empty")
     (folder / "empty" / "a.png").write_bytes(b"no picture")
     assert "found none among 1 files that can be read" in refused(MODEL, "--faces", "empty")
+    cv2.imwrite(str(folder / "empty/b.png"), faces(1)[0])
+    assert "expected two face crops" in refused(MODEL, "--faces", "empty", "--int8")
     assert not list((folder / "runs").rglob("*onnx"))
-
-
-def test_faces_that_are_not_the_models(folder):
-    saved(folder / MODEL, cut=CUT.model_copy(update={"size": 64}))
-    assert "expected faces [64, 64, 1] of" in refused(MODEL)
-    saved(folder / MODEL, classes=("a", "b", "c"))
-    assert "of a, b, c, as" in refused(MODEL)
-
-
-def test_what_is_no_model_and_no_place(folder):
-    assert "is missing" in refused("none.safetensors")
-    assert "--to: expected a name that ends in .onnx, found a.pt" in refused(MODEL, "--to", "a.pt")
-    (folder / "file").touch()
-    assert "expected a place to read and write" in refused(MODEL, "--to", "file/a.onnx")
     (folder / MODEL).unlink()
     assert "expected a trained model, found none" in refused()
 

@@ -7,19 +7,14 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from bundles import model, refusal
 from closure import ROOT
 from PIL import Image
 from safetensors.torch import save_file
-from variants import CUT
 
 from clfer.datasets.expressions import FERPLUS
-from clfer.errors import InputError
-from clfer.faces.preprocessing import View
-from clfer.model import bundle
-from clfer.model.card import card
-from clfer.model.network import Network
 from clfer.model.variant import MSR, Variant
-from pipeline import outputs, paths
+from pipeline import paths
 from pipeline.figure import FIGURES, figure
 from pipeline.params import everything
 
@@ -47,7 +42,7 @@ def checkout(tmp_path, monkeypatch):
         for m, ks, best in (("clfm", (2, 4), 4), ("clbs", (7, 8), 7))
         for k in ks
     ]
-    outputs.table("demo", "figure8").write_text(json.dumps({"points": cells}))
+    paths.table("demo", "figure8").write_text(json.dumps({"points": cells}))
     yield tmp_path
     everything.cache_clear()
 
@@ -72,23 +67,14 @@ def trained(variant, seed):
     run.mkdir(parents=True)
     results.mkdir(parents=True)
     settings = Variant(msr=MSR(fd=8)) if variant == "ours" else Variant()
-    network = Network("resnet10_quarter", "small", 3, settings)
-    made = card(CLASSES, "resnet10_quarter", "small", settings, CUT, View(resize=64, crop=64), {})
-    bundle.save(network.state_dict(), made, run / outputs.MODEL)
+    model(run / paths.MODEL, classes=CLASSES, variant=settings)
     columns = ["loss", "loss_cls", "val_loss", *(f"gradient_{j}" for j in range(1, 5)), *GROUPS]
     epochs = {"epoch": EPOCHS} | {name: [1.0, 0.5, 0.3 + seed] for name in columns}
-    pl.DataFrame(epochs).write_csv(run / outputs.HISTORY)
+    pl.DataFrame(epochs).write_csv(run / paths.HISTORY)
     kept = {f"epoch_{epoch:03}": torch.randn(IMAGES // 2, 8).half() for epoch in EPOCHS}
-    save_file(kept | {"face": torch.arange(IMAGES // 2)}, run / outputs.FEATURES)
+    save_file(kept | {"face": torch.arange(IMAGES // 2)}, run / paths.FEATURES)
     scores = {"classes": CLASSES, "confusion": [[3 + seed, 1, 0], [0, 4, 0], [1, 1, 2]]}
     (results / "scores.json").write_text(json.dumps(scores))
-
-
-def refusal(*given, **options):
-    with pytest.raises(InputError) as error:
-        figure(*given, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -99,13 +85,14 @@ def test_each_by_its_name(checkout, name, capsys):
     with Image.open(folder / f"{name}.png") as picture:
         assert picture.size[0] > 500
     said = json.loads((folder / f"{name}.json").read_text())
-    assert list(said) == ["name", "title", "caption", "dataset", "variants", "seeds", "evidence"]
+    known = ["name", "title", "caption", "dataset", "variants", "seeds", "evidence", "sources"]
+    assert [*said] == known + ["recipe"] * (name == "k")  # that of its table
     assert said["evidence"] is False
     assert "not evidence" in said["caption"]
     assert "{" not in said["caption"]
-    assert said["variants"] == ([] if name == "k" else ["baseline", "ours"])
     several = name in ("learning_intensity", "loss", "confusion")
-    assert said["seeds"] == ([] if name == "k" else [0, 1] if several else [0])
+    drawn = ([], []) if name == "k" else (["baseline", "ours"], [0, 1] if several else [0])
+    assert (said["variants"], said["seeds"]) == drawn
     out = capsys.readouterr().out
     assert f"figure {name}: figures/demo/{name}.png" in out
     assert ("without msr, which is not trained" in out) == (name == "feature_maps")
@@ -114,57 +101,57 @@ def test_each_by_its_name(checkout, name, capsys):
 def test_real_data_is_evidence_and_one_variant_with_one_seed_will_do(checkout):
     split("true")
     figure("confusion", "demo", variant=["ours"], seed=1)
-    said = json.loads(outputs.figure("demo", "confusion").with_suffix(".json").read_text())
-    assert said["evidence"] is True
+    said = json.loads(paths.figure("demo", "confusion").with_suffix(".json").read_text())
+    assert (said["evidence"], said["variants"], said["seeds"]) == (True, ["ours"], [1])
     assert "not evidence" not in said["caption"]
-    assert (said["variants"], said["seeds"]) == (["ours"], [1])
-    drawn = outputs.figure("demo", "confusion").with_suffix(".svg").read_text()
+    drawn = paths.figure("demo", "confusion").with_suffix(".svg").read_text()
     assert "76.9 % right, 1 seed" in drawn
 
 
 def test_faces_are_of_the_validation_split_and_in_row_order(checkout, capsys):
-    figure("feature_maps", "demo")
-    assert "rows 12, 13, 14" in capsys.readouterr().out
-    figure("feature_maps", "demo", images=4)
-    assert "rows 12, 13, 14, 15" in capsys.readouterr().out
-    figure("semantic_groups", "demo", row=20, block=3)
-    assert "row 20, labelled surprise" in capsys.readouterr().out
-    assert "found 3" in refusal("semantic_groups", "demo", row=3)
-    assert "expected 1 to 4; found 5" in refusal("semantic_groups", "demo", block=5)
+    for name, options, words in (
+        ("feature_maps", {}, "rows 12, 13, 14\n"),
+        ("feature_maps", {"images": 4}, "rows 12, 13, 14, 15\n"),
+        ("semantic_groups", {"row": 20, "block": 3}, "row 20, labelled surprise\n"),
+    ):
+        figure(name, "demo", **options)
+        assert words in capsys.readouterr().out
+    assert "found 3" in refusal(figure, "semantic_groups", "demo", row=3)
+    assert "expected 1 to 4; found 5" in refusal(figure, "semantic_groups", "demo", block=5)
 
 
 def test_what_cannot_be_drawn(checkout):
-    assert "did you mean 'loss'?" in refusal("los", "demo")
-    assert "did you mean 'demo'?" in refusal("loss", "dem")
-    assert "did you mean 'ours'?" in refusal("loss", "demo", variant=["our"])
-    assert "`clfer train demo msr 0`" in refusal("loss", "demo", variant=["msr", "ours"])
-    assert "`clfer train demo ours 7`" in refusal("tsne", "demo", variant=["ours"], seed=7)
-    assert "`clfer split ferplus`" in refusal("loss", "ferplus")
-    assert "--block" in refusal("loss", "demo", block=1)
-    assert "1 to 3; found 4" in refusal("learning_intensity", "demo", block=4)
-    outputs.table("demo", "figure8").unlink()
-    assert "`clfer experiment figure8 --dataset demo`" in refusal("k", "demo")
+    paths.table("demo", "figure8").unlink()
+    for name, dataset, options, words in (
+        ("los", "demo", {}, "did you mean 'loss'?"),
+        ("loss", "dem", {}, "did you mean 'demo'?"),
+        ("loss", "demo", {"variant": ["our"]}, "did you mean 'ours'?"),
+        ("loss", "demo", {"variant": ["msr", "ours"]}, "`clfer train demo msr 0`"),
+        ("tsne", "demo", {"variant": ["ours"], "seed": 7}, "`clfer train demo ours 7`"),
+        ("loss", "ferplus", {}, "`clfer split ferplus`"),
+        ("loss", "demo", {"block": 1}, "--block"),
+        ("learning_intensity", "demo", {"block": 4}, "1 to 3; found 4"),
+        ("k", "demo", {}, "`clfer experiment figure8 --dataset demo`"),
+    ):
+        assert words in refusal(figure, name, dataset, **options)
     assert not (checkout / "figures").exists()
 
 
-def test_runs_of_before_these_things_were_recorded(checkout, capsys):
+def test_runs_of_before_these_things_were_recorded_or_of_another_split(checkout, capsys):
     run = paths.run("demo", "ours", 1)
-    history = pl.read_csv(run / outputs.HISTORY)
-    history.drop(GROUPS).write_csv(run / outputs.HISTORY)
+    history = pl.read_csv(run / paths.HISTORY)
+    history.drop(GROUPS).write_csv(run / paths.HISTORY)
     figure("learning_intensity", "demo")
     assert "train again, such as `clfer train demo ours 1 --fresh`" in capsys.readouterr().out
-    picture = outputs.figure("demo", "learning_intensity").with_suffix(".svg")
+    picture = paths.figure("demo", "learning_intensity").with_suffix(".svg")
     assert "group 1" not in picture.read_text()
-    (run / outputs.FEATURES).unlink()
-    line = refusal("tsne", "demo", variant=["ours"], seed=1)
+    (run / paths.FEATURES).unlink()
+    line = refusal(figure, "tsne", "demo", variant=["ours"], seed=1)
     assert "`clfer train demo ours 1 --fresh`" in line
-
-
-def test_features_of_another_split(checkout):
-    run = paths.run("demo", "baseline", 0)
+    features = paths.run("demo", "baseline", 0) / paths.FEATURES
     kept = {"epoch_001": torch.randn(2, 8).half(), "face": torch.tensor([0, IMAGES - 1])}
-    save_file(kept, run / outputs.FEATURES)
-    assert "train baseline, ours again" in refusal("tsne", "demo")
-    assert "train baseline again" in refusal("tsne", "demo", variant=["baseline"])
-    (run / outputs.FEATURES).write_bytes(b"broken")
-    assert "expected features by epoch" in refusal("tsne", "demo")
+    save_file(kept, features)
+    assert "train baseline, ours again" in refusal(figure, "tsne", "demo")
+    assert "train baseline again" in refusal(figure, "tsne", "demo", variant=["baseline"])
+    features.write_bytes(b"broken")
+    assert "expected features by epoch" in refusal(figure, "tsne", "demo")

@@ -1,6 +1,5 @@
 """The pipeline under DVC: what runs when something changes, and that it repeats itself exactly."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -9,17 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkouts import SMALL_DEMO, edit, files
 from closure import ROOT
 
 pytestmark = pytest.mark.slow
-
-SMALL = [
-    ("      train: 1000", "      train: 160"),
-    ("      val: 250", "      val: 120"),
-    ("      test: 500", "      test: 120"),
-    ("      epochs: 12", "      epochs: 1"),
-    ("  - 1\n  - 2\n", ""),
-]
+LAST = "significance"
 
 
 def run(folder, *command):
@@ -44,11 +37,7 @@ def project(tmp_path_factory):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in (".dvcignore", ".gitignore", "dvc.yaml"):
         shutil.copy(ROOT / name, folder)
-    text = (ROOT / "params.yaml").read_text()
-    for old, new in SMALL:
-        assert old in text
-        text = text.replace(old, new, 1)
-    (folder / "params.yaml").write_text(text)
+    edit(folder, *SMALL_DEMO)
     run(folder, "git", "init", "-q")
     run(folder, "git", "config", "user.email", "test@example.org")
     run(folder, "git", "config", "user.name", "test")
@@ -63,58 +52,49 @@ def test_nothing_changed_and_nothing_runs(project):
 
 
 def test_the_same_seed_gives_the_same_bytes(project):
-    def digests():
-        found = {}
-        for pattern in ("runs/**/*", "results/**/*", "metrics/*"):
-            for path in project.glob(pattern):
-                if path.is_file():
-                    found[path] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return found
-
-    before = digests()
+    before = files(project, "runs", "results", "metrics")
     assert len(before) > 8
     run(project, "dvc", "repro", "-f", "-s", "train@demo-ours-0", "evaluate@demo-ours-0")
-    assert digests() == before
+    assert files(project, "runs", "results", "metrics") == before
 
 
-def test_a_training_parameter_runs_training_and_what_follows(project):
-    output = run(project, "dvc", "exp", "run", "-S", "train.lr=0.002")
-    cells = [f"demo-{variant}-0" for variant in ("baseline", "ours")]
-    expected = [f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in cells]
-    assert sorted(ran(output)) == sorted([*expected, "significance"])
+@pytest.fixture
+def experiment(project):
+    """A function that runs the chain with one setting and tells which stages ran."""
+    yield lambda setting: sorted(ran(run(project, "dvc", "exp", "run", "-S", setting)))
+    run(project, "git", "checkout", "-q", ".")
+    run(project, "dvc", "checkout")
+
+
+def cells(seed):
+    names = [f"demo-{variant}-{seed}" for variant in ("baseline", "ours")]
+    return sorted([*(f"{s}@{name}" for s in ("train", "evaluate") for name in names), LAST])
+
+
+def test_a_training_parameter_runs_training_and_what_follows(project, experiment):
+    assert experiment("train.lr=0.002") == cells(0)
     assert "0.002" in run(project, "dvc", "exp", "show", "--md")
-    run(project, "git", "checkout", "-q", ".")
-    run(project, "dvc", "checkout")
 
 
-def test_a_setting_of_a_variant_trains_that_variant_alone(project):
-    output = run(project, "dvc", "exp", "run", "-S", "variants.ours.clfm.hash=hard")
-    assert [name for name in ran(output) if "baseline" in name] == []
-    assert "train@demo-ours-0" in ran(output)
-    run(project, "git", "checkout", "-q", ".")
-    run(project, "dvc", "checkout")
+def test_a_setting_of_a_variant_trains_that_variant_alone(experiment):
+    found = experiment("variants.ours.clfm.hash=hard")
+    assert [name for name in found if "baseline" in name] == []
+    assert "train@demo-ours-0" in found
 
 
-def test_a_parameter_of_significance_runs_significance_alone(project):
-    assert ran(run(project, "dvc", "exp", "run", "-S", "significance.alpha=0.1")) == [
-        "significance"
-    ]
-    run(project, "git", "checkout", "-q", ".")
-    run(project, "dvc", "checkout")
+def test_a_parameter_of_significance_runs_significance_alone(experiment):
+    assert experiment("significance.alpha=0.1") == [LAST]
 
 
-def test_one_more_seed_trains_that_seed_alone_and_one_less_is_forgotten(project):
-    output = run(project, "dvc", "exp", "run", "-S", "run.seeds=[0,1]")
-    cells = [f"demo-{variant}-1" for variant in ("baseline", "ours")]
-    expected = [f"{stage}@{cell}" for stage in ("train", "evaluate") for cell in cells]
-    assert sorted(ran(output)) == sorted([*expected, "significance"])
-    summary = json.loads((project / "metrics/summary.json").read_text())
-    assert summary["datasets"]["demo"]["variants"]["ours"]["seeds"] == [0, 1]
-    run(project, "dvc", "exp", "run", "-S", "run.seeds=[1]")
-    summary = json.loads((project / "metrics/summary.json").read_text())
-    assert summary["datasets"]["demo"]["variants"]["ours"]["seeds"] == [1]
-    run(project, "git", "checkout", "-q", ".")
-    run(project, "dvc", "checkout")
+def test_one_more_seed_trains_that_seed_alone_and_one_less_is_forgotten(project, experiment):
+    def seeds():
+        summary = json.loads((project / "metrics/summary.json").read_text())
+        return summary["datasets"]["demo"]["variants"]["ours"]["seeds"]
+
+    assert experiment("run.seeds=[0,1]") == cells(1)
+    assert seeds() == [0, 1]
+    experiment("run.seeds=[1]")
+    assert seeds() == [1]
 
 
 def test_metrics_and_plots_are_shown(project):

@@ -1,7 +1,6 @@
 """Stage significance on results written by hand: what was chosen on the test images is said."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,7 @@ CLASSES = ["neutral", "happiness", "anger"]
 LABEL = np.arange(60) % 3
 
 
-def cell(folder: Path, variant: str, seed: int, wrong: int, selected_on: str) -> None:
+def cell(folder, variant, seed, wrong, selected_on):
     """The files that `evaluate` and `train` leave of one run with `wrong` errors."""
     predicted = np.where(np.arange(60) < wrong, (LABEL + 1) % 3, LABEL)
     kind, row = pl.Enum(CLASSES), pl.Array(pl.Float32, 3)
@@ -35,7 +34,7 @@ def cell(folder: Path, variant: str, seed: int, wrong: int, selected_on: str) ->
         }
     ).write_parquet(results / "predictions.parquet")
     protocol = {"labels": "by hand", "duplicates": "drop", "selected_on": selected_on}
-    scores = {"evidence": True, "protocol": protocol}
+    scores = {"evidence": True, "protocol": protocol, "sources": {}}
     (results / "scores.json").write_text(json.dumps(scores))
     history = {"epoch": [1, 2], "val_accuracy": [0.6, 0.5]}
     history |= {f"gradient_{block}": [0.1, 0.2] for block in range(1, 5)}
@@ -44,7 +43,7 @@ def cell(folder: Path, variant: str, seed: int, wrong: int, selected_on: str) ->
     pl.DataFrame(history).write_csv(runs / "history.csv")
 
 
-def grid(folder: Path, selected_on: str) -> None:
+def grid(folder, selected_on):
     """Two variants with two seeds."""
     for seed in range(2):
         cell(folder, "baseline", seed, 12 + seed, selected_on)
@@ -55,24 +54,22 @@ def grid(folder: Path, selected_on: str) -> None:
     )
 
 
-def summarised(folder: Path) -> dict:
-    """What the stage makes of it."""
+@pytest.fixture(autouse=True)
+def inside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     everything.cache_clear()
-    try:
-        significance()
-    finally:
-        everything.cache_clear()
+    yield
+    everything.cache_clear()
+
+
+def summarised(folder):
+    """The stage's summary of it."""
+    significance()
     return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
 
 
 @pytest.mark.parametrize("selected_on", ["val", "test"])
-def test_what_was_chosen_on_the_test_images_is_said(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    selected_on: str,
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_what_was_chosen_on_the_test_images_is_said(tmp_path, capsys, selected_on):
     grid(tmp_path, selected_on)
     toy = summarised(tmp_path)
     printed = capsys.readouterr().out
@@ -95,13 +92,18 @@ def test_what_was_chosen_on_the_test_images_is_said(
     assert "ours 40.00 points (90.00 instead of 50.00 %)" in text
 
 
-def test_runs_that_were_tested_in_different_ways_are_not_compared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_runs_that_were_tested_in_different_ways_are_not_compared(tmp_path):
     grid(tmp_path, "val")
     other = tmp_path / "results/toy/ours/1/scores.json"
     other.write_text(other.read_text().replace('"val"', '"test"'))
     with pytest.raises(InputError, match=r"results/toy/ours/1: tested as .*test.*again"):
         summarised(tmp_path)
     assert not (tmp_path / "metrics").exists()
+
+
+def test_a_baseline_that_is_not_in_the_grid_is_refused(tmp_path):
+    grid(tmp_path, "val")
+    params = tmp_path / "params.yaml"
+    params.write_text(params.read_text().replace("baseline: baseline", "baseline: basline"))
+    with pytest.raises(InputError, match=r"no 'basline'; did you mean 'baseline'\?"):
+        summarised(tmp_path)

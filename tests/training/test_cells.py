@@ -4,6 +4,7 @@ import ast
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 import tokenize
@@ -15,62 +16,58 @@ import torch
 from closure import ROOT
 from recipes import recipe
 from safetensors.torch import load_file
-from variants import CUT
+from tiny import packed
 
 from clfer.errors import InputError
 from clfer.faces.views import central
 from clfer.model.bundle import load
 from clfer.model.variant import MSR, Variant
 from clfer.training import cells, pack
-from clfer.training.cell import HISTORY, MODEL, Cell
-from clfer.training.checkpoints import CODE
+from clfer.training.__main__ import main
+from clfer.training.cell import CODE, Cell
+from clfer.training.cells import HISTORY, MODEL
 
 CPU = torch.device("cpu")
-CLASSES = ["neutral", "happiness", "anger"]
 VARIANTS = {"baseline": Variant(), "msr": Variant(msr=MSR(fd=8))}
 RECIPE = recipe(watch_test=True)
 GRID = [Cell(v, s, m, RECIPE) for s in (0, 1) for v, m in VARIANTS.items()]
 
 
-def quiet(line):
-    pass
-
-
 @pytest.fixture
 def folder(tmp_path):
-    """A pack on disk: faces whose class shows as a bright band."""
-    random = np.random.default_rng(0)
-    label = random.integers(0, 3, 48)
-    faces = random.integers(0, 80, (48, 48, 48, 1), dtype=np.uint8)
-    for i, c in enumerate(label):
-        faces[i, 16 * c : 16 * c + 16] += 150
-    arrays = {}
-    for part, rows in {"train": range(24), "val": range(24, 36), "test": range(36, 48)}.items():
-        arrays[f"{part}_face"] = np.array(rows)
-        arrays[f"{part}_label"] = label[list(rows)]
-        arrays[f"{part}_target"] = np.eye(3, dtype=np.float32)[label[list(rows)]]
-    there = tmp_path / "pack"
-    there.mkdir()
-    np.save(there / pack.FACES, faces)
-    np.savez(there / pack.SPLITS, **arrays)
-    plan = {
-        "dataset": "bands",
-        "classes": CLASSES,
-        "cut": CUT.model_dump(mode="json"),
-        "sources": {"faces_sha256": "a", "split_sha256": "b"},
-        "cells": [pack.described(one) for one in GRID],
-    }
-    (there / pack.PLAN).write_text(json.dumps(plan))
-    return there
+    return packed(tmp_path, GRID)
 
 
-@pytest.fixture
-def data(folder):
-    return pack.read(folder, CPU)[0]
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    return pack.read(packed(tmp_path_factory.mktemp("data"), GRID), CPU)[0]
+
+
+@pytest.fixture(scope="module")
+def grid(data, tmp_path_factory):
+    """All cells, trained in two calls: of how long one takes nothing is known before the first."""
+    out = tmp_path_factory.mktemp("cells")
+    assert cells.missing(GRID, data, out) == GRID
+    assert train(data, out, seconds=0.0) == 3
+    first = cells.folder_of(out, GRID[0]) / cells.CELL
+    before = first.stat().st_mtime_ns
+    assert cells.missing(GRID, data, out) == GRID[1:]
+    assert train(data, out) == 0
+    assert first.stat().st_mtime_ns == before
+    assert not any((out / ".unfinished").iterdir())
+    return out
 
 
 def train(data, out, chosen=GRID, **how):
-    return cells.train_cells(chosen, data, out, say=quiet, **how)
+    return cells.train_cells(chosen, data, out, say=lambda line: None, **how)
+
+
+def rewritten(grid, to, cell, change):
+    """A copy of the cells in which one's cell.json is changed; its path."""
+    shutil.copytree(grid, to, dirs_exist_ok=True)
+    path = cells.folder_of(to, cell) / cells.CELL
+    path.write_text(change(path.read_text()))
+    return to
 
 
 def test_a_pack_is_read_as_it_was_written(folder, tmp_path):
@@ -87,17 +84,16 @@ def test_a_pack_is_read_as_it_was_written(folder, tmp_path):
             assert torch.equal(one, two)
 
 
-def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(data, tmp_path):
-    assert train(data, tmp_path) == 0
+def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(data, grid):
     faces = torch.from_numpy(np.array(data.faces.stored))
     for cell in GRID:
-        there = cells.place(tmp_path, cell)
+        there = cells.folder_of(grid, cell)
         network, card = load(there / MODEL)
         assert {one.dtype for one in load_file(there / MODEL).values()} <= {
             torch.float32,
             torch.int64,
         }
-        assert card.classes == tuple(CLASSES)
+        assert card.classes == ("a", "b", "c")
         assert card.provenance["split_sha256"] == "b"
         predictions = np.load(there / cells.PREDICTIONS)
         history = np.genfromtxt(there / HISTORY, delimiter=",", names=True)
@@ -112,13 +108,12 @@ def test_a_cell_is_the_network_that_its_predictions_and_history_tell_of(data, tm
             assert np.abs(predictions[part] - expected.numpy()).max() < 1e-5
             right = predictions[part].argmax(1) == data.splits[part].label.numpy()
             assert right.mean() == pytest.approx(history[f"{part}_accuracy"][found["epoch"] - 1])
-    assert not any((tmp_path / ".unfinished").iterdir())
 
 
 def test_a_cell_predicts_in_the_numbers_that_it_was_trained_in(data, tmp_path):
     low = replace(GRID[0], recipe=recipe(precision="bfloat16"))
     train(data, tmp_path, [low])
-    there = cells.place(tmp_path, low)
+    there = cells.folder_of(tmp_path, low)
     network, _ = load(there / MODEL)
     faces = torch.from_numpy(np.array(data.faces.stored))[data.splits["test"].face]
     network.to(memory_format=torch.channels_last)
@@ -130,59 +125,47 @@ def test_a_cell_predicts_in_the_numbers_that_it_was_trained_in(data, tmp_path):
 
 def test_of_a_scarce_class_few_images_are_trained_on(data, tmp_path):
     label = data.splits["train"].label
-    none = replace(GRID[0], recipe=recipe(scarce_class="anger", scarce_kept=0.0, epochs=1))
+    none = replace(GRID[0], recipe=recipe(scarce_class="c", scarce_kept=0.0, epochs=1))
     others = data.splits["train"].label != 2
-    fewer = {column: getattr(data.splits["train"], column)[others] for column in pack.COLUMNS}
-    by_hand = replace(data, splits={**data.splits, "train": type(data.splits["train"])(**fewer)})
+    by_hand = replace(data, splits={**data.splits, "train": data.splits["train"][others]})
     assert 0 < int((label == 2).sum()) < len(label)
     train(data, tmp_path / "a", [none])
     train(by_hand, tmp_path / "b", [replace(GRID[0], recipe=recipe(epochs=1))])
-    weights = [load_file(cells.place(tmp_path / one, none) / MODEL) for one in "ab"]
+    weights = [load_file(cells.folder_of(tmp_path / one, none) / MODEL) for one in "ab"]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     unknown = replace(none, recipe=none.recipe.model_copy(update={"scarce_class": "joy"}))
-    with pytest.raises(InputError, match=r"train\.scarce_class: expected one of neutral.*'joy'"):
+    with pytest.raises(InputError, match=r"train\.scarce_class: expected one of a, b, c; .*'joy'"):
         train(data, tmp_path / "c", [unknown])
 
 
-def test_what_is_there_is_left_out_and_what_is_begun_last_fits_the_time(data, tmp_path):
-    assert train(data, tmp_path, seconds=0.0) == 3  # nothing is known yet of how long one takes
-    first = cells.place(tmp_path, GRID[0]) / cells.CELL
-    before = first.stat().st_mtime_ns
-    assert cells.missing(GRID, data, tmp_path) == GRID[1:]
-    assert train(data, tmp_path) == 0
-    assert first.stat().st_mtime_ns == before
-    assert cells.missing(GRID, data, tmp_path) == []
-
-
-def test_a_cell_of_other_settings_or_sources_is_not_passed_off(data, tmp_path):
-    train(data, tmp_path, GRID[:1])
+def test_a_cell_of_other_settings_or_sources_is_not_passed_off(data, grid):
     other = replace(GRID[0], recipe=recipe(epochs=7))
     with pytest.raises(InputError, match=r"baseline/0.*recipe\.epochs: expected 7, found 2"):
-        cells.missing([other], data, tmp_path)
+        cells.missing([other], data, grid)
     moved = replace(data, sources={"faces_sha256": "c", "split_sha256": "b"})
     for training in (True, False):
         with pytest.raises(InputError, match=r"sources\.faces_sha256: expected c, found a"):
-            cells.missing(GRID[:1], moved, tmp_path, training)
-    fast = cells.sped(GRID[:1], compiled=True, precision="bfloat16")
-    assert cells.missing(fast, data, tmp_path) == []
+            cells.missing(GRID[:1], moved, grid, training)
+    fast = cells.override(GRID[:1], compiled=True, precision="bfloat16")
+    assert cells.missing(fast, data, grid) == []
 
 
-def test_a_setting_that_came_after_a_cell_had_its_default_there(data, tmp_path):
-    train(data, tmp_path, GRID[1:2])
-    path = cells.place(tmp_path, GRID[1]) / cells.CELL
-    old = json.loads(path.read_text())
-    del old["modules"]["msr"]["whole_deep"], old["recipe"]["threads"]
-    path.write_text(json.dumps(old))
+def test_a_setting_that_came_after_a_cell_had_its_default_there(data, grid, tmp_path):
+    def older(text):
+        old = json.loads(text)
+        del old["modules"]["msr"]["whole_deep"], old["recipe"]["threads"]
+        return json.dumps(old)
+
+    rewritten(grid, tmp_path, GRID[1], older)
     assert cells.missing(GRID[1:2], data, tmp_path) == []
     today = replace(GRID[1], variant=Variant(msr=MSR(fd=8, whole_deep=True)))
     with pytest.raises(InputError, match=r"modules\.msr: expected .*True.*, found .*False"):
         cells.missing([today], data, tmp_path)
 
 
-def test_a_cell_of_other_code_is_refused_for_training_and_shown_alone(data, tmp_path):
-    train(data, tmp_path, GRID[:2])
-    path = cells.place(tmp_path, GRID[0]) / cells.CELL
-    path.write_text(path.read_text().replace(f'"code": {CODE}', f'"code": {CODE - 1}'))
+def test_a_cell_of_other_code_is_refused_for_training_and_shown_alone(data, grid, tmp_path):
+    codes = (f'"code": {code}' for code in (CODE, CODE - 1))
+    rewritten(grid, tmp_path, GRID[0], lambda text: text.replace(*codes))
     with pytest.raises(InputError, match=rf"version {CODE - 1} of the training code, .* {CODE};"):
         cells.missing(GRID, data, tmp_path)
     assert cells.missing(GRID[:1], data, tmp_path, training=False) == []
@@ -190,27 +173,19 @@ def test_a_cell_of_other_code_is_refused_for_training_and_shown_alone(data, tmp_
         cells.missing(GRID, data, tmp_path, training=False)
 
 
-def test_other_weights_under_the_same_name_are_another_cell(data, tmp_path):
+def test_other_weights_under_the_same_name_are_another_cell(data, grid, tmp_path):
     path = tmp_path / "start.pth"
     start = Cell("baseline", 0, Variant(), recipe(weights=str(path), epochs=1))
     with pytest.raises(InputError, match=r"train\.weights: .*found no .*start\.pth"):
         train(data, tmp_path / "cells", [start])
-    for content in (1.0, 2.0):
-        network = load(_trained(data, tmp_path))[0]
-        weights = network.encoder.state_dict()
-        torch.save({_published(k): v * content for k, v in weights.items()}, path)
-        print_ = start.fingerprint(data)
-        if content == 1.0:
-            train(data, tmp_path / "cells", [start])
-            before = print_
-    assert print_ != before
+    weights = load(cells.folder_of(grid, GRID[0]) / MODEL)[0].encoder.state_dict()
+    torch.save({_published(k): v for k, v in weights.items()}, path)
+    before = start.fingerprint(data)
+    train(data, tmp_path / "cells", [start])
+    torch.save({_published(k): 2 * v for k, v in weights.items()}, path)
+    assert start.fingerprint(data) != before
     with pytest.raises(InputError, match=r"sources\.weights_sha256"):
         train(data, tmp_path / "cells", [start])
-
-
-def _trained(data, tmp_path):
-    train(data, tmp_path / "from", GRID[:1])
-    return cells.place(tmp_path / "from", GRID[0]) / MODEL
 
 
 def _published(name):
@@ -239,9 +214,8 @@ def test_a_cell_that_was_cut_off_is_named(data, tmp_path, content):
         cells.missing(GRID, data, tmp_path / "cells")
 
 
-def test_a_killed_cell_goes_on_from_its_state(data, tmp_path, monkeypatch):
+def test_a_killed_cell_goes_on_from_its_state(data, grid, tmp_path, monkeypatch):
     monkeypatch.setattr(cells, "PAUSE", 0)
-    train(data, tmp_path / "through", GRID[:1])
 
     def killed(items, description):
         yield from items
@@ -259,7 +233,7 @@ def test_a_killed_cell_goes_on_from_its_state(data, tmp_path, monkeypatch):
 
     train(data, tmp_path / "twice", GRID[:1], track=watched)
     assert [one for one in seen if one.startswith("epoch")] == ["epoch 2 of 2"]
-    through, twice = (cells.place(tmp_path / way, GRID[0]) for way in ("through", "twice"))
+    through, twice = (cells.folder_of(out, GRID[0]) for out in (grid, tmp_path / "twice"))
     for name in (MODEL, HISTORY, cells.PREDICTIONS):
         assert (through / name).read_bytes() == (twice / name).read_bytes()
     took, unknown = (json.loads((one / cells.CELL).read_text()) for one in (through, twice))
@@ -303,7 +277,7 @@ def digest():
 
 
 def test_a_change_of_the_code_asks_whether_it_changes_results():
-    """Raise CODE in clfer/training/checkpoints.py if it does; then write both into code.json."""
+    """Raise CODE in clfer/training/cell.py if it does; then write both into code.json."""
     assert json.loads(RECORD.read_text()) == {"code": CODE, "digest": digest()}
 
 
@@ -321,12 +295,12 @@ def test_it_runs_where_the_pipeline_s_libraries_are_not(folder, tmp_path):
     assert done.stdout.splitlines()[-1] == "3 cells left"
 
 
-def test_an_incomplete_pack_is_one_line(folder, tmp_path):
+def test_an_incomplete_pack_is_one_line(folder, tmp_path, monkeypatch, capsys):
     (folder / pack.SPLITS).unlink()
-    command = [sys.executable, "-m", "clfer.training", folder, tmp_path / "cells"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        f"error: {folder / pack.SPLITS} is missing; `clfer experiment --pack` writes it"
+    monkeypatch.setattr("sys.argv", ["clfer.training", str(folder), str(tmp_path / "cells")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == (
+        f"error: {folder / pack.SPLITS} is missing; `clfer experiment --pack` writes it\n"
     )
-    assert "Traceback" not in done.stderr

@@ -10,14 +10,10 @@ from closure import ROOT
 
 CODE = """
 import json, sys
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from tiny import run, variant
 for compiled in (False, True):
-    with TemporaryDirectory() as folder:
-        one_step = {"batch_size": 24, "epochs": 1}
-        history = run(Path(folder), variant(sys.argv[1]), compile=compiled, **one_step).history
-        print(json.dumps(history))
+    state = run(variant(sys.argv[1]), compile=compiled, batch_size=24, epochs=1)
+    print(json.dumps(state.history))
 """
 
 

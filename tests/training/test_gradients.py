@@ -1,22 +1,19 @@
 """What each loss asks of each block: the script behind a table of docs/results/recipe.md."""
 
 import csv
-import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from recipes import recipe
-from tiny import data, variant
+from tiny import bands, packed, variant
 
-from clfer.training import pack as plan
+from clfer.training import pack
 from clfer.training.batches import Batches
-from clfer.training.cell import MODEL
-from clfer.training.cells import train_cells
-from clfer.training.examples import Faces
+from clfer.training.cell import Cell
+from clfer.training.cells import MODEL, train_cells
 from clfer.training.state import begin
 from clfer.training.step import forward
 
@@ -26,38 +23,25 @@ SHORT = recipe(epochs=2, batch_size=12)
 
 
 @pytest.fixture
-def pack(tmp_path):
-    faces, split = data()
-    split["test"] = split["val"]
-    columns = {
-        f"{part}_{name}": getattr(examples, name).numpy()
-        for part, examples in split.items()
-        for name in plan.COLUMNS
-    }
-    (tmp_path / "pack").mkdir()
-    np.save(tmp_path / "pack" / plan.FACES, faces)
-    np.savez(tmp_path / "pack" / plan.SPLITS, **columns)
-    cut = {"threshold": 0.4, "turned": False, "size": 48, "channels": 1, "margin": 0.1}
-    cell = {"variant": "ours", "seed": 0, "modules": OURS.model_dump(mode="json")}
-    told = {
-        "dataset": "demo",
-        "classes": ["a", "b", "c"],
-        "cut": cut | {"landmarks": None},
-        "cells": [cell | {"recipe": SHORT.model_dump(mode="json")}],
-        "sources": {},
-    }
-    (tmp_path / "pack" / plan.PLAN).write_text(json.dumps(told))
-    return tmp_path / "pack"
+def folder(tmp_path):
+    return packed(tmp_path, [Cell("ours", 0, OURS, SHORT)])
 
 
-def test_the_training_is_not_touched(pack, tmp_path, monkeypatch):
-    known, cells = plan.read(pack, torch.device("cpu"))
+def first_batch():
+    known = bands()
+    training = known.splits["train"]
+    state = begin(SHORT, OURS, training, 0, torch.device("cpu"))
+    return state, Batches(known.faces, training, SHORT, state.contrast, 0, 0)[0]
+
+
+def test_the_training_is_not_touched(folder, tmp_path, monkeypatch):
+    known, cells = pack.read(folder, torch.device("cpu"))
     assert train_cells(cells, known, tmp_path / "a") == 0
     table = tmp_path / "gradients.csv"
-    monkeypatch.setattr("sys.argv", ["gradients.py", str(pack), str(tmp_path / "b"), str(table)])
+    monkeypatch.setattr("sys.argv", ["gradients.py", str(folder), str(tmp_path / "b"), str(table)])
     SCRIPT["main"]()
     for name in (MODEL, "history.csv"):
-        plain, measured = (tmp_path / folder / "ours/0" / name for folder in "ab")
+        plain, measured = (tmp_path / way / "ours/0" / name for way in "ab")
         assert plain.read_bytes() == measured.read_bytes()
     rows = list(csv.DictReader(table.open()))
     assert [row["epoch"] for row in rows] == ["1"] * 12 + ["2"] * 12
@@ -67,10 +51,7 @@ def test_the_training_is_not_touched(pack, tmp_path, monkeypatch):
 
 
 def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
-    stored, split = data()
-    faces = Faces(stored, torch.device("cpu"), memory=1.0)
-    state = begin(SHORT, OURS, split["train"], 0, torch.device("cpu"))
-    batch = Batches(faces, split["train"], SHORT, state.contrast, 0, 0)[0]
+    state, batch = first_batch()
     parts = SCRIPT["gradients"](state, batch, SHORT, OURS)
     state.trained.zero_grad()
     sum(forward(state, batch, SHORT, OURS, None).losses.values()).backward()
@@ -81,9 +62,9 @@ def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
         assert parts["loss_fm"][number].norm() > 0
 
 
-def test_hard_codes_have_no_gradient(pack):
+def test_hard_codes_have_no_gradient(folder):
     hard = variant("ours_hard")
-    known, (ours,) = plan.read(pack, torch.device("cpu"))
+    known, (ours,) = pack.read(folder, torch.device("cpu"))
     cell = replace(ours, variant=hard)
     state = begin(SHORT, hard, known.splits["train"], 0, torch.device("cpu"))
     state.history.append({"epoch": 1})
@@ -94,11 +75,8 @@ def test_hard_codes_have_no_gradient(pack):
 
 
 def test_likeness_is_the_mean_cosine_of_two_different_images():
-    stored, split = data()
-    faces = Faces(stored, torch.device("cpu"), memory=1.0)
-    state = begin(SHORT, OURS, split["train"], 0, torch.device("cpu"))
+    state, batch = first_batch()
     state.trained.eval()
-    batch = Batches(faces, split["train"], SHORT, state.contrast, 0, 0)[0]
     found = SCRIPT["alike"](state, batch)
     clbs = state.contrast.clbs
     assert list(found) == clbs.layers

@@ -26,23 +26,26 @@ def digests(folder):
 
 @pytest.fixture(scope="module")
 def through(tmp_path_factory):
-    """A checkout, what a run that nobody kills writes there, and for how long it works."""
+    """A checkout, what a run that nobody kills writes there, and how long an epoch takes."""
     folder = checkout(tmp_path_factory.mktemp("through"), EPOCHS)
     running = Running(folder, "train", *CELL)
     assert running.until(BEGUN)
     started = time.monotonic()
     assert running.end() == 0, running.stderr
-    taken = time.monotonic() - started
+    taken = (time.monotonic() - started) / EPOCHS
     expected = digests(folder)
     assert {"runs/demo/ours/0/model.safetensors", "runs/demo/ours/0/history.csv"} <= set(expected)
     shutil.rmtree(folder / "runs")
     return folder, expected, taken
 
 
-def killed(folder, after, how):
-    """Kill a run some time after its start; whether it had not ended before."""
+def killed(folder, epoch, after, how):
+    """Kill a run some time after an epoch, or later if it goes on from there; whether it had not
+    ended before. (By the clock alone it would have, where other work slowed the first run down.)
+    """
     running = Running(folder, "train", *CELL)
-    assert running.until(BEGUN), running.stderr
+    later = "|".join(map(str, range(epoch, EPOCHS + 1)))
+    running.until(f"^ +epoch +({later}) " if epoch else BEGUN)
     time.sleep(after)
     running.process.send_signal(how)
     status = running.end()
@@ -62,7 +65,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bytes(through):
         shutil.rmtree(folder / "runs", ignore_errors=True)
         for turn in range(3 if number % SEVERAL == SEVERAL - 1 else 1):
             how = (signal.SIGKILL, signal.SIGTERM)[(number + turn) % 2]
-            met += killed(folder, moments.uniform(0, taken), how)
+            met += killed(folder, moments.randrange(EPOCHS), moments.uniform(0, taken), how)
         done = clfer(folder, "train", *CELL)
         assert done.returncode == 0, done.stderr
         resumed += 1 not in epochs(done.stderr)
@@ -113,7 +116,7 @@ def another_face(folder):
 
 
 def another_format(folder):
-    path = folder / "clfer/training/checkpoints.py"
+    path = folder / "clfer/training/state.py"
     text, changes = re.subn(r"^FORMAT = (\d+)", r"FORMAT = 1\1", path.read_text(), flags=re.M)
     assert changes == 1
     path.write_text(text)

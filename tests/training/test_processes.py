@@ -4,37 +4,29 @@ Normalisation is frozen, since PyTorch has none over processes for CPUs. In floa
 float32 rounding lets a channel or two change their cluster, and with it the loss.
 """
 
-import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from closure import ROOT
-
-STEPS = """
-import json, sys
-from dataclasses import replace
-from pathlib import Path
-
-import torch
 from recipes import recipe
 from tiny import data, variant
 
 from clfer import distributed
 from clfer.faces.views import central
 from clfer.training.batches import Batches
-from clfer.training.descent import Descent
-from clfer.training.examples import Faces
+from clfer.training.examples import Faces, supervised
 from clfer.training.loop import relabel
 from clfer.training.prediction import predict
 from clfer.training.state import begin
-from clfer.training.supervision import supervised
-from clfer.progress import silent
+from clfer.training.step import Stepper
 
 CPU = torch.device("cpu")
-torch.set_num_threads(1)
 
 
 def doubled(batch):
@@ -52,99 +44,88 @@ def steps(name, **changes):
         state.trained.train()(central(torch.from_numpy(stored), how))
     for module in (state.trained, state.contrast):
         module.double().eval()
-    descent = Descent(state, how, chosen, CPU)
+    stepper = Stepper(state, how, chosen, CPU)
     losses = {}
     for epoch in range(2):
         labelled = replace(training, label=state.label)
         batches = Batches(faces, labelled, how, state.contrast, 0, epoch)
-        tally = descent.begin(training, len(batches))
-        descent.balance = descent.balance.double()
+        metrics = stepper.begin_epoch(training, len(batches))
+        stepper.weight = stepper.weight.double()
         for step, batch in enumerate(map(doubled, batches)):
-            outcome = descent.take(batch, 1e-3, grouping=step == 0)
-            tally.add(step, outcome.losses, outcome.logits, batch.label)
+            outcome = stepper.take(batch, 1e-3, grouping=step == 0)
+            metrics.add(step, outcome.losses, outcome.logits, batch.label)
             if chosen.scn:
                 relabel(state, batch, outcome, chosen.scn)
-        tally.gather()
-        for key, values in tally.losses.items():
-            losses[key] = losses.get(key, []) + values.tolist()
+        metrics.gather()
+        losses |= {f"{key} {epoch}": values.tolist() for key, values in metrics.losses.items()}
     state.trained.float()
-    exact = torch.autocast("cpu", enabled=False)
-    seen = predict(state.trained, faces, torch.arange(13), how, exact, silent)
     weights = torch.cat([value.flatten().double() for value in state.trained.state_dict().values()])
     return {
         "losses": losses,
-        "means": tally.means(),
+        "means": metrics.means(),
         "labels": state.label.tolist(),
-        "seen": seen.tolist(),
+        "predicted": predict(state.trained, faces, torch.arange(13), how).tolist(),
         "weights": weights[::37].tolist(),
     }
 
 
-with distributed.joined(CPU):
+def gathering():
+    every = torch.arange(1.0, 7.0).view(6, 1)
+    weight = torch.tensor([2.0], requires_grad=True)
+    own = distributed.share(every) * weight
+    (distributed.gathered(own).prod(0).sum() / 100).backward()
+    rows = distributed.gathered_rows(distributed.share(torch.arange(5.0)).unsqueeze(1), 5)
+    return {
+        "gradient": float(distributed.summed(weight.grad) / distributed.size()),
+        "rows": rows.flatten().tolist(),
+    }
+
+
+def computed():
     found = {name: steps(name) for name in ("scn", "simsiam", "class_center")}
-    found["ours"] = steps("ours", labelled_fraction=0.5)
-    if distributed.leads():
-        Path(sys.argv[1]).write_text(json.dumps(found))
-"""
+    return {**found, "ours": steps("ours", labelled_fraction=0.5), "gathering": gathering()}
 
 
-def python(folder, *command, **environment):
-    paths = [ROOT, ROOT / "tests", ROOT / "tests" / "training"]
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "PYTHONPATH": ":".join(map(str, paths)),
-            "OMP_NUM_THREADS": "1",
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def test_two_processes_take_the_steps_of_one(tmp_path):
-    (tmp_path / "steps.py").write_text(STEPS)
-    python(tmp_path, "steps.py", "one.json")
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """What one process computes, and what the first of two does."""
+    two = tmp_path_factory.mktemp("two") / "two.pt"
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    python(tmp_path, *torchrun, "steps.py", "two.json")
-    one, two = (json.loads((tmp_path / f"{name}.json").read_text()) for name in ("one", "two"))
-    assert one.keys() == two.keys()
-    for name, alone in one.items():
-        shared = two[name]
-        assert len(alone["losses"]["loss_cls"]) == 10, name
+    paths = map(str, (ROOT, ROOT / "tests", ROOT / "tests" / "training"))
+    more = {"PYTHONPATH": ":".join(paths), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *torchrun, __file__, str(two)]
+    with subprocess.Popen(
+        command, env={**os.environ, **more}, stderr=subprocess.PIPE, text=True
+    ) as running:
+        one = computed()
+        _, errors = running.communicate()
+    assert running.returncode == 0, errors
+    return one, torch.load(two)
+
+
+def test_two_processes_take_the_steps_of_one(both):
+    one, two = both
+    for name in ("scn", "simsiam", "class_center", "ours"):
+        alone, shared = one[name], two[name]
         for key, values in alone["losses"].items():
+            assert len(values) == 5
             np.testing.assert_allclose(shared["losses"][key], values, atol=1e-6, err_msg=name)
         for key, value in alone["means"].items():
             assert shared["means"][key] == pytest.approx(value, rel=1e-5, abs=1e-7), (name, key)
         assert shared["labels"] == alone["labels"]
         np.testing.assert_allclose(shared["weights"], alone["weights"], rtol=1e-6, atol=1e-7)
-        np.testing.assert_allclose(shared["seen"], alone["seen"], atol=1e-6)
+        np.testing.assert_allclose(shared["predicted"], alone["predicted"], atol=1e-6)
 
 
-def test_the_gradient_of_what_is_gathered_finds_its_way_back(tmp_path):
+def test_the_gradient_of_what_is_gathered_finds_its_way_back(both):
     """Averaged over the processes, as DistributedDataParallel does, it is that of one process."""
-    code = """
-import torch
-from clfer import distributed
-with distributed.joined(torch.device("cpu")):
-    every = torch.arange(6.0).view(6, 1)
-    weight = torch.tensor([2.0], requires_grad=True)
-    own = distributed.share(every) * weight
-    (distributed.gathered(own).prod(0).sum() / 100).backward()
-    gradient = distributed.summed(weight.grad) / distributed.size()
-    rows = distributed.joined_rows(distributed.share(torch.arange(5.0)).unsqueeze(1), 5)
-    if distributed.leads():
-        torch.save({"gradient": gradient, "rows": rows}, "found.pt")
-"""
-    (tmp_path / "gather.py").write_text(code.replace("arange(6.0)", "arange(1.0, 7.0)"))
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
-    python(tmp_path, *torchrun, "gather.py")
-    found = torch.load(tmp_path / "found.pt")
-    # d/dw of 720 w^6 / 100 at 2
-    assert float(found["gradient"]) == pytest.approx(720 * 6 * 2**5 / 100)
-    assert found["rows"].flatten().tolist() == [0, 1, 2, 3, 4]
+    for found in both:  # d/dw of 720 w^6 / 100 at 2
+        assert found["gathering"]["gradient"] == pytest.approx(720 * 6 * 2**5 / 100)
+        assert found["gathering"]["rows"] == [0, 1, 2, 3, 4]
+
+
+if __name__ == "__main__":
+    with distributed.joined(CPU):
+        results = computed()
+        if distributed.leads():
+            torch.save(results, Path(sys.argv[1]))

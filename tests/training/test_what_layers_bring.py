@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from recipes import recipe
-from tiny import data, run, variant
-from variants import CUT
+from tiny import bands, trained, variant
 
 from clfer.faces.views import central
 from clfer.model.network import Network
-from clfer.training.cell import Cell, Data
-from clfer.training.examples import Faces
+from clfer.training.cell import Cell
 
 SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "docs/results/layers.py"))
 SHORT = recipe(epochs=2)
@@ -21,15 +19,13 @@ CELL = Cell("msr", 0, variant("msr"), SHORT)
 
 @pytest.fixture
 def pack():
-    faces, split = data()
-    known = Faces(faces, torch.device("cpu"), memory=1.0)
-    return Data("bands", ("a", "b", "c"), CUT, known, split, {})
+    return bands()
 
 
 @pytest.mark.parametrize("name", ["msr", "ours_whole"])
-def test_a_layer_taken_out_is_the_same_for_all_faces(tmp_path, pack, name):
+def test_a_layer_taken_out_is_the_same_for_all_faces(pack, name):
     """Against F of eq. 9, put together face by face."""
-    network = run(tmp_path, variant=variant(name), epochs=2).network.eval()
+    network = trained(name).network.eval()
     val = pack.splits["val"]
     msr, seen = network.representation, []
     with torch.no_grad():

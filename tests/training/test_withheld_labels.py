@@ -7,7 +7,7 @@ import torch
 from tiny import data, digest, run, variant
 from variants import BASELINE, OURS, small
 
-from clfer.training.supervision import withhold
+from clfer.training.examples import withhold
 
 HALF = {"labelled_fraction": 0.5, "epochs": 1}
 
@@ -59,37 +59,37 @@ def test_the_disguise_changes_withheld_labels_and_no_others():
         ("simsiam", "majority"),
     ],
 )
-def test_withheld_labels_and_votes_never_matter(tmp_path, name, targets):
+def test_withheld_labels_and_votes_never_matter(name, targets):
     _, split = data()
     how = {"variant": variant(name), "targets": targets, "balance": "weights", **HALF}
-    honest, other = (run(tmp_path, split=s, **how) for s in (split, disguised(split)))
+    honest, other = (run(split=s, **how) for s in (split, disguised(split)))
     for part in ("network", "contrast"):
         a, b = (getattr(state, part).state_dict() for state in (honest, other))
         assert digest(a) == digest(b)
     assert honest.history == other.history
 
 
-def test_labels_that_are_not_withheld_do_matter(tmp_path):
+def test_labels_that_are_not_withheld_do_matter():
     _, split = data()
     one = withhold(split["train"], 0.5, 0).label.argmax()
     target = split["train"].target.clone()
     target[one] = target[one].roll(1)
     changed = {**split, "train": replace(split["train"], target=target)}
-    first, second = (run(tmp_path, split=s, targets="votes", **HALF) for s in (split, changed))
+    first, second = (run(split=s, targets="votes", **HALF) for s in (split, changed))
     assert digest(first.network.state_dict()) != digest(second.network.state_dict())
 
 
-def test_images_without_a_label_are_learned_from_where_some_loss_can(tmp_path):
+def test_images_without_a_label_are_learned_from_where_some_loss_can():
     def weights(chosen, unlabelled):
-        return digest(run(tmp_path, chosen, unlabelled=unlabelled, **HALF).network.state_dict())
+        return digest(run(chosen, unlabelled=unlabelled, **HALF).network.state_dict())
 
     assert weights(OURS, "keep") != weights(OURS, "drop")
     assert weights(BASELINE, "keep") == weights(BASELINE, "drop")
 
 
 @pytest.mark.parametrize("name", ["class_center", "simsiam", "ours"])
-def test_a_batch_without_any_label_is_trained_on(tmp_path, name):
+def test_a_batch_without_any_label_is_trained_on(name):
     """One label a class in batches of two: most have none."""
-    state = run(tmp_path, variant(name), labelled_fraction=0.01, batch_size=2, epochs=1)
+    state = run(variant(name), labelled_fraction=0.01, batch_size=2, epochs=1)
     assert (state.label >= 0).sum() == 3
     assert all(value.isfinite().all() for value in state.best.values())

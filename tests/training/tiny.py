@@ -1,18 +1,24 @@
 """A few small faces and runs over them that take a fraction of a second."""
 
 import hashlib
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
 from recipes import PARAMS, recipe
-from variants import OURS
+from variants import CUT, OURS
 
 from clfer.model.variant import Variant
 from clfer.progress import silent
-from clfer.training.checkpoints import claim
+from clfer.training import pack
+from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.loop import train
+from clfer.training.state import claim
 
 ROWS = PARAMS["variants"]
 SMALLER = {
@@ -48,20 +54,37 @@ def data(count=40, classes=3):
     return stored, split
 
 
-def run(folder, variant=OURS, seed=0, report=lambda row: None, split=None, device="cpu", **changes):
+def bands(split=None, device="cpu"):
     stored, whole = data()
     faces = Faces(stored, torch.device(device), memory=1.0)
-    with claim(folder) as checkpoint:
-        return train(
-            faces,
-            split or whole,
-            recipe(**changes),
-            variant,
-            seed,
-            checkpoint,
-            silent,
-            report,
-        )
+    sources = {"faces_sha256": "a", "split_sha256": "b"}
+    return Data("bands", ("a", "b", "c"), CUT, faces, split or whole, sources)
+
+
+def packed(folder, cells):
+    """A pack of the bands, 12 of whose training faces are test faces; its folder."""
+    known = bands()
+    train = known.splits["train"]
+    parts = {"train": train[torch.arange(12)], "test": train[torch.arange(12, 24)]}
+    np.save(folder / "stored.npy", known.faces.stored)
+    known = replace(known, splits={**known.splits, **parts})
+    pack.write(known, cells, folder / "stored.npy", folder / "pack")
+    return folder / "pack"
+
+
+def run(
+    variant=OURS, folder=None, seed=0, report=lambda _: None, split=None, device="cpu", **changes
+):
+    """A training from its start, or from the state that `folder` has."""
+    cell = Cell("any", seed, variant, recipe(**changes))
+    with TemporaryDirectory() as own, claim(folder or Path(own) / "run") as checkpoint:
+        return train(cell, bands(split, device), checkpoint, silent, report)
+
+
+@cache
+def trained(name="ours", **changes):
+    """A run that several tests look at, and none changes."""
+    return run(variant(name), **changes)
 
 
 def digest(weights):
@@ -78,12 +101,12 @@ class KilledError(Exception):
 def killed_and_resumed(folder, **how):
     """A run killed after its first epoch and started again."""
 
-    def kill(row):
+    def kill(state):
         raise KilledError
 
     with pytest.raises(KilledError):
-        run(folder, report=kill, **how)
+        run(folder=folder, report=kill, **how)
     seen = []
-    state = run(folder, report=seen.append, **how)
+    state = run(folder=folder, report=lambda state: seen.append(state.history[-1]), **how)
     assert [row["epoch"] for row in seen] == [row["epoch"] for row in state.history[1:]]
     return state

@@ -6,10 +6,9 @@ anything about the method.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,7 +20,7 @@ from clfer.datasets import fer2013, votes
 from clfer.datasets import labels as columns
 from clfer.datasets.demo import drawing, person
 from clfer.datasets.expressions import FER2013, FERPLUS, FERPLUS_VOTES, NOT_A_FACE
-from clfer.datasets.votefiles import read_votes
+from clfer.datasets.votes import read_votes
 from clfer.files import replacing
 from clfer.pictures import Opened
 from clfer.progress import Track
@@ -85,21 +84,16 @@ def label(raw: Path, labels: Labels) -> tuple[pl.DataFrame, list[str]]:
     """The table of `clfer.datasets.labels`, landmarks null without a face; nothing to remark."""
     rated = read_votes(raw / "fer2013new.csv")
     rows = votes.with_labels(rated, labels.mode, CLASSES)
-    joined = rows.join(landmarks(raw), on="row", how="left", maintain_order="left")
-    return columns.table(joined, CLASSES), []
-
-
-def landmarks(raw: Path) -> pl.DataFrame:
-    """row, landmarks: x, y in px of the eyes, nose tip and mouth corners, left before right."""
     schema = dict.fromkeys(LANDMARKS, pl.Float32()) | {"row": pl.Int64()}
-    table = pl.read_csv(raw / "landmarks.csv", schema=schema)
-    return table.select("row", landmarks=pl.concat_list(LANDMARKS[1:]).list.to_array(10))
+    points = pl.read_csv(raw / "landmarks.csv", schema=schema)
+    points = points.select("row", landmarks=pl.concat_list(LANDMARKS[1:]).list.to_array(10))
+    joined = rows.join(points, on="row", how="left", maintain_order="left")
+    return columns.table(joined, CLASSES), []
 
 
 def pictures(raw: Path, base: Path) -> Opened:
     """The images by `row` of the table."""
-    faces = fer2013.faces(raw / "fer2013.csv")
-    return lambda rows: faces[rows["row"].to_numpy()]
+    return fer2013.pictures(raw / "fer2013.csv")
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:
@@ -107,8 +101,7 @@ def protocol(labels: Labels, table: pl.DataFrame) -> str:
     return f"drawn faces, {labels.mode} of {person.RATERS} simulated raters"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One image. `expression` is what was drawn; it and `landmarks` are None without a face."""
 
     expression: str | None

@@ -6,7 +6,7 @@ Points are px of the 48 x 48 image from the point between eyes and mouth, y down
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -26,8 +26,7 @@ Points = Float[np.ndarray, "_ 2"]
 Point = tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(NamedTuple):
     """A finished image, and what is true of it.
 
     landmarks: x, y in px of left eye, right eye, nose tip, left and right mouth corner, left being

@@ -1,0 +1,145 @@
+"""What the page says of how far a dataset's results can be trusted, from files written by hand."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+from materials import RECIPE, audit, card, cards, full, summary
+
+from clfer.report.contents import Contents
+from clfer.report.dataset_part import DatasetPart
+from clfer.report.page import outcome, statements, tags
+
+warnings, safeguards, limitations, what_was_done = (
+    partial(statements, matter)
+    for matter in ("warnings", "safeguards", "limitations", "what_was_done")
+)
+
+
+def part(**more: Any) -> DatasetPart:
+    return DatasetPart("faces", full(**more))
+
+
+def alone(**more: Any) -> DatasetPart:
+    """Of the summary alone."""
+    return DatasetPart("faces", Contents(summary=summary(**more), code=full().code))
+
+
+def one(sentences: list[str], words: str) -> str:
+    """The only sentence with these words."""
+    (sentence,) = [sentence for sentence in sentences if words in sentence]
+    return sentence
+
+
+def none(sentences: list[str], words: str) -> bool:
+    return not [sentence for sentence in sentences if words in sentence]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "words"),
+    [
+        ({}, "trained from scratch at 64 px for 9 epochs in batches of 16 on 80 images. It was"),
+        ({"labelled_fraction": 0.102, "unlabelled": "drop"}, "10.2 % with their label and the ot"),
+        ({"labelled_fraction": 0.1, "unlabelled": "keep"}, "the others seen without a label. It"),
+        ({"scarce_class": "fear", "scarce_kept": 0.1}, ", 10 % of those labelled fear kept. It"),
+    ],
+)
+def test_what_was_done(recipe: dict[str, Any], words: str) -> None:
+    given = {cell: card(*cell[1:], **recipe) for cell in cards()}
+    assert words in what_was_done(part(cards=given))[0]
+
+
+def test_one_model_chosen_on_test_is_enough() -> None:
+    assert "accuracy on the 27 validation images" in one(safeguards(part()), "epoch")
+    assert tags(part().results, part().selected_on) == []
+    given = cards()
+    given["faces", "ours", 1]["provenance"]["selected_on"] = "test"
+    for dataset in (part(cards=given), alone(selected_on="test")):
+        one(warnings(dataset), "Optimistic")
+        assert none(safeguards(dataset), "training never opens")
+        assert tags(dataset.results, dataset.selected_on) == ["optimistic: chosen on test"]
+    drawn = alone(selected_on="test", evidence=False)
+    assert [text[:10] for text in warnings(drawn)] == ["Not eviden", "Optimistic"]
+    assert len(tags(drawn.results, drawn.selected_on)) == 2
+
+
+@pytest.mark.parametrize(
+    ("p", "difference", "word"),
+    [
+        (0.01, 0.02, "better"),
+        (0.01, -0.02, "worse"),
+        (0.05, 0.02, "no claim"),
+        (None, 0.1, "no test"),
+    ],
+)
+def test_what_a_comparison_came_to(p: float | None, difference: float, word: str) -> None:
+    assert outcome({"p_holm": p, "difference": difference}, 0.05) == word
+
+
+def test_copies_and_what_was_done_about_them() -> None:
+    words = one(safeguards(part()), "identical copies")
+    assert "4 of 60 test images (6.7 %)" in words
+    assert "10 in train or val that are copies of test images" in words
+    assert "the 55 test images without a copy" in words
+    bare = {"faces": audit(copied=0)}
+    assert "No test image has an identical copy" in one(safeguards(part(audits=bare)), "identical")
+    assert none(safeguards(alone()), "identical")
+    kept = summary(duplicates="keep")
+    words = one(warnings(part(summary=kept)), "Leakage")
+    assert "4 test images also stood among the training or validation images" in words
+    assert warnings(part(summary=kept, audits=bare)) == warnings(part()) == []
+
+
+def test_seeds() -> None:
+    assert "the same 3 seeds (0, 1, 2)" in one(safeguards(part()), "seeds (")
+    assert none(limitations(part()), "nothing can be said")
+    for count in (1, 2):
+        words = one(limitations(alone(seeds=count)), "nothing can be said")
+        assert words.startswith(f"With {count} seed")
+    assert "covers other test images alone" in one(limitations(alone(seeds=1)), "single run")
+
+
+def test_models_that_were_made_alike() -> None:
+    words = one(safeguards(part()), "models record")
+    assert words.startswith("All 6 models record the same settings, the same split (SHA-256 abab")
+    own = cards() | {("faces", "ours", s): card("ours", s, labelled_fraction=0.2) for s in range(3)}
+    words = one(safeguards(part(cards=own)), "models record")
+    assert "same settings" not in words
+    assert words.endswith("a variant's own: ours has labelled_fraction 0.2.")
+    assert warnings(part(cards=own)) == []
+    fewer = cards()
+    del fewer["faces", "ours", 1]
+    assert none(safeguards(part(cards=fewer)), "models record")
+    other = cards() | {("faces", "ours", 2): card("ours", 2, epochs=3)}
+    assert "same settings" not in one(safeguards(part(cards=other)), "models record")
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("split_sha256", "on the same split"),
+        ("faces_sha256", "on the same faces"),
+        ("clfer", "by the same version of clfer"),
+        ("recipe", "with the same settings for each seed"),
+        ("variant", "with the same settings for each seed"),
+    ],
+)
+def test_models_that_were_not(key: str, words: str) -> None:
+    given = cards()
+    model = given["faces", "ours", 2]
+    if key == "variant":
+        model["variant"]["clfm"] = {**model["variant"]["clfm"], "k": 8}
+    else:
+        model["provenance"][key] = {**RECIPE, "epochs": 3} if key == "recipe" else "x"
+    assert warnings(part(cards=given)) == [
+        f"The models were not all trained {words}: differences may be due to it."
+    ]
+
+
+def test_runs_that_ended_too_early_rare_classes_and_doubtful_labels() -> None:
+    assert none(limitations(part()), "last epoch")
+    late = cards() | {("faces", "ours", seed): card("ours", seed, epoch=9) for seed in (0, 2)}
+    assert one(limitations(part(cards=late)), "last epoch").startswith("In 2 of 6 runs")
+    assert "anger (12)" in one(limitations(part()), "few test images")
+    assert none(limitations(part(audits={"faces": audit(contempt=30)})), "few test images")
+    assert "2 of 9 groups" in one(limitations(part()), "Labels")

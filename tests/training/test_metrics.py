@@ -1,0 +1,99 @@
+"""The learning intensity that is recorded against gradients taken image by image."""
+
+import pytest
+import torch
+
+from clfer.training.metrics import EpochMetrics
+
+
+def begun(steps):
+    metrics = EpochMetrics(torch.device("cpu"))
+    metrics.reset(steps)
+    return metrics
+
+
+def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(5, 3, 4, 4, generator=random)
+    weight = torch.randn(3, 6, generator=random)
+
+    def loss_of(features):
+        return ((features.mean((-2, -1)) @ weight).tanh() ** 2).sum(1)
+
+    features = (images * 2).requires_grad_()
+    inner = features * 1.5
+    metrics = begun(1)
+    metrics.watch([inner])
+    loss = loss_of(inner).mean()
+    loss.backward()
+    metrics.add(0, {"a": loss, "b": 2 * loss}, torch.zeros(5, 2), torch.tensor([0, 0, 1, 1, 1]))
+    norms = []
+    for image in images:
+        one = (image[None] * 3).requires_grad_()
+        (gradient,) = torch.autograd.grad(loss_of(one).sum(), one)
+        norms.append(float(gradient.norm()))
+    means = metrics.means()
+    assert means["gradient_1"] == pytest.approx(sum(norms) / 5, rel=1e-5)
+    assert means["train_accuracy"] == pytest.approx(0.4)
+    assert means["loss"] == pytest.approx(3 * float(loss.detach()), rel=1e-5)
+
+
+def test_the_first_step_without_a_number_is_found():
+    metrics = begun(4)
+    for step, (first, second) in enumerate([(1, 1), (1, 1), (1, torch.nan), (torch.inf, 1)]):
+        losses = {"first": torch.tensor(float(first)), "second": torch.tensor(float(second))}
+        metrics.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
+        assert metrics.first_non_finite() == (None if step < 2 else 2)
+
+
+def test_the_accuracy_is_that_of_the_images_with_a_label():
+    def accuracy(*labels):
+        metrics = begun(len(labels))
+        for step, label in enumerate(labels):
+            logits = torch.tensor([[2.0, 1.0], [0.0, 1.0], [3.0, 0.0]])
+            metrics.add(step, {"a": torch.tensor(1.0)}, logits, torch.tensor(label))
+        return metrics.means()["train_accuracy"]
+
+    assert accuracy([0, -1, 1], [-1, -1, 0]) == pytest.approx(2 / 3)
+    assert accuracy([-1, -1, -1]) == 0
+
+
+def test_a_loss_is_the_mean_over_the_steps():
+    metrics = begun(2)
+    for step, (a, b) in enumerate([(1.0, 0.5), (4.0, -1.0)]):
+        losses = {"a": torch.tensor(a), "b": torch.tensor(b)}
+        metrics.add(step, losses, torch.zeros(1, 2), torch.tensor([0]))
+    means = metrics.means()
+    assert (means["a"], means["b"], means["loss"]) == (2.5, -0.25, 2.25)
+
+
+def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients():
+    random = torch.Generator().manual_seed(0)
+    images = torch.randn(3, 5, 4, 4, generator=random)
+    weight = torch.randn(5, 6, generator=random)
+    groups = torch.tensor([[0, 0, 1, 3, 3], [1, 1, 1, 1, 0], [3, 3, 3, 3, 3]])
+
+    def loss_of(features):
+        return ((features.mean((-2, -1)) @ weight).tanh() ** 2).sum(1)
+
+    metrics = begun(2)
+    norms = {group: [] for group in range(4)}
+    for step, shown in enumerate((images, 2 * images)):
+        features = (shown * 1.0).requires_grad_()
+        inner = features * 1.0
+        deeper = inner * 1.0
+        metrics.watch([inner, deeper], [groups])
+        loss = loss_of(deeper).mean()
+        loss.backward()
+        metrics.add(step, {"a": loss}, torch.zeros(3, 2), torch.tensor([0, 0, 1]))
+        for image, group in zip(shown, groups.tolist(), strict=True):
+            one = (image[None] * 1.0).requires_grad_()
+            (gradient,) = torch.autograd.grad(loss_of(one).sum(), one)
+            for channel, k in enumerate(group):
+                norms[k].append(float(gradient[0, channel].norm()))
+    means = metrics.means()
+    for k, values in norms.items():
+        expected = sum(values) / len(values) if values else 0
+        assert means[f"gradient_1_group_{k + 1}"] == pytest.approx(expected, rel=1e-5)
+    assert not norms[2]
+    assert "gradient_2_group_1" not in means

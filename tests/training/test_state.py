@@ -1,0 +1,156 @@
+"""The state of a run: its optimizer and moving average, and the checkpoint it is resumed from."""
+
+import pytest
+import torch
+from recipes import recipe
+from tiny import bands, data, digest, killed_and_resumed, run, trained, variant
+from variants import BASELINE, OURS
+
+from clfer.errors import InputError
+from clfer.faces.views import central
+from clfer.files import fingerprint
+from clfer.training.batches import Batches
+from clfer.training.state import MOMENTUM, begin, claim, optimizer
+from clfer.training.step import forward, lr_on_device, set_lr, update
+
+CPU = torch.device("cpu")
+DECAY = 0.1
+GRADIENTS = [torch.tensor([0.5, -2.0]), torch.tensor([1.0, 0.25]), torch.tensor([-0.5, 3.0])]
+RATES = [0.1, 0.05, 0.2]
+EMA = 0.8
+
+
+def adam(weight, decoupled):
+    """Kingma and Ba 2015, alg. 1; decoupled: Loshchilov and Hutter 2019, alg. 2."""
+    first = second = torch.zeros(2, dtype=torch.float64)
+    for t, (gradient, rate) in enumerate(zip(GRADIENTS, RATES, strict=True), start=1):
+        slope = gradient.double() + (0 if decoupled else DECAY * weight)
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        step = first / (1 - 0.9**t) / ((second / (1 - 0.999**t)).sqrt() + 1e-8)
+        weight = weight - rate * (step + (DECAY * weight if decoupled else 0))
+    return weight
+
+
+def nesterov(weight):
+    """Sutskever et al. 2013, as PyTorch writes it."""
+    speed = torch.zeros(2, dtype=torch.float64)
+    for gradient, rate in zip(GRADIENTS, RATES, strict=True):
+        slope = gradient.double() + DECAY * weight
+        speed = MOMENTUM * speed + slope
+        weight = weight - rate * (slope + MOMENTUM * speed)
+    return weight
+
+
+@pytest.mark.parametrize("on_device", [False, True], ids=["number", "tensor"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_three_steps_by_hand(name, on_device):
+    start = torch.tensor([1.0, -1.0])
+    weight = torch.nn.Parameter(start.clone())
+    found = optimizer(recipe(optimizer=name, weight_decay=DECAY), [weight], CPU)
+    if on_device:
+        lr_on_device(found, CPU)
+    number = found.param_groups[0]["lr"]
+    for gradient, rate in zip(GRADIENTS, RATES, strict=True):
+        weight.grad = gradient.clone()
+        set_lr(found, rate)
+        found.step()
+    assert not on_device or found.param_groups[0]["lr"] is number  # a recorded step reads it
+    start = start.double()
+    expected = nesterov(start) if name == "sgd" else adam(start, decoupled=name == "adamw")
+    torch.testing.assert_close(weight.detach().double(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("chosen", [BASELINE, OURS], ids=["baseline", "ours"])
+def test_the_average_is_that_of_the_weights_after_every_step(chosen):
+    known, settings = bands(), recipe(ema=EMA)
+    training = known.splits["train"]
+    state = begin(settings, chosen, training, 0, CPU)
+    steps = []
+    for batch in Batches(known.faces, training, settings, state.contrast, 0, 0):
+        update(state, forward(state, batch, settings, chosen, None))
+        weights = state.trained.state_dict()
+        steps.append({name: value.double().clone() for name, value in weights.items()})
+    average = steps[0]  # not the initial weights, which are noise
+    for weights in steps[1:]:
+        average = {n: EMA * average[n] + (1 - EMA) * weights[n] for n in weights}
+    kept = run(chosen, ema=EMA, epochs=1).best
+    assert len(steps) == 3
+    for found in (state.network.state_dict(), kept):
+        assert found.keys() == average.keys()
+        for name, value in found.items():
+            if value.is_floating_point():  # running statistics are averaged, too
+                torch.testing.assert_close(value.double(), average[name], rtol=1e-5, atol=1e-7)
+    assert any(
+        not torch.allclose(value.double(), steps[-1][name], rtol=1e-3)
+        for name, value in kept.items()
+        if value.is_floating_point()
+    )
+
+
+def test_the_averaged_network_is_validated_and_training_itself_stays_as_it_is():
+    stored, split = data()
+    state, plain = trained(ema=EMA, epochs=1), trained(epochs=1)
+    assert digest(plain.trained.state_dict()) == digest(state.trained.state_dict())
+    assert digest(state.network.state_dict()) != digest(state.trained.state_dict())
+    assert plain.ema is None
+    assert digest(plain.best) == digest(plain.trained.state_dict())
+    network = state.network.eval()
+    network.load_state_dict(state.best)
+    with torch.no_grad():
+        images = central(torch.from_numpy(stored[:16]), recipe())
+        probability = network(images).double().softmax(1)
+    label = split["val"].label
+    likelihood = probability[torch.arange(len(label)), label]
+    (row,) = state.history
+    assert row["val_loss"] == pytest.approx(float(-likelihood.log().mean()), rel=1e-4)
+    assert row["val_accuracy"] == float((probability.argmax(1) == label).double().mean())
+
+
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("ours", {}),
+        ("ours", {"ema": EMA}),
+        ("simsiam", {"optimizer": "sgd"}),
+        ("scn", {}),
+    ],
+    ids=["ours", "ema", "simsiam", "scn"],
+)
+def test_a_run_killed_after_an_epoch_ends_as_one_that_ran_through(tmp_path, name, how):
+    chosen = variant(name)
+    if name == "scn":  # half of a batch may change its label, from the first step on
+        eager = {"relabel_margin": 0.0, "high": 0.5, "relabel_from": 0.0}
+        chosen = variant("scn", scn=eager)
+        given = data()[1]["train"].label
+        assert (run(chosen, epochs=1, **how).label != given).any()  # before it was killed
+    through = run(chosen, **how)
+    resumed = killed_and_resumed(tmp_path / "a", variant=chosen, **how)
+    for part in ("trained", "network", "contrast"):
+        a, b = (getattr(state, part).state_dict() for state in (resumed, through))
+        assert digest(a) == digest(b)
+    for part in ("best", "snapshots"):
+        assert digest(getattr(resumed, part)) == digest(getattr(through, part))
+        assert getattr(resumed, part).keys() == getattr(through, part).keys()
+    assert torch.equal(resumed.label, through.label)
+    assert resumed.history == through.history
+    assert not (tmp_path / "a").exists()
+
+
+def test_two_trainers_never_write_the_same_run(tmp_path):
+    with (
+        claim(tmp_path),
+        pytest.raises(InputError, match=r"another process \(pid \d+\)"),
+        claim(tmp_path),
+    ):
+        pass
+
+
+def test_a_state_is_keyed_by_everything_it_depends_on():
+    assert fingerprint({"lr": 0.1}, 0) != fingerprint({"lr": 0.2}, 0)
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
+
+
+def test_a_broken_state_is_named(tmp_path):
+    (tmp_path / "state.pt").write_bytes(b"half a fi")
+    with pytest.raises(InputError, match=r"state.pt is no readable state"):
+        run(folder=tmp_path)
