@@ -1,6 +1,7 @@
 """Tool audit: the classes, raters, copies and faces of a dataset, and what is wrong with them."""
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.report.numbers import short
 from pipeline import options, paths
-from pipeline.console import say, table
+from pipeline.console import say, table, track
 from pipeline.params import dataset
 
 ALIKE = 0.1  # by which near duplicates may agree less in their labels than identical images do
@@ -22,12 +23,25 @@ def audit(
     name: options.Dataset,
     threshold: Annotated[float, typer.Option(help="Least correlation of near duplicates.")] = 0.9,
     crops: Annotated[bool, typer.Option(help="Look for other crops, too: 12 times longer.")] = True,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Only ask whether this model's answers depend on the other images of a batch.",
+            dir_okay=False,
+        ),
+    ] = None,
 ) -> None:
     """Report classes, raters' agreement, copies, near duplicates and poor images of a dataset.
 
     Writes data/audit/DATASET.json with all numbers, and beside it DATASET.png (classes, mean faces,
-    votes) and DATASET-pairs.png (pairs to look at).
+    votes) and DATASET-pairs.png (pairs to look at). With --model it asks of a .safetensors or .onnx
+    instead whether it answers the test images alike alone, shuffled and sorted by class.
     """
+    dataset(name)
+    if model:
+        _audit_model(name, model)
+        return
     import polars as pl
 
     from clfer.audit.images import TINY
@@ -39,7 +53,6 @@ def audit(
     from clfer.report.rendering import sentences
     from pipeline import stored
 
-    dataset(name)
     if not 0.5 <= threshold <= 1:
         raise InputError(f"--threshold: expected 0.5 to 1, found {threshold}")
     split = stored.table(paths.split(name), f"split {name}", COLUMNS)
@@ -77,6 +90,52 @@ def audit(
     rest = sentences("audit.txt.j2", audit=document, **limits)
     say(
         [document["protocol"], *leaks, *rest], f"audit {name}: {out}, {overview.name}, {sheet.name}"
+    )
+
+
+def _audit_model(name: str, model: Path) -> None:
+    """Whether a model's answers to the test images depend on the other images of their batch."""
+    from clfer.audit.company import BATCH, dependence
+    from clfer.datasets import labels
+    from clfer.inference.engines import open_engine
+    from clfer.scoring.scores import codes
+    from pipeline.cell import cached, tested
+
+    engine = open_engine(model, None)
+    split, faces = cached(name)
+    expected = (engine.card.cut.size, engine.card.cut.size, engine.card.cut.channels)
+    if faces.shape[1:] != expected:
+        raise InputError(
+            f"{model}: expected a model for faces of {faces.shape[1:]}, as {name} has them; found "
+            f"one for {expected}"
+        )
+    test = tested(split)
+    if labels.classes(split) != tuple(engine.card.classes):
+        raise InputError(
+            f"{model}: expected a model of the classes of {name}; found {engine.card.classes}"
+        )
+    rows = split.filter(split="test").sort("row")["face"].to_numpy()
+    results = dependence(engine, faces[rows], codes(test, "label"), track=track)
+    table(
+        f"{len(rows):,} test images alone and in batches of {BATCH}",
+        ["order", "accuracy (%)", "alone (%)", "answers changed", "largest difference"],
+        [
+            [
+                one.order,
+                f"{100 * one.accuracy:.2f}",
+                f"{100 * one.alone:.2f}",
+                f"{one.changed:,}",
+                f"{one.difference:.1e}",
+            ]
+            for one in results
+        ],
+    )
+    depends = any(one.depends for one in results)
+    gain = 100 * max((one.accuracy - one.alone for one in results), key=abs)
+    say(
+        [f"by up to {gain:+.2f} points of accuracy"] if depends else [],
+        f"{model}: its answers {'depend' if depends else 'do not depend'} on the other images of "
+        "their batch",
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from clfer.errors import InputError
 from pipeline import options, params, paths
 from pipeline.console import table
 from pipeline.params import block, settings
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 
 NAMES = (
     *("comparison", "table2", "table3", "table4", "table5", "table6", "table7", "table8"),
-    *("figure5", "figure8", "leakage"),
+    *("figure5", "figure8", "leakage", "transduction"),
 )
+
+
+COMPARISONS = ("comparison", "transduction")
+ORDERS = ("shuffled", "file", "sorted", "reversed", "alone")
 
 
 def experiment(
@@ -51,6 +56,10 @@ def experiment(
         str | None, typer.Option(help="table3: only these classes, such as anger,fear.")
     ] = None,
     kept: Annotated[str, typer.Option(help="table3: percent of the class kept.")] = "0,10,30",
+    orders: Annotated[
+        str, typer.Option(help="transduction: of the test images.")
+    ] = "shuffled,file,sorted,reversed,alone",
+    batches: Annotated[str, typer.Option(help="transduction: sizes of a batch.")] = "64,256",
     folder: Annotated[
         Path | None,
         typer.Option("--cells", help="Where the cells are; default cells/DATASET/RECIPE."),
@@ -74,15 +83,20 @@ def experiment(
 ) -> None:
     """Train the cells of a table or figure of the paper that are not there yet, and write it.
 
-    `comparison` compares variants by every score and test, with curves and confusion matrices.
+    `comparison` compares variants by every score and test, with curves and confusion matrices;
+    `transduction` says what they would score if each image were told the mean of its batch.
     """
     options.check_among("experiment", name, NAMES)
     listed = options.numbers("--seeds", seeds) if seeds else None
+    sizes = tuple(options.numbers("--batches", batches))
+    chosen_orders = options.words("--orders", orders, ORDERS)
+    if 0 in sizes:
+        raise InputError(f"--batches: expected sizes of 1 or more; found '{batches}'")
     with params.overridden(set_param or []):
         params.check_there("datasets", dataset)
         if recipe:
             params.check_there("recipes", recipe)
-        if name == "comparison" and variants:
+        if name in COMPARISONS and variants:
             options.words("--variants", variants, [*params.block("variants")])
 
         from clfer.paper.tables import LEAKED
@@ -113,7 +127,11 @@ def experiment(
         else:
             runs = [study.runs_of(one, training) for one in studies]
             target = to or paths.table(dataset, name).with_suffix("")
-            if name == "comparison":
+            if name == "transduction":
+                from pipeline.transduction import write_transduction
+
+                write_transduction(studies[0], chosen_orders, sizes, target)
+            elif name == "comparison":
                 study.write_comparison(studies[0], runs[0], target)
             else:
                 study.write_table(plan, studies, runs, target)
@@ -138,7 +156,7 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
     from pipeline.significance import check_baseline
 
     rows = block("variants")
-    if name == "comparison":
+    if name in COMPARISONS:
         chosen = options.words("--variants", variants, list(rows)) if variants else tables.COMPARED
         check_baseline(settings(Significance, "significance").baseline, chosen)
         return tables.comparison(rows, chosen)

@@ -122,7 +122,7 @@ def _history(study: Study, run: Run) -> pl.DataFrame:
     return stored.table(folder / paths.HISTORY, "experiment")
 
 
-def _command() -> str:
+def command() -> str:
     return shlex.join(["clfer", *sys.argv[1:]])
 
 
@@ -160,7 +160,7 @@ def write_table(
             *_differences(plan, study, runs[-1]),
             f"labels here: {study.protocol['labels']}",
         ],
-        "command": _command(),
+        "command": command(),
     }
     if plan.name == "table8":
         facts["more"] = text.rule_sentences(dataset, entries[0]["accuracy"])
@@ -210,7 +210,7 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         summary["datasets"][name],
         [(fact, h, selection_gap(h)) for fact, h in zip(facts, histories, strict=True)],
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
-        _command(),
+        command(),
     )
     shown = text.comparison_page(name, document, target.name)
     curves: dict[str, list[pl.DataFrame]] = defaultdict(list)

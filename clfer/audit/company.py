@@ -15,6 +15,7 @@ from clfer.progress import Track, silent
 from clfer.scoring.transduction import ordered
 
 ORDERS = ("shuffled", "sorted")
+BATCH = 64
 LIMIT = 1e-3  # by which a probability may differ for rounding alone
 
 Classifier = Callable[[UInt8[np.ndarray, "B S S C"]], Float[np.ndarray, "B K"]]
@@ -43,7 +44,7 @@ def dependence(
     classify: Classifier,
     faces: UInt8[np.ndarray, "N S S C"],
     label: Int[np.ndarray, " N"],
-    batch: int = 64,
+    batch: int = BATCH,
     seed: int = 0,
     track: Track = silent,
 ) -> list[Company]:

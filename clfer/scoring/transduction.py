@@ -39,7 +39,8 @@ def answers(
     starts = np.arange(0, len(rows), batch)
     sizes = np.diff(starts, append=len(rows))
     mean = np.add.reduceat(rows, starts, axis=0) / sizes[:, None]  # [batches, C]
-    return (rows + np.repeat(mean, sizes, axis=0) - prior).argmax(axis=1)
+    answered: Int[np.ndarray, " M"] = (rows + np.repeat(mean, sizes, axis=0) - prior).argmax(axis=1)
+    return answered
 
 
 def ordered(

@@ -196,3 +196,28 @@ def test_learning_intensity_is_drawn_from_the_cells(checkout):
     about = json.loads((checkout / "figures/demo/learning_intensity.json").read_text())
     assert about["variants"] == ["baseline", "ours"]
     assert not (checkout / "runs").exists()
+
+
+def test_what_a_head_with_the_batchs_mean_would_score(checkout):
+    run("transduction", variants="baseline,msr", seeds="0-1", batches="5", orders="file,sorted")
+    told, label = document("transduction"), truth()
+    for name, scored in told["variants"].items():
+        accuracies = {"honest": [], "file": [], "sorted": []}
+        for seed in told["seeds"][name]:
+            folder = checkout / "cells/demo/small" / name / str(seed)
+            with np.load(folder / "predictions.npz") as kept:
+                test, prior = np.log(kept["test"]), np.log(kept["val"]).mean(axis=0)
+            accuracies["honest"].append(accuracy_score(label, test.argmax(axis=1)))
+            for order in ("file", "sorted"):
+                rows = sorted(range(len(label)), key=lambda i: label[i] * (order == "sorted"))
+                right = []
+                for start in range(0, len(rows), 5):
+                    batch = rows[start : start + 5]
+                    logits = test[batch] + test[batch].mean(axis=0) - prior
+                    right += list(logits.argmax(axis=1) == label[batch])
+                accuracies[order].append(np.mean(right))
+        assert scored["honest"] == pytest.approx(np.mean(accuracies["honest"]))
+        for order in ("file", "sorted"):
+            assert scored[order] == {"5": pytest.approx(np.mean(accuracies[order]))}
+    assert "--orders: there is no 'backwards'" in refusal("transduction", orders="backwards")
+    assert "--batches: expected sizes of 1 or more" in refusal("transduction", batches="0")
