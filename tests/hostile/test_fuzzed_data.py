@@ -211,7 +211,7 @@ def test_the_annotations_of_raf_db(ending, valid, tmp_path):
 def test_the_lists_of_affectnet(tmp_path):
     def read(content):
         found = affectnet.read_lists(
-            raw(tmp_path, {"training.csv": AFFECTNET, "validation.csv": content})
+            raw(tmp_path, {"training.csv": AFFECTNET, "validation.csv": content}), affectnet.LISTS
         )
         assert found["code"].is_between(0, 10).all()
         for kind in ("landmarks", "box"):
@@ -287,8 +287,8 @@ def test_a_table(end, tmp_path):
 
 def test_the_index_of_the_images(tmp_path):
     (tmp_path / "there").mkdir()
-    images = [images.File(f"{number}.jpg", 9) for number in range(ROWS)]
-    index.write(tmp_path, tmp_path, tmp_path / "there", images, silent)
+    files = [images.File(f"{number}.jpg", 9) for number in range(ROWS)]
+    images.index(tmp_path, tmp_path, tmp_path / "there", files, silent)
     valid = (tmp_path / images.INDEX).read_bytes()
 
     def read(content):
@@ -299,7 +299,7 @@ def test_the_index_of_the_images(tmp_path):
 
     def look(content):
         (tmp_path / images.INDEX).write_bytes(content)
-        index.sizes(tmp_path, pl.Series(["3.jpg", None, "30.jpg"]))
+        images.pictures(tmp_path, tmp_path)(pl.DataFrame({"name": ["3.jpg", None, "30.jpg"]}))
 
     attack("sizes of images", broken(valid), look, 300)
 

@@ -128,14 +128,14 @@ class Run:
         self.optimizer = torch.optim.Adam(self.layer.parameters())
         self.history = []
 
-    def saved(self):
+    def state_dict(self):
         return {
             "layer": self.layer.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "history": self.history,
         }
 
-    def restore(self, saved):
+    def load_state_dict(self, saved):
         self.layer.load_state_dict(saved["layer"])
         self.optimizer.load_state_dict(saved["optimizer"])
         self.history = saved["history"]

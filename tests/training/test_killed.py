@@ -104,7 +104,7 @@ def another_rate(folder):
 
 def another_module(folder):
     text = (folder / "params.yaml").read_text()
-    change(folder, variants={"ours": {"msr": {"fd": 64}}})
+    change(folder, variants={"baseline": {}, "ours": {"msr": {"fd": 64}}})
     assert (folder / "params.yaml").read_text() != text
 
 
