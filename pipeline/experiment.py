@@ -26,7 +26,6 @@ NAMES = (
 
 
 COMPARISONS = ("comparison", "transduction")
-ORDERS = ("shuffled", "file", "sorted", "reversed", "alone")
 
 
 def experiment(
@@ -88,10 +87,13 @@ def experiment(
     """
     options.check_among("experiment", name, NAMES)
     listed = options.numbers("--seeds", seeds) if seeds else None
-    sizes = tuple(options.numbers("--batches", batches))
-    chosen_orders = options.words("--orders", orders, ORDERS)
-    if 0 in sizes:
-        raise InputError(f"--batches: expected sizes of 1 or more; found '{batches}'")
+    if name == "transduction":
+        from clfer.scoring.transduction import ORDERS
+
+        chosen_orders = options.words("--orders", orders, ORDERS)
+        sizes = tuple(options.numbers("--batches", batches))
+        if 0 in sizes:
+            raise InputError(f"--batches: expected sizes of 1 or more; found '{batches}'")
     with params.overridden(set_param or []):
         params.check_there("datasets", dataset)
         if recipe:

@@ -20,6 +20,8 @@ from pipeline.params import everything
 VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
 LOCK = Path("dvc.lock")
 PREPARING = ("download", "relabel", "align", "split")  # stages before training
+# keys of experiments that have a page of their own: comparison, transduction
+PAGES = {"comparisons", "draws"}
 
 
 def report(
@@ -100,7 +102,7 @@ def _contents() -> Contents:
         tables=[
             check(parts.Table, about, path, "let `clfer experiment` write it again")
             for path, about in tables
-            if "comparisons" not in about  # of variants, which has a page of its own
+            if not PAGES & about.keys()
         ],
         figures=[_figure(path, about) for path, about in captions],
     )
