@@ -248,7 +248,7 @@ def _scatter(
     """The faces, those of frequent classes below those of rare ones."""
     size = float(np.clip(4000 / len(label), 3, 20))
     frequency = np.bincount(label, minlength=len(looks))
-    for place in np.argsort(-frequency, kind="stable"):
+    for place in np.argsort(-frequency, kind="stable").tolist():
         mark, colour = looks[place]
         x, y = plane[label == place].T
         axes.scatter(x, y, s=size, marker=mark, c=colour, alpha=0.7, lw=0, rasterized=many)
