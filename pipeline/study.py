@@ -146,11 +146,10 @@ def write_table(
     plan: Plan, studies: Sequence[Study], runs: Sequence[Sequence[Run]], target: Path
 ) -> None:
     """A table as .md, .csv and .json, with what some say beyond the accuracies, and its figure."""
-    alpha = block("significance", "alpha")
     if plan.name == "leakage":
-        entries = leakage_result(plan, runs[0], runs[1], alpha)
+        entries = leakage_result(plan, runs[0], runs[1])
     else:
-        entries = result(plan, runs[0], alpha)
+        entries = result(plan, runs[0])
     study = studies[-1]
     dataset = study.data.name
     facts: dict[str, Any] = {
@@ -205,6 +204,7 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         protocol={name: study.protocol},
         settings=settings(Significance, "significance"),
         recipes={name: recipes},
+        planned=len({one.name for one in study.cells}) - 1,
     )
     document = text.comparison_document(
         summary["datasets"][name],

@@ -63,7 +63,7 @@ def _summary(
         for seed in range(seeds)
     ]
     protocol = {"labels": "by hand", "duplicates": duplicates, "selected_on": selected_on}
-    settings = Significance(alpha=0.05, baseline="baseline")
+    settings = Significance(alpha=0.05, margin=0.01, baseline="baseline")
     found = summary_with_verdicts(runs, {dataset: evidence}, {dataset: protocol}, settings)
     return {**found, "sources": {f"data/splits/{dataset}.parquet": "ab" * 32}}
 

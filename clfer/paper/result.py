@@ -26,7 +26,7 @@ DIFFERENCE = ("difference", "ci95", "ci95_images", "p", "p_holm", "seeds")
 STD_AHEAD = 3  # the paper calls a competitor beaten that many standard deviations below its mean
 
 
-def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]]:
+def result(plan: Plan, runs: Sequence[Run]) -> list[dict[str, Any]]:
     """One entry for each row of the plan, in its order.
 
     label, variant, paper {dataset: percent}; accuracy: a `spread` over the seeds; against: the
@@ -48,7 +48,7 @@ def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]
     missing = [name for name in plan.variants if name not in by_name]
     if missing:
         raise InputError(f"{plan.name}: no run of {missing[0]} is given; train it first")
-    entries = [_entry(row, images, by_name, alpha) for row in plan.rows]
+    entries = [_entry(row, images, by_name) for row in plan.rows]
     if plan.family:
         tested = [one for one in entries if one["against"]]
         for entry, p in zip(tested, comparison.holm([one["p"] for one in tested]), strict=True):
@@ -56,9 +56,7 @@ def result(plan: Plan, runs: Sequence[Run], alpha: float) -> list[dict[str, Any]
     return entries
 
 
-def _entry(
-    row: Row, images: Images, variants: Mapping[str, Variant], alpha: float
-) -> dict[str, Any]:
+def _entry(row: Row, images: Images, variants: Mapping[str, Variant]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "label": list(row.label),
         "variant": row.variant,
@@ -73,7 +71,7 @@ def _entry(
     measured = measure(images, variant.predicted, "accuracy")
     entry |= {"trained": variant.seeds, "accuracy": spread(images, measured, "accuracy")}
     if row.against:
-        compared = over_seeds(images, variant, variants[row.against], "accuracy", alpha)
+        compared = over_seeds(images, variant, variants[row.against], "accuracy")
         entry |= {key: compared[key] for key in DIFFERENCE}
     if row.scarce:
         code = images.classes.index(row.scarce)
@@ -82,9 +80,7 @@ def _entry(
     return entry
 
 
-def leakage_result(
-    plan: Plan, kept: Sequence[Run], dropped: Sequence[Run], alpha: float
-) -> list[dict[str, Any]]:
+def leakage_result(plan: Plan, kept: Sequence[Run], dropped: Sequence[Run]) -> list[dict[str, Any]]:
     """The entries of `result`, subset by subset of the test images. Raises InputError where a
     subset has no image.
     """
@@ -100,7 +96,7 @@ def leakage_result(
                 "copies to measure"
             )
         rows = [row for row in plan.rows if row.label[0] == subset]
-        entries += result(replace(plan, rows=rows), some, alpha)
+        entries += result(replace(plan, rows=rows), some)
     return entries
 
 

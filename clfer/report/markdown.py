@@ -20,13 +20,14 @@ HEAD = (
     "accuracy without duplicates (%)",
     "difference (points)",
     "p (Holm)",
+    "p (Welch)",
 )
 LEGEND = (
     "Mean ± standard deviation over seeds, with the 95 % interval for other seeds and other test "
     "images; * marks one seed, whose interval covers other images alone. The difference is to the "
     "baseline, with the 95 % interval over seeds. p says how often seeds alone would make a "
     "difference at least as large if the two were equally good; Holm's correction raises it for "
-    "the number of variants compared."
+    "the number of variants compared. Welch's p takes the seeds as unpaired and is not corrected."
 )
 FLATTERING = (
     "Optimistic: the epoch of every model was chosen on the very images that it is scored on here, "
@@ -67,8 +68,8 @@ def section(name: str, dataset: Mapping[str, Any]) -> str:
     for variant, one in dataset["variants"].items():
         scores = (*(one[key] for key in METRICS), one["duplicate_free"]["accuracy"])
         against = primary.get(variant)
-        p = numbers.probability(against["p_holm"] if against else None)
-        cells = [*map(numbers.estimate, scores), numbers.difference(against), p]
+        tests = [numbers.probability(against and against[p]) for p in ("p_holm", "p_welch")]
+        cells = [*map(numbers.estimate, scores), numbers.difference(against), *tests]
         rows.append([variant, str(len(one["seeds"])), *cells])
     return paragraphs(
         f"## {marked(name, dataset['evidence'], dataset['selected_on'])}",

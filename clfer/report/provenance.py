@@ -94,7 +94,7 @@ def as_run(
         block[last] = value
     run, tests = found.setdefault("run", {}), found.setdefault("significance", {})
     run |= grid(run, summary["datasets"])
-    tests |= {key: summary[key] for key in ("alpha", "baseline")}
+    tests |= {key: summary[key] for key in ("alpha", "margin", "baseline") if key in summary}
     for (dataset, variant, _), card in cards.items():
         if dataset in found.get("datasets", {}) and variant in found.get("variants", {}):
             found["variants"][variant] = _modules(found["variants"][variant] or {}, card)

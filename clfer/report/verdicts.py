@@ -23,6 +23,7 @@ def summary_with_verdicts(
     protocol: Mapping[str, Any],
     settings: Significance,
     recipes: Mapping[str, Mapping[str, Recipes]] = MappingProxyType({}),
+    planned: int = 0,
 ) -> dict[str, Any]:
     """`metrics/summary.json`: the numbers of `clfer.scoring.summary.summarise`, with sentences.
 
@@ -31,7 +32,7 @@ def summary_with_verdicts(
     dataset `differs`, a list, and a `note` on what could not be compared, or None. Raises what
     `summarise` raises.
     """
-    numbers = summarise(runs, evidence, protocol, settings)
+    numbers = summarise(runs, evidence, protocol, settings, planned)
     datasets = {
         name: {
             **dataset,
@@ -131,17 +132,26 @@ def claim(entry: Mapping[str, Any]) -> str:
 
 
 def open_question(entry: Mapping[str, Any], alpha: float) -> str:
-    """No claim, why not, and what difference this number of seeds would have shown."""
+    """No claim of a difference, why not, and whether they differ by less than the margin, or else
+    what difference this number of seeds would have shown.
+    """
     by_chance, alone = ", but other seeds alone could make as much", ""
     if entry["p"] < alpha:
         by_chance = ""
         alone = " Taken alone it would pass, among all comparisons of this dataset it does not."
     count, least = len(entry["seeds"]), 100 * entry["smallest_detectable"]
+    equal = entry["p_equivalent_holm"]
+    rest = (
+        f"They differ by less than {100 * entry['margin']:.2f} points, for other seeds on these "
+        f"images (two one-sided tests, {probability(equal)} after Holm's correction)."
+        if equal is not None and equal < alpha
+        else f"That does not show that both are equally good: with {count} seeds and this spread, "
+        f"only a difference of {least:.2f} points or more would be found reliably (four times in "
+        "five)."
+    )
     return (
         f"No difference between {pair(entry)} can be claimed: {observed(entry)}{by_chance}"
-        f"{interval(entry)}.{alone} That does not show that both are equally good: with {count} "
-        f"seeds and this spread, only a difference of {least:.2f} points or more would be found "
-        f"reliably (four times in five)."
+        f"{interval(entry)}.{alone} {rest}"
     )
 
 

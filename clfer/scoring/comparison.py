@@ -175,13 +175,29 @@ def wilcoxon(a: Seeds, b: Seeds) -> float | None:
     return float(stats.wilcoxon(np.round(a - b, 9)).pvalue)
 
 
+def equivalence(a: Seeds, b: Seeds, margin: float) -> float | None:
+    """p of two one-sided paired t tests that |mean(a - b)| is below the margin; None as in
+    `paired_t`.
+
+    Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for
+    assessing the equivalence of average bioavailability", J. Pharmacokinet. Biopharm. 15, 1987.
+    """
+    if not testable(a, b):
+        return None
+    low = stats.ttest_1samp(a - b, -margin, alternative="greater").pvalue
+    high = stats.ttest_1samp(a - b, margin, alternative="less").pvalue
+    return float(max(low, high))
+
+
 def effect_size(a: Seeds, b: Seeds) -> float | None:
     """Cohen's d of paired differences, mean(d) / s_d; None when they do not vary."""
     return float((a - b).mean() / spread(a - b)) if varies(a, b) else None
 
 
 def smallest_detectable(a: Seeds, b: Seeds, alpha: float) -> float | None:
-    """The difference that `paired_t` at this spread finds in 4 of 5 studies; None as there."""
+    """The difference that `paired_t` with this spread and level finds in 4 of 5 studies; None as
+    there.
+    """
     if not testable(a, b):
         return None
     return detectable_effect(len(a), alpha) * spread(a - b)

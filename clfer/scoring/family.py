@@ -1,7 +1,8 @@
 """The comparisons of one dataset: every variant against the baseline.
 
 Primary are the accuracies on all test images, tested by a paired t over the seeds that both have,
-with Holm's correction over exactly these. UAR, macro-F1 and McNemar's tests are descriptive.
+and for equivalence, each with Holm's correction over exactly these. UAR, macro-F1 and McNemar's
+tests are descriptive.
 """
 
 from collections.abc import Sequence
@@ -18,33 +19,52 @@ PRIMARY = "accuracy"
 
 
 def comparisons(
-    images: Images, variants: Sequence[Variant], baseline: str, alpha: float
+    images: Images,
+    variants: Sequence[Variant],
+    baseline: str,
+    alpha: float,
+    margin: float,
+    planned: int,
 ) -> list[dict[str, Any]]:
     """The entries of `comparisons` in the summary; empty when no variant is the baseline.
 
     Differences are a - b with b the baseline, over the seeds that both have. `ci95` belongs to the
     paired t and covers other seeds on the same test images; `ci95_images` covers other test images
     as well (with one seed, nothing but those). Values that cannot be had are None.
+    planned: comparisons of the family, of which some may not be trained yet. Holm's correction is
+    over all of them, and `smallest_detectable` at its first and strictest level, alpha / planned.
     """
     reference = {one.name: one for one in variants}.get(baseline)
     if reference is None:
         return []
     others = [one for one in variants if one.name != baseline]
+    planned = max(planned, len(others))
+    level = alpha / max(planned, 1)
     entries = [
         entry
         for other in others
         for entry in (
-            *(over_seeds(images, other, reference, metric, alpha) for metric in counts.METRICS),
+            *(over_seeds(images, other, reference, metric) for metric in counts.METRICS),
             per_model(images, other, reference),
         )
     ]
     primary = [entry for entry in entries if entry["primary"]]
-    for entry, p in zip(primary, comparison.holm([one["p"] for one in primary]), strict=True):
-        entry["p_holm"] = p
+    for entry in primary:
+        apart = np.array([one["difference"] for one in entry["per_seed"]])
+        entry |= {
+            "smallest_detectable": comparison.smallest_detectable(apart, 0 * apart, level),
+            "margin": margin,
+            "p_equivalent": comparison.equivalence(apart, 0 * apart, margin),
+        }
+    absent = [None] * (planned - len(others))
+    for p in ("p", "p_equivalent"):
+        adjusted = comparison.holm([one[p] for one in primary] + absent)
+        for entry, value in zip(primary, adjusted, strict=False):
+            entry[f"{p}_holm"] = value
     return entries
 
 
-def over_seeds(images: Images, a: Variant, b: Variant, metric: str, alpha: float) -> dict[str, Any]:
+def over_seeds(images: Images, a: Variant, b: Variant, metric: str) -> dict[str, Any]:
     """One score of two variants, compared over their shared seeds."""
     entry = _empty(a, b, metric, PAIRED)
     seeds = entry["seeds"]
@@ -63,7 +83,6 @@ def over_seeds(images: Images, a: Variant, b: Variant, metric: str, alpha: float
         "p_welch": comparison.welch(x, y),
         "p_wilcoxon": comparison.wilcoxon(x, y),
         "effect_size": comparison.effect_size(x, y),
-        "smallest_detectable": comparison.smallest_detectable(x, y, alpha),
         "per_seed": [
             {"seed": seed, "difference": float(one)} for seed, one in zip(seeds, x - y, strict=True)
         ],
@@ -98,6 +117,7 @@ def _empty(a: Variant, b: Variant, metric: str, test: str) -> dict[str, Any]:
         "seeds": sorted({*a.seeds} & {*b.seeds}),
         **dict.fromkeys(("difference", "ci95", "ci95_images", "p", "p_holm")),
         **dict.fromkeys(("p_welch", "p_wilcoxon", "effect_size", "smallest_detectable")),
+        **dict.fromkeys(("margin", "p_equivalent", "p_equivalent_holm")),
         "per_seed": [],
     }
 

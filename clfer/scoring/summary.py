@@ -18,9 +18,12 @@ DESCRIPTIVE = ("kappa", "ece", "nll", "kl", "top2")
 
 
 class Significance(Settings):
-    """The level of the primary tests, and the variant that every other is compared with."""
+    """The level of the primary tests, the difference of accuracies that would not matter, and the
+    variant that every other is compared with.
+    """
 
     alpha: Annotated[float, Field(gt=0, lt=1)]
+    margin: Annotated[float, Field(gt=0, lt=1)]
     baseline: str
 
 
@@ -29,11 +32,13 @@ def summarise(
     evidence: Mapping[str, bool],
     protocol: Mapping[str, Any],
     settings: Significance,
+    planned: int = 0,
 ) -> dict[str, Any]:
     """Plain JSON values, accuracies as fractions, None where undefined.
 
     evidence: per dataset, whether its numbers say something about the method (not the demo's).
     protocol: per dataset, how it was tested, in words or as a table of settings; copied as given.
+    planned: variants beside the baseline that shall be compared, where not all are there yet.
     Datasets and variants stand in the order of their first run, seeds in ascending order. Raises
     InputError on a broken table of predictions, a cell given twice, runs of one dataset that were
     tested on different images, and a dataset missing from `evidence` or `protocol`.
@@ -44,12 +49,13 @@ def summarise(
             raise InputError(f"dataset {name}: runs given, but not its evidence and protocol")
     return {
         "alpha": settings.alpha,
+        "margin": settings.margin,
         "baseline": settings.baseline,
         "datasets": {
             name: {
                 "evidence": evidence[name],
                 "protocol": protocol[name],
-                **_dataset(name, runs, protocol[name], settings),
+                **_dataset(name, runs, protocol[name], settings, planned),
             }
             for name in names
         },
@@ -57,17 +63,18 @@ def summarise(
 
 
 def _dataset(
-    name: str, runs: Sequence[Run], protocol: Any, settings: Significance
+    name: str, runs: Sequence[Run], protocol: Any, settings: Significance, planned: int
 ) -> dict[str, Any]:
     """The variants of one dataset and their comparisons."""
     images, variants = gather([run for run in runs if run.dataset == name])
     chosen = selection.selected_on(protocol, any(one.selection_gaps for one in variants))
+    alpha, margin, baseline = settings.alpha, settings.margin, settings.baseline
     return {
         "selected_on": chosen,
         "classes": images.classes,
         "test_images": len(images.label),
         "variants": {one.name: _variant(images, one) for one in variants},
-        "comparisons": comparisons(images, variants, settings.baseline, settings.alpha),
+        "comparisons": comparisons(images, variants, baseline, alpha, margin, planned),
     }
 
 

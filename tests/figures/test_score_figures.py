@@ -29,7 +29,7 @@ def test_picture_of_accuracies(tmp_path, datasets):
         for seed in range(seeds)
     ]
     evidence = {name: name != "demo" for name in datasets}
-    settings = Significance(alpha=0.05, baseline="baseline")
+    settings = Significance(alpha=0.05, margin=0.01, baseline="baseline")
     summary = summarise(runs, evidence, dict.fromkeys(datasets, "a"), settings)
     check_picture(tmp_path, 8, scores.draw_accuracy, summary)
 

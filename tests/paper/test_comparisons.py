@@ -12,7 +12,7 @@ from clfer.paper.result import paper_rule, published_comparisons
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance, summarise
 
-SETTINGS = Significance(alpha=0.05, baseline="baseline")
+SETTINGS = Significance(alpha=0.05, margin=0.01, baseline="baseline")
 CLASSES = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 PROTOCOL = {"labels": "RAF-DB, aligned images", "duplicates": "drop", "selected_on": "val"}
 IMAGES = 400

@@ -15,19 +15,19 @@ from clfer.scoring.scores import rejected
 
 
 def test_accuracy_difference_and_holm_over_the_family():
-    first, second = result(plan(BASE, OURS, family=True), RUNS, 0.05)
+    first, second = result(plan(BASE, OURS, family=True), RUNS)
     assert first["accuracy"]["per_seed"] == pytest.approx([21 / 30, 20 / 30, 19 / 30])
     assert first["difference"] is None
     assert second["difference"] == pytest.approx((3 + 2 + 1) / 90)
     # differences 3, 2, 1 of 30: mean 2, standard deviation 1, t = 2 sqrt 3 with two degrees
     assert second["p"] == pytest.approx(1 - 2 * np.sqrt(3) / np.sqrt(12 + 2))
     assert second["p_holm"] == pytest.approx(second["p"])
-    assert result(plan(BASE, OURS), RUNS, 0.05)[1]["p_holm"] is None
+    assert result(plan(BASE, OURS), RUNS)[1]["p_holm"] is None
 
 
 def test_a_row_without_a_run_is_named():
     with pytest.raises(InputError, match="no run of ours is given"):
-        result(plan(BASE, OURS), RUNS[:3], 0.05)
+        result(plan(BASE, OURS), RUNS[:3])
 
 
 def test_unsure_predictions_are_taken_for_the_scarce_class():
@@ -55,7 +55,7 @@ def test_the_rejection_reaches_the_accuracy_and_the_recall_of_the_class():
         pl.Series("probability", wide, sure.predictions.schema["probability"])
     ))  # fmt: skip
     row = Row(("new",), "ours", {}, scarce="anger")
-    (kept,) = result(plan(row), [flat], 0.05)
+    (kept,) = result(plan(row), [flat])
     assert kept["accuracy"]["mean"] == pytest.approx(18 / 30)  # 0.5 is no rejection at 0.25
     assert kept["class_recall"] == pytest.approx(0.6)
 
@@ -65,7 +65,7 @@ def test_copies_kept_and_dropped_on_the_same_images():
     kept = [run("ours", seed, seed, unique=unique) for seed in (0, 1, 2)]
     dropped = [run("ours", seed, 6 + 3 * seed, unique=unique) for seed in (0, 1, 2)]
     asked = leakage(["ours"])
-    entries = leakage_result(asked, kept, dropped, 0.05)
+    entries = leakage_result(asked, kept, dropped)
     assert [one["label"][0] for one in entries[::2]] == list(SUBSETS)
     first = entries[0]
     assert first["difference"] == pytest.approx((6 + 8 + 10) / 90)
@@ -79,4 +79,4 @@ def test_copies_kept_and_dropped_on_the_same_images():
         assert one["difference"] == pytest.approx(np.mean(expected))
     without = [run("ours", seed, seed) for seed in (0, 1, 2)]
     with pytest.raises(InputError, match="no copies to measure"):
-        leakage_result(asked, without, without, 0.05)
+        leakage_result(asked, without, without)

@@ -17,7 +17,7 @@ FACTS = {"evidence": True, "selected_on": "val", "differs": ["all of it"], "comm
 
 
 def filled(asked, dataset, runs=RUNS, **facts):
-    return experiment.document(asked, dataset, result(asked, runs, 0.05), FACTS | facts)
+    return experiment.document(asked, dataset, result(asked, runs), FACTS | facts)
 
 
 def test_the_page_shows_the_paper_s_numbers_of_the_dataset_or_all():
@@ -74,7 +74,7 @@ def test_figure_8_takes_its_points_from_the_table_and_leaves_it_as_it_is():
         Row(("K_BS (CLBS)", "7"), "ours", {}, against="baseline"),
     )
     asked = Plan("figure8", rows)
-    points = experiment.cluster_points(result(asked, RUNS, 0.05))
+    points = experiment.cluster_points(result(asked, RUNS))
     plain, drawn = filled(asked, "demo"), filled(asked, "demo", points=points)
     assert drawn["rows"] == plain["rows"]
     assert drawn["cells"] == plain["cells"]

@@ -56,7 +56,7 @@ def studies() -> dict[str, Any]:
         runs("sfew", {"baseline": 0.5, "ours": 0.35}, SEVEN, gaps=GAPS),
         {"sfew": True},
         {"sfew": {"labels": "by hand", "duplicates": "keep", "selected_on": "test"}},
-        Significance(alpha=0.05, baseline="baseline"),
+        Significance(alpha=0.05, margin=0.01, baseline="baseline"),
         {"sfew": {"ours": [RECIPE | {"epochs": 1, "labelled_fraction": 0.1}]}},
     )
     parts = (
@@ -81,7 +81,7 @@ def test_table_of_an_experiment() -> None:
         Row(("theirs",), None, {}, {"ferplus": 61.0}),
     )
     plan = Plan("table8", rows, family=True)
-    found = result(plan, runs("ferplus", {"baseline": 0.3, "ours": 0.2}), 0.05)
+    found = result(plan, runs("ferplus", {"baseline": 0.3, "ours": 0.2}))
     facts = {"evidence": True, "selected_on": "test", "differs": ["From scratch."]}
     facts["command"] = "clfer experiment table8"
     same("table.md", experiment.markdown(experiment.document(plan, "ferplus", found, facts)))

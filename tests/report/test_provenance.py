@@ -76,7 +76,7 @@ PARAMS: dict[str, Any] = {
     "train": dict.fromkeys(RECIPE),
     "recipes": {"paper": {**RECIPE, "epochs": 100}, "short": {"epochs": 2}},
     "variants": {"baseline": {}, "ours": {"msr": {"fd": 128}, "clfm": {}}},
-    "significance": {"alpha": 0.05, "baseline": "baseline"},
+    "significance": {"alpha": 0.05, "margin": 0.01, "baseline": "baseline"},
 }
 
 

@@ -25,6 +25,8 @@ ENTRY = {
     "p": 0.004,
     "p_holm": 0.008,
     "smallest_detectable": 0.0052,
+    "margin": 0.01,
+    "p_equivalent_holm": None,
     "per_seed": [],
 }
 UNTESTED = {"p": None, "p_holm": None, "ci95": None}
@@ -39,6 +41,13 @@ KINDS = {
     "better on these images alone": {"ci95_images": [-0.002, 0.026]},
     "no claim": {"p": 0.2, "p_holm": 0.4, "ci95": [-0.01, 0.034]},
     "no claim for Holm's correction": {"p": 0.03, "p_holm": 0.2},
+    "no claim, and equal within the margin": {
+        "p": 0.2,
+        "p_holm": 0.4,
+        "ci95": [-0.002, 0.006],
+        "difference": 0.002,
+        "p_equivalent_holm": 0.008,
+    },
     "one seed": {"seeds": [4], **UNTESTED},
     "two seeds": {"seeds": [0, 1], **UNTESTED},
     "no seed": {"seeds": [], "difference": None, **UNTESTED},
@@ -96,7 +105,7 @@ def test_every_sentence_of_a_summary_stands_in_it() -> None:
         for name in ("baseline", "ours")
         for seed in range(3)
     ]
-    settings = Significance(alpha=0.05, baseline="baseline")
+    settings = Significance(alpha=0.05, margin=0.01, baseline="baseline")
     found = summary_with_verdicts(runs, {"sfew": True}, {"sfew": "by hand"}, settings)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     dataset = found["datasets"]["sfew"]

@@ -93,6 +93,24 @@ def test_detectable_effect_gives_80_percent_power() -> None:
     assert comparison.smallest_detectable(A, B, 0.05) == pytest.approx(0.0168, abs=1e-4)
 
 
+def test_two_are_equal_where_the_90_percent_interval_lies_within_the_margin() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        a, b = rng.normal(0, 0.01, (2, 4))
+        low, high = stats.ttest_1samp(a - b, 0).confidence_interval(0.9)
+        p = comparison.equivalence(a, b, 0.012)
+        assert (p < 0.05) == (max(-low, high) < 0.012)
+        assert comparison.equivalence(b, a, 0.012) == pytest.approx(p)
+    assert comparison.equivalence(A[:2], B[:2], 0.1) is None
+
+
+def test_a_difference_as_large_as_the_margin_is_taken_for_equal_in_one_of_twenty() -> None:
+    rng = np.random.default_rng(1)
+    studies = 0.01 + rng.normal(0, 0.003, (2000, 5))
+    taken = sum(comparison.equivalence(one, 0 * one, 0.01) < 0.05 for one in studies)
+    assert taken / 2000 == pytest.approx(0.05, abs=0.015)  # three standard errors
+
+
 def test_holm_by_hand() -> None:
     # 0.01 x 4, 0.02 x 3, 0.03 x 2 is not under the one before, 0.04 x 1 neither.
     assert comparison.holm([0.03, 0.01, 0.04, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])

@@ -11,11 +11,12 @@ from scipy.stats import t
 
 from clfer.errors import InputError
 from clfer.scoring import counts
+from clfer.scoring.comparison import detectable_effect
 from clfer.scoring.grid import Run, gather
 from clfer.scoring.selection import SelectionGap
 from clfer.scoring.summary import Significance, per_class, recall_interval, summarise
 
-SETTINGS = Significance(alpha=0.05, baseline="baseline")
+SETTINGS = Significance(alpha=0.05, margin=0.01, baseline="baseline")
 # Twelve images, four a class; 0 and 1 are copies of each other, 10 and 11 stand in training too.
 LABEL = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]
 GROUP = [0, 0, *range(2, 12)]
@@ -110,6 +111,20 @@ def test_comparisons_by_hand() -> None:
         {"seed": 1, "only_a_right": 2, "only_b_right": 1, "p": pytest.approx(1)},
         {"seed": 2, "only_a_right": 3, "only_b_right": 0, "p": pytest.approx(0.25)},
     ]
+
+
+def test_the_family_is_what_was_planned() -> None:
+    """Of three comparisons one is there: its p counts three times, and so does its power."""
+    runs = [run for run in toy() if run.seed < 3]
+    alone, planned = (
+        summarise(runs, {"toy": True}, {"toy": "by hand"}, SETTINGS, count)["datasets"]["toy"]
+        for count in (0, 3)
+    )
+    one, third = (found["comparisons"][0] for found in (alone, planned))
+    assert third["p_holm"] == pytest.approx(min(1, 3 * one["p"]))
+    assert third["p_equivalent_holm"] == pytest.approx(min(1, 3 * one["p_equivalent"]))
+    strict = detectable_effect(3, 0.05 / 3) * 2 / math.sqrt(3) / 12
+    assert third["smallest_detectable"] == pytest.approx(strict)
 
 
 def test_the_interval_for_other_images_is_of_both_variants() -> None:
