@@ -82,7 +82,7 @@ def whole(trained_checkout, tmp_path_factory):
     change(
         folder,
         run={"datasets": ["demo"], "variants": ["ours"], "seeds": [0]},
-        significance={"alpha": 0.05, "baseline": "ours"},
+        significance={"alpha": 0.05, "margin": 0.01, "baseline": "ours"},
     )
     divided = pl.read_parquet(folder / SPLIT)
     (folder / LABELS).parent.mkdir()

@@ -73,7 +73,7 @@ def study(tmp_path_factory):
         folder,
         recipe={**SMALL, "epochs": 1},
         run={"datasets": ["demo"], "variants": ["ours"], "seeds": [0]},
-        significance={"alpha": 0.05, "baseline": "ours"},
+        significance={"alpha": 0.05, "margin": 0.01, "baseline": "ours"},
     )
     datasets = json.loads(json.dumps(_params(folder)["datasets"]))
     datasets["demo"]["source"] = SOURCE
