@@ -37,7 +37,7 @@ def explain(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="A picture with a face.")],
     model: Annotated[
         str | None,
-        typer.Option(metavar="FILE|NAME|URL", help="A .safetensors; default: one in runs/."),
+        typer.Option(metavar="FILE|NAME|URL", help="A .safetensors or .onnx; default: as predict."),
     ] = None,
     face: Annotated[
         int | None,
@@ -76,15 +76,13 @@ def explain(
     except UnreadableError as error:
         raise InputError(f"{image}: expected a picture that can be read, found: {error}") from error
     file = located(model, track) if model else default_model()
-    if file.suffix.lower() == ".onnx":
-        raise InputError(
-            f"{file}: expected a model with its weights and blocks, found one as ONNX, through "
-            "which no gradient goes; name the .safetensors that it was exported from"
-        )
     from clfer.explanation.layers import reasons
     from clfer.figures.explanation import FacePlace, draw
-    from clfer.model.bundle import load
 
+    if file.suffix.lower() == ".onnx":
+        from clfer.export.restored import restored as load
+    else:
+        from clfer.model.bundle import load
     network, card = load(file)
     explained = None if label is None else _class(label, card.classes)
     if detect:

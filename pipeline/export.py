@@ -60,6 +60,8 @@ def export(
     from pipeline.models import default_model
 
     path = model or default_model()
+    if path.suffix == ".onnx":
+        raise InputError(f"{path}: expected a .safetensors, found what is exported; name another")
     target = to or paths.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clfer.errors import InputError
+from clfer.inference.models import SHIPPED
 from clfer.report.numbers import OPTIMISTIC
 from pipeline import paths
 from pipeline.console import err, plain, track
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from clfer.model.bundle import Card
 
 DEMO, DRAWN = "demo", "drawn faces: it knows no people"
+LIMITS = (
+    "it names how a face looks, not what somebody feels; its weights were learned from FER2013's "
+    "images, for research; decide about no one by it"
+)
 WARNING = (
     "warning: this model was trained on drawn faces to try the pipeline; what it says of people "
     "means nothing"
@@ -23,18 +28,18 @@ SHOWN = 5  # models that an error lists
 
 
 def default_model() -> Path:
-    """The only model in runs/; of several, the last dataset and variant in params.yaml's `run` that
-    are trained, with the first seed. InputError where there is none of these.
+    """The model of this checkout that was trained on real faces; the package's where none was.
+
+    Of several it is that of the last dataset and variant in params.yaml's `run` that are trained,
+    with the first seed. InputError where none of them is listed there.
     """
     runs = paths.BASE / paths.RUNS
-    trained = sorted(runs.glob(f"*/*/*/{paths.MODEL}"))
+    files = runs.glob(f"*/*/*/{paths.MODEL}")
+    trained = sorted(one for one in files if one.relative_to(runs).parts[0] != DEMO)
+    if not trained:
+        return SHIPPED["ferplus"]
     if len(trained) == 1:
         return trained[0]
-    if not trained:
-        raise InputError(
-            f"{runs}: expected a trained model, found none; `dvc repro` trains the demo's, "
-            "`clfer train` one; or name one by --model"
-        )
     if PARAMS.is_file():
         run = settings(Run, "run")
         for cell in product(reversed(run.datasets), reversed(run.variants), run.seeds):
@@ -50,7 +55,7 @@ def default_model() -> Path:
 def predictor(
     models: list[str] | None, detector: Path | None, device: str | None, detect: bool = True
 ) -> "Predictor":
-    """A predictor of these models, by default of the checkout's; they are named."""
+    """A predictor of these models, by default of `default_model`; they are named."""
     chosen = models or [str(default_model())]
     from clfer.inference.predictor import Predictor  # OpenCV
 
@@ -63,7 +68,10 @@ def predictor(
 def print_banner(file: Path, card: "Card", chosen: bool) -> None:
     """The model and what it was trained on, with a warning of the demo's. chosen: by the user."""
     other = "" if chosen else " (another by --model)"
-    err.print(plain(f"model: {file}{other}: {model_line(card)}"), highlight=False, soft_wrap=True)
+    names = {path: name for name, path in SHIPPED.items()}
+    line = f"model: {names.get(file, file)}{other}: {model_line(card)}"
+    line += f"; {LIMITS}" if file in names else ""
+    err.print(plain(line), highlight=False, soft_wrap=True)
     if card.provenance.get("dataset") == DEMO:
         err.print(WARNING, style="bold yellow", highlight=False, soft_wrap=True)
 
