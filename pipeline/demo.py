@@ -36,8 +36,8 @@ def demo(
 ) -> None:
     """Serve a web page for this computer that shows what a model makes of photos or the webcam.
 
-    Pictures stay in memory and are sent nowhere else. Without --model, params.yaml says which of
-    the checkout's models is taken. The dataset `demo` is something else: drawn faces to train on.
+    Pictures stay in memory and are sent nowhere else. The dataset `demo` is something else: drawn
+    faces to train on.
     """
     if find_spec("nicegui") is None:
         raise InputError(ABSENT)

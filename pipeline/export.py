@@ -30,7 +30,7 @@ def export(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MODEL]", help="A .safetensors; default: one in runs/, as by `clfer predict`."
+            metavar="[MODEL]", help="A .safetensors; default: one trained here on real faces."
         ),
     ] = None,
     to: Annotated[
@@ -61,7 +61,7 @@ def export(
 
     path = model or default_model()
     if path.suffix == ".onnx":
-        raise InputError(f"{path}: expected a .safetensors, found what is exported; name another")
+        raise InputError(f"export: expected the name of a .safetensors, found {path}")
     target = to or paths.exported(path)
     if target.suffix != ".onnx":
         raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")

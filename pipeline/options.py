@@ -52,7 +52,8 @@ Models = Annotated[
     list[str] | None,
     typer.Option(
         metavar="FILE|NAME|URL",
-        help="A model (.safetensors, .onnx); several are averaged. Default: one in runs/.",
+        help="A model (.safetensors, .onnx); several are averaged. Default: one trained here on "
+        "real faces, or the package's own, ferplus.",
     ),
 ]
 Detect = Annotated[

@@ -57,8 +57,7 @@ def predict(
 ) -> None:
     """Say the expressions of the faces in photos, folders and videos.
 
-    Without --model, params.yaml says which of the checkout's models is taken. A picture that can't
-    be read is named and left out; the command fails if none can be.
+    A picture that can't be read is named and left out; the command fails if none can be.
     """
     wanted = sources(given, sys.stdin)
     tables_of = {"--csv": csv, "--json": json, "--parquet": parquet}

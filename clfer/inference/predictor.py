@@ -16,7 +16,7 @@ from clfer.faces.detection import Detections, open_detector
 from clfer.faces.preprocessing import Cut
 from clfer.inference.engines import open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels
-from clfer.inference.models import located
+from clfer.inference.models import SHIPPED, located
 from clfer.pictures import UnreadableError
 from clfer.progress import Track, silent
 from clfer.team import cores
@@ -80,10 +80,11 @@ class _Cropped:
 
 
 class Predictor:
-    """Finds faces and their expressions: `Predictor("model.safetensors").faces("photo.jpg")`.
+    """Finds faces and their expressions: `Predictor().faces("photo.jpg")`.
 
-    models:   files of clfer (.safetensors, or .onnx, which needs no PyTorch), names of released
-              models, or addresses https://...#sha256=...; the probabilities of several are averaged
+    models:   files of clfer (.safetensors, or .onnx, which needs no PyTorch), or what else
+              `clfer.inference.models.located` knows; the probabilities of several are averaged;
+              by default the one in the package
     detect:   False where pictures are faces already, cut like those that the model was trained on
     detector: SCRFD's weights; None: the file that CLFER_DETECTOR names, or insightface's folder
     device:   such as cpu or cuda, for .safetensors; None: a GPU where there is one
@@ -99,9 +100,7 @@ class Predictor:
         device: str | None = None,
         track: Track = silent,
     ) -> None:
-        if not models:
-            raise InputError("Predictor: expected a model, found none")
-        self.files = [located(one, track) for one in models]
+        self.files = [located(one, track) for one in models or SHIPPED]
         self.engines = [open_engine(file, device) for file in self.files]
         self.classes = self.engines[0].card.classes
         self._orders = []  # where each model has each of the classes

@@ -141,7 +141,6 @@ def test_several_models_are_averaged_by_the_names_of_their_classes(tmp_path):
 
 
 def test_what_is_missing_or_does_not_fit_is_named(file, tmp_path, monkeypatch):
-    assert "expected a model, found none" in refusal(Predictor)
     assert "nowhere.safetensors: expected a model file" in refusal(Predictor, "nowhere.safetensors")
     said = refusal(Predictor, file, detect=False, device="abacus")
     assert "--device: expected one that PyTorch has here" in said

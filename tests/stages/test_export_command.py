@@ -72,8 +72,8 @@ def accuracy(engine, folder):
     return float((engine(stored).argmax(1) == split["label"].to_physical().to_numpy()).mean())
 
 
-def test_the_newest_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
-    done = run("--int8", "--count", 5)
+def test_a_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
+    done = run(MODEL, "--int8", "--count", 5)
     text, out = text_of(done), folder / "exports/demo/ours"
     given = faces(9)
     whole, small = (Exported(out / name) for name in ("0.onnx", "0.int8.onnx"))
@@ -157,7 +157,7 @@ def test_what_it_refuses(folder):
     assert "expected two face crops" in refused(MODEL, "--faces", "empty", "--int8")
     assert not list((folder / "runs").rglob("*onnx"))
     (folder / MODEL).unlink()
-    assert "expected a trained model, found none" in refused()
+    assert "expected the name of a .safetensors, found" in refused()
 
 
 @pytest.mark.parametrize("name", ["onnx", "onnxscript"])

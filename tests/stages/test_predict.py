@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -22,12 +23,13 @@ from typer.testing import CliRunner
 
 from clfer.faces.views import central
 from clfer.inference.frames import Video
+from clfer.inference.models import SHIPPED
 from clfer.inference.output import film
 from pipeline.models import default_model
 from pipeline.params import everything
 from pipeline.predict import predict as command
 
-FILE = "runs/demo/ours/0/model.safetensors"
+FILE, DRAWN = (f"runs/{name}/ours/0/model.safetensors" for name in ("ferplus", "demo"))
 
 
 def face(seed, shape=(48, 48)):
@@ -74,8 +76,10 @@ def checkout(trained, monkeypatch):
 def trained(tmp_path_factory):
     """A folder with a model as training leaves it, and pictures of which one is broken."""
     folder = tmp_path_factory.mktemp("checkout")
-    (folder / FILE).parent.mkdir(parents=True)
-    model(folder / FILE, about={"dataset": "demo", "variant": "ours", "seed": 0})
+    for file in (FILE, DRAWN):
+        (folder / file).parent.mkdir(parents=True)
+        about = {"dataset": Path(file).parts[1], "variant": "ours", "seed": 0}
+        model(folder / file, about=about)
     (folder / "photos/deep").mkdir(parents=True)
     for number, name in enumerate(("a.png", "b.png", "deep/c.png")):
         Image.fromarray(face(number)).save(folder / "photos" / name)
@@ -87,11 +91,7 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
     outs = ("--csv", "o/f.csv", "--json", "o/f.json", "--parquet", "o/f.parquet", "--draw", "o/d")
     done = predict("photos", *outs)
     said = done.stderr.splitlines()
-    assert said[0] == (
-        f"model: {FILE} (another by --model): ours on demo, seed 0 (drawn faces: it knows no "
-        "people)"
-    )
-    assert said[1].startswith("warning: this model was trained on drawn faces")
+    assert said[0] == f"model: {FILE} (another by --model): ours on ferplus, seed 0"
     assert "3 faces in 3 pictures\n" in done.stdout
     assert "could not be read, and left out: 1" in done.stdout
     assert "photos/broken.png: " in done.stdout
@@ -110,6 +110,12 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
     assert pl.read_parquet(trained / "o/f.parquet")["label"].to_list() == labels
     drawn = sorted(str(path.relative_to(trained / "o/d")) for path in trained.glob("o/d/**/*.png"))
     assert drawn == ["a.png", "b.png", "deep/c.png"]
+
+
+def test_a_model_of_drawn_faces_is_taken_where_it_is_named_and_warned_of():
+    said = predict("photos/a.png", "--model", DRAWN).stderr.splitlines()
+    assert said[0] == f"model: {DRAWN}: ours on demo, seed 0 (drawn faces: it knows no people)"
+    assert said[1].startswith("warning: this model was trained on drawn faces")
 
 
 def test_names_on_standard_input_and_a_least_confidence():
@@ -132,7 +138,7 @@ def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained):
     before = (trained / "photos/a.png").read_bytes()
     for arguments, line in (
         (["gone.png"], "gone.png: expected a picture, a video or a folder; found nothing"),
-        (["photos", "--model", "params.yaml"], "params.yaml: expected a model file, the"),
+        (["photos", "--model", "params.yaml"], "params.yaml: expected a model file, fer"),
         (["photos", "--model", "photos/a.png"], "photos/a.png is no readable safetensors"),
         (["photos", "--detector", "x.onnx"], "x.onnx: expected an SCRFD detector"),
         (["photos", "--no-detect", "--draw", "photos"], "--draw: expected another folder"),
@@ -152,18 +158,22 @@ def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained):
 
 
 def test_which_model_is_taken_follows_params_and_no_file_time(tmp_path, monkeypatch):
-    """The only one; of several the last dataset and variant of `run`, and its first seed."""
+    """That of the package; the only one of real faces; of several the last dataset and variant of
+    `run`, and its first seed.
+    """
     monkeypatch.chdir(tmp_path)
-    assert "runs: expected a trained model, found none; `dvc" in refusal(default_model)
     cells = ("demo/ours/0", "ferplus/baseline/3", "ferplus/ours/1", "ferplus/ours/0", "raf/ours/0")
     files = {cell: tmp_path / "runs" / cell / "model.safetensors" for cell in cells}
-    for age, file in enumerate(files.values()):
+    expected = {1: SHIPPED["ferplus"], 2: files["ferplus/baseline/3"]}
+    assert default_model() == SHIPPED["ferplus"]
+    for count, file in enumerate(files.values(), start=1):
         file.parent.mkdir(parents=True)
         file.touch()
-        os.utime(file, (0, 1000 * (age % 3)))
-        assert (age > 0) or default_model().samefile(file)
+        os.utime(file, (0, 1000 * (count % 3)))
+        if count in expected:
+            assert default_model().absolute() == expected[count]
     said = refusal(default_model)
-    assert "found 5: " in said
+    assert "found 4: " in said
     assert "; name one by --model" in said
     rows = "  datasets: [demo, ferplus, sfew]\n  variants: [baseline, ours]\n  seeds: [0, 1]\n"
     (tmp_path / "params.yaml").write_text(f"run:\n{rows}")
