@@ -19,6 +19,7 @@ from clfer.figures.curves import draw_history
 from clfer.files import replacing, write_json, write_text
 from clfer.paper.result import leakage_result, result
 from clfer.paper.tables import Plan
+from clfer.report import comparison
 from clfer.report import experiment as text
 from clfer.report.differences import Ours, from_paper
 from clfer.report.verdicts import summary_with_verdicts
@@ -206,20 +207,20 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         recipes={name: recipes},
         planned=len({one.name for one in study.cells}) - 1,
     )
-    document = text.comparison_document(
+    document = comparison.document(
         summary["datasets"][name],
         [(fact, h, selection_gap(h)) for fact, h in zip(facts, histories, strict=True)],
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
         command(),
     )
-    shown = text.comparison_page(name, document, target.name)
+    shown = comparison.page(name, document, target.name)
     curves: dict[str, list[pl.DataFrame]] = defaultdict(list)
     for run, history in zip(runs, histories, strict=True):
         curves[run.variant].append(history)
     with replacing(_beside(target, "-curves.png")) as temporary:
         draw_history(curves, temporary)
     with replacing(_beside(target, "-confusions.png")) as temporary:
-        draw_several(*text.confusions(name, document), temporary)
+        draw_several(*comparison.confusions(name, document), temporary)
     write_json(_beside(target, ".json"), document, indent=1)
     write_text(_beside(target, ".md"), shown)
     page(shown)
