@@ -95,7 +95,7 @@ def audit(
 
 def _audit_model(name: str, model: Path) -> None:
     """Whether a model's answers to the test images depend on the other images of their batch."""
-    from clfer.audit.company import BATCH, dependence
+    from clfer.audit.batch_dependence import BATCH, dependence
     from clfer.datasets import labels
     from clfer.inference.engines import open_engine
     from clfer.scoring.scores import codes

@@ -1,6 +1,6 @@
 """Whether a model's answers depend on the other images of their batch.
 
-An honest model gives an image the same answer alone and in any company. A head that adds its
+An honest model gives an image the same answer alone and in any batch. A head that adds its
 batch's mean, or batch normalisation left in training mode, does not: its accuracy then depends on
 the order of the test images, most of all where they are sorted by class.
 """
@@ -21,7 +21,7 @@ LIMIT = 1e-3  # by which a probability may differ for rounding alone
 Classifier = Callable[[UInt8[np.ndarray, "B S S C"]], Float[np.ndarray, "B K"]]
 
 
-class Company(NamedTuple):
+class InOrder(NamedTuple):
     """The answers in one order beside those of every image alone.
 
     accuracy, alone: fractions; changed: images with another label; difference: the largest of any
@@ -36,7 +36,7 @@ class Company(NamedTuple):
 
     @property
     def depends(self) -> bool:
-        """Whether the answers depend on the company, beyond rounding; True where there is a NaN."""
+        """Whether the answers depend on the batch, beyond rounding; True where there is a NaN."""
         return not self.difference <= LIMIT
 
 
@@ -47,7 +47,7 @@ def dependence(
     batch: int = BATCH,
     seed: int = 0,
     track: Track = silent,
-) -> list[Company]:
+) -> list[InOrder]:
     """What `classify` answers to N faces alone, shuffled, and sorted by class, in batches."""
     generator = np.random.default_rng(seed)
     alone = _answers(classify, faces, np.arange(len(faces)), 1, track)
@@ -56,7 +56,7 @@ def dependence(
         together = _answers(classify, faces, ordered(name, label, generator), batch, track)
         predicted, by_itself = together.argmax(axis=1), alone.argmax(axis=1)
         results.append(
-            Company(
+            InOrder(
                 order=name,
                 accuracy=float((predicted == label).mean()),
                 alone=float((by_itself == label).mean()),

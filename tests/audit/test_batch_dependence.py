@@ -1,6 +1,6 @@
 import numpy as np
 
-from clfer.audit.company import dependence
+from clfer.audit.batch_dependence import dependence
 
 LABEL = np.arange(90) % 3
 FACES = np.random.default_rng(0).integers(0, 256, (90, 4, 4, 1), np.uint8)
@@ -17,7 +17,7 @@ def own(faces):
     return np.array([LOGITS[face.tobytes()] + NOISE[face.tobytes()] for face in faces])
 
 
-def test_a_model_that_looks_at_each_image_by_itself_does_not_depend_on_company():
+def test_a_model_that_looks_at_each_image_by_itself_does_not_depend_on_the_batch():
     for one in dependence(lambda faces: softmax(own(faces)), FACES, LABEL, batch=30):
         assert (one.depends, one.changed, one.difference) == (False, 0, 0)
         assert one.accuracy == one.alone == np.mean(own(FACES).argmax(1) == LABEL)
