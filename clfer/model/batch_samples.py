@@ -54,10 +54,10 @@ class BatchSampleContrast(nn.Module):
         """pooled: the blocks by number, each on the deepest one's grid, float32; labels (-1: none):
         used by class centers alone; uniform in [0, 1): the draws of the K-means starts.
         """
-        deep = gathered(self.project(pooled[self.layers[-1]], self.layers[-1])).unsqueeze(0)
+        maps = pooled[self.layers[-1]]
+        maps = maps.detach() if self.settings.detach_deep else maps
+        deep = gathered(self.project(maps, self.layers[-1])).unsqueeze(0)
         labels = gathered(labels)
-        if self.settings.detach_deep:
-            deep = deep.detach()
         if self.settings.centers == "class":
             clusters, k = labels.unsqueeze(0), self.classes
         else:

@@ -38,7 +38,8 @@ class FeatureMapContrast(nn.Module):
         self.shallow = [j for j, alpha in enumerate(settings.alpha) if alpha > 0]
         self.layers = [*self.shallow, len(channels) - 1]
         self.convolutions = nn.ModuleDict(
-            {str(j): nn.Conv2d(channels[j], channels[j], kernel_size=1) for j in self.layers}
+            # standardisation would take a bias away again
+            {str(j): nn.Conv2d(channels[j], channels[j], 1, bias=False) for j in self.layers}
         )
 
     def code(self, pooled: Float[Tensor, "B C H W"], layer: int) -> Float[Tensor, "B C fd"]:
@@ -63,9 +64,8 @@ class FeatureMapContrast(nn.Module):
         """pooled: the blocks by number, each on the deepest one's grid, float32; uniform in [0, 1):
         the draws of each image's K-means starts.
         """
-        deep = self.code(pooled[self.layers[-1]], self.layers[-1])
-        if self.settings.detach_deep:
-            deep = deep.detach()
+        maps = pooled[self.layers[-1]]
+        deep = self.code(maps.detach() if self.settings.detach_deep else maps, self.layers[-1])
         clusters = kmeans(deep.detach(), uniform, self.settings.iterations)
         centroids, occupied = group_means(deep, clusters, self.settings.k)
         loss = deep.new_zeros(())

@@ -20,7 +20,7 @@ class CLFM(Settings):
     temperature: float = Field(0.1, gt=0)
     iterations: int = Field(10, ge=1)  # of K-means
     restarts: int = Field(1, ge=1)
-    detach_deep: bool = False  # whether the shallow layers alone learn
+    detach_deep: bool = False  # whether the deepest block gets no gradient from this loss
 
 
 class CLBS(Settings):

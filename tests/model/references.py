@@ -227,4 +227,5 @@ def arrays(maps):
 
 def layer(module):
     """(matrix, bias) of a linear layer or a 1 x 1 convolution."""
-    return module.weight.detach().flatten(1).numpy(), module.bias.detach().numpy()
+    matrix = module.weight.detach().flatten(1).numpy()
+    return matrix, np.zeros(len(matrix)) if module.bias is None else module.bias.detach().numpy()

@@ -154,17 +154,21 @@ def test_layers_of_weight_zero_have_no_parameters_and_are_not_computed():
         contrast([features[0], cut[1], features[2], features[3]], *others)
 
 
-LAST = {"clfm": "clfm.convolutions.{}.weight", "clbs": "clbs.projections.{}.0.weight"}
+HEADS = {"clfm": "clfm.convolutions.{}.weight", "clbs": "clbs.projections.{}.0.weight"}
 
 
-@pytest.mark.parametrize("part", LAST)
+@pytest.mark.parametrize("part", HEADS)
 @pytest.mark.parametrize("detach", [False, True])
-def test_the_deepest_layer_learns_unless_it_is_detached(part, detach):
-    contrast, given = contrast_case(changed(OURS, part, detach_deep=detach))
-    total(contrast(*given)).backward()
-    shallow, deep = (contrast.get_parameter(LAST[part].format(j)).grad for j in (1, 3))
-    assert (deep is None) == detach
-    assert shallow.abs().max() > 0
+def test_the_deepest_block_learns_unless_it_is_detached_and_its_head_always(part, detach):
+    others = dict.fromkeys({"clfm", "clbs"} - {part})
+    variant = changed(OURS, part, detach_deep=detach).model_copy(update=others)
+    contrast, (features, *more) = contrast_case(variant)
+    features = [maps.detach().requires_grad_() for maps in features]
+    total(contrast(features, *more)).backward()
+    assert (features[3].grad is None) == detach
+    assert features[1].grad.abs().max() > 0
+    for j in (1, 3):
+        assert contrast.get_parameter(HEADS[part].format(j)).grad.abs().max() > 0
 
 
 VARIANTS = {
