@@ -59,7 +59,7 @@ def _align(name: str, team: Team) -> None:
     from clfer.datasets.labels import GROUP
     from clfer.faces import packing
     from clfer.faces.alignment import Alignment
-    from clfer.faces.detection import open_detector
+    from clfer.faces.detectors import NAMES, open_detector
     from clfer.figures import dataset as figures
     from pipeline import stored
 
@@ -71,9 +71,10 @@ def _align(name: str, team: Team) -> None:
         labels = paths.labels(name)
         rows = stored.Rows(labels, f"relabel {name}", LABELS)
         find, weights = None, ""
-        if alignment.detector == "insightface":
+        if alignment.detector in NAMES:
             named = alignment.weights and paths.BASE / alignment.weights
-            find = open_detector(named, alignment, shown, f"datasets.{name}.faces.weights")
+            option = f"datasets.{name}.faces.weights"
+            find = open_detector(named, alignment, shown, option, alignment.detector)
             weights = f"{find.weights.name} {sha256(find.weights)}"
         pictures = module.pictures(raw, paths.BASE)
     array = paths.faces(name)

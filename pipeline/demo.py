@@ -13,7 +13,7 @@ import typer
 from clfer.errors import InputError
 from pipeline import models
 from pipeline.console import err, plain, say
-from pipeline.options import Device, Models, Weights
+from pipeline.options import Device, Finder, Models
 
 ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
 OPEN = (
@@ -24,7 +24,7 @@ OPEN = (
 
 def demo(
     model: Models = None,
-    detector: Weights = None,
+    detector: Finder = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8080,
     host: Annotated[
         str, typer.Option(help="An address of this computer; 0.0.0.0: all it has.")

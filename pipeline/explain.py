@@ -11,7 +11,8 @@ import typer
 
 from clfer.datasets.expressions import canonical
 from clfer.errors import InputError, did_you_mean
-from clfer.faces.detection import open_detector, principal
+from clfer.faces.detection import principal
+from clfer.faces.detectors import open_detector
 from clfer.faces.preprocessing import Cut
 from clfer.files import replacing
 from clfer.inference.frames import Picture, read
@@ -22,7 +23,7 @@ from clfer.report.numbers import short
 from pipeline import paths
 from pipeline.console import plain, say, track
 from pipeline.models import default_model, model_line, print_banner
-from pipeline.options import Detect, Weights, check_own
+from pipeline.options import Detect, Finder, check_own
 
 if TYPE_CHECKING:  # PyTorch, which takes seconds
     from clfer.explanation.layers import Reasons
@@ -48,7 +49,7 @@ def explain(
         typer.Option("--class", metavar="NAME", help="What to explain; default: the prediction."),
     ] = None,
     detect: Detect = True,
-    detector: Weights = None,
+    detector: Finder = None,
     to: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A .png, .svg or .pdf; default: in figures/explain."),
@@ -114,7 +115,7 @@ def explain(
 
 
 def find_face(
-    image: Path, picture: Picture, cut: Cut, detector: Path | None, number: int | None
+    image: Path, picture: Picture, cut: Cut, detector: str | None, number: int | None
 ) -> "tuple[FacePlace, float, str]":
     """The face of that number, from the left, or without one the largest and most central; the
     score of its detection, and which face it is, in words.

@@ -53,7 +53,7 @@ def default_model() -> Path:
 
 
 def predictor(
-    models: list[str] | None, detector: Path | None, device: str | None, detect: bool = True
+    models: list[str] | None, detector: str | None, device: str | None, detect: bool = True
 ) -> "Predictor":
     """A predictor of these models, by default of `default_model`; they are named."""
     chosen = models or [str(default_model())]

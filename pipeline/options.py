@@ -59,9 +59,13 @@ Models = Annotated[
 Detect = Annotated[
     bool, typer.Option("--detect/--no-detect", help="Or take pictures as face crops.")
 ]
-Weights = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="SCRFD's weights; or $CLFER_DETECTOR.", dir_okay=False),
+Finder = Annotated[
+    str | None,
+    typer.Option(
+        "--detector",
+        metavar="yunet|insightface|FILE",
+        help="What finds the faces; default: $CLFER_DETECTOR, or insightface.",
+    ),
 ]
 Device = Annotated[
     str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")

@@ -24,7 +24,7 @@ from clfer.pictures import UnreadableError
 from clfer.report.numbers import plural, short
 from pipeline import models
 from pipeline.console import say, table, track
-from pipeline.options import Detect, Device, Models, Weights, check_own
+from pipeline.options import Detect, Device, Finder, Models, check_own
 
 QUALITY = 92  # of JPEGs that are drawn
 SHOWN = 50  # faces in the table; files have all of them
@@ -48,7 +48,7 @@ def predict(
         Path | None, typer.Option(metavar="DIR", help="A plot of expressions for each video.")
     ] = None,
     detect: Detect = True,
-    detector: Weights = None,
+    detector: Finder = None,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="No label below this probability.")
     ] = 0.0,

@@ -32,8 +32,9 @@ UNUSABLE = "landmarks not finite, or all on one line"
 class Alignment(Cut):
     """How faces are found and cut out in a dataset: `datasets.D.faces`."""
 
-    detector: Literal["insightface", "given", "none"]  # given: by the dataset; none: they are crops
-    weights: Path | None  # of the detector; null: see clfer.faces.detection.open_detector
+    # given: by the dataset; none: they are crops
+    detector: Literal["insightface", "yunet", "given", "none"]
+    weights: Path | None  # of the detector; null: see clfer.faces.detectors
 
 
 class CropOutcome(NamedTuple):
@@ -58,7 +59,7 @@ def crop_face(
     """The face of a dataset's image, and how it was cropped.
 
     landmarks: ten numbers x, y, or None; box: left, top, width, height, or None; both of the
-    dataset. find: for detector insightface. A detected face is preferred to the dataset's
+    dataset. find: of a detector that looks for faces. A detected face is preferred to the dataset's
     landmarks, these to its box, and the box to the middle of the picture: no picture is dropped.
     """
     outcome, reason = None, None

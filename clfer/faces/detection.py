@@ -1,40 +1,26 @@
-"""Face detection: faces and their five landmarks by insightface's SCRFD, and where its weights are.
+"""Face detection: the faces in a picture with their five landmarks, by one of two networks."""
 
-insightface's models are for non-commercial research only.
-"""
-
-import os
+from abc import ABC, abstractmethod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
-from zipfile import is_zipfile
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from clfer.archives import extract
 from clfer.errors import InputError
-from clfer.faces.preprocessing import Cut
-from clfer.files import sha256, writing
-from clfer.progress import Track
 
 # The detector looks at a square of this side. A small picture is enlarged to the first, with a
 # border around it: a face that fills the picture is not seen otherwise. Of FER2013's 48 px faces
-# 99 in 100 are detected so, and fewer without a border or with another width.
+# 98 or 99 in 100 are detected so, and fewer without a border or with another width.
 SMALL = 320
 BORDER = 0.25  # share of a small picture's side
 LARGE = (640, SMALL)  # a large one is looked at twice, for small faces and for large ones
 GREY = (127, 127, 127)
 
-VARIABLE = "CLFER_DETECTOR"  # environment variable with the path of the weights
-FOLDER = Path(".insightface") / "models"  # insightface's, below the home folder
-OURS = "clfer"  # a folder in there; insightface takes one named like a pack for all of that pack
-# the smallest pack that insightface publishes, of which we want the detector alone
-PACK = "https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_sc.zip"
-WEIGHTS = "det_500m.onnx"
-SHA256 = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"
-LARGEST = 1 << 28  # bytes of the pack, and of what it unpacks to
+Picture = UInt8[np.ndarray, "H W 3"]  # blue, green, red, as OpenCV has it
+Corners = Float[np.ndarray, "F 5"]  # left, top, right, bottom and score
+Five = Float[np.ndarray, "F 5 2"]
 
 
 class Detections(NamedTuple):
@@ -45,35 +31,21 @@ class Detections(NamedTuple):
     landmarks: Float[np.ndarray, "F 5 2"]  # as in clfer.faces.alignment.TEMPLATE
 
 
-class Detector:
+class Detector(ABC):
     """Finds faces in pictures; may be called from several threads.
 
-    weights:   an SCRFD model as .onnx (det_*.onnx of insightface's packs)
-    threshold: the least score of a face
-    turned:    whether to look at each picture in all four directions and keep the one with the
-               highest score, for pictures on their side or upside down; four times slower
+    weights: the file of a network
+    turned:  whether to look at each picture in all four directions and keep the one with the
+             highest score, for pictures on their side or upside down; four times slower
     """
 
-    def __init__(self, weights: Path, threshold: float, turned: bool) -> None:
-        import onnxruntime  # seconds to import, and not needed without a detector
-        from insightface.model_zoo.scrfd import SCRFD
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # pictures are looked at in parallel instead
-        options.log_severity_level = 4  # we report errors ourselves
-        try:
-            session = onnxruntime.InferenceSession(
-                weights, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
-            self.model = SCRFD(str(weights), session=session)
-            five = self.model.use_kps
-        except Exception as error:  # whatever a file that is something else leads to
-            raise InputError(_expected(weights, "something else")) from error
-        if not five:
-            raise InputError(_expected(weights, "a detector without landmarks"))
-        self.model.prepare(ctx_id=-1, input_size=(SMALL, SMALL), det_thresh=threshold)
+    def __init__(self, weights: Path, turned: bool) -> None:
         self.weights = weights
         self.turns = range(4 if turned else 1)
+
+    @abstractmethod
+    def find(self, picture: Picture, sides: tuple[int, ...]) -> tuple[Corners, Five]:
+        """Faces in the picture, looked at with its longer side as long as each of these."""
 
     def __call__(self, picture: UInt8[np.ndarray, "H W *C"]) -> Detections:
         """Every face in a picture, grey [H, W] or RGB [H, W, 3]. InputError: the weights turn out
@@ -99,18 +71,24 @@ class Detector:
                 colour, border, border, border, border, cv2.BORDER_CONSTANT, value=GREY
             )
             colour = cv2.resize(framed, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-        try:  # left, top, right, bottom and score
-            corners, points = self.model.detect(colour, input_size=[(side, side) for side in sides])
-        except Exception as error:  # of onnxruntime, or of numpy over what came out
-            raise InputError(_expected(self.weights, "one that fails on a picture")) from error
-        corners, points = corners.astype(np.float64), points.astype(np.float64)
+        try:
+            corners, points = self.find(colour, sides)
+        except Exception as error:  # of the network, or of numpy over what came out
+            raise InputError(self.expected("one that fails on a picture")) from error
         if not (np.isfinite(corners).all() and np.isfinite(points).all()):
-            raise InputError(_expected(self.weights, "one that finds faces nowhere"))
+            raise InputError(self.expected("one that finds faces nowhere"))
         kept = np.array([are_usable(five) for five in points], dtype=bool)
         corners, points = corners[kept], points[kept]
         low, high = corners[:, :2], corners[:, 2:4]
         box = np.hstack([low / scale - border, (high - low) / scale])
         return Detections(box, corners[:, 4], points / scale - border)
+
+    def expected(self, found: str) -> str:
+        """The message where the weights are those of another network."""
+        return (
+            f"{self.weights}: expected a face detector with five landmarks (YuNet, or SCRFD as "
+            f"det_*.onnx of insightface), found {found}; use another file"
+        )
 
 
 def are_usable(landmarks: Float[np.ndarray, "5 2"]) -> bool:
@@ -132,56 +110,6 @@ def principal(detections: Detections, middle: Float[np.ndarray, "2"]) -> int:
     return int(np.argmax(side - distance))
 
 
-def open_detector(
-    weights: str | Path | None,
-    cut: Cut,
-    track: Track,
-    option: str = "--detector",
-    address: str = PACK,
-) -> Detector:
-    """The detector with these weights, or else those of CLFER_DETECTOR, or else the first
-    det_*.onnx in insightface's folder, or else WEIGHTS, downloaded to there.
-
-    option: how the user names weights, for the InputError where there are none
-    """
-    ways, folder = f"name one by {option} or {VARIABLE}", Path.home() / FOLDER
-    if named := weights or os.environ.get(VARIABLE):
-        file = Path(named)
-        if not file.is_file():
-            raise InputError(
-                f"{file}: expected an SCRFD detector (det_*.onnx of insightface), found no file; "
-                f"{ways}"
-            )
-    elif installed := sorted(folder.glob("**/det_*.onnx")):
-        file = installed[0]
-    else:
-        remedy = f"put a det_*.onnx of insightface's into {folder / OURS}, or {ways}"
-        file = _fetch(folder / OURS, track, remedy, address)
-    return Detector(file, cut.threshold, cut.turned)
-
-
-def _fetch(folder: Path, track: Track, remedy: str, address: str) -> Path:
-    """WEIGHTS in this folder, out of the pack at the address, verified or not at all."""
-    from clfer.download import download  # requests takes a seventh of a second
-
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder, prefix=".pack.") as scratch:
-        pack, content = Path(scratch) / address.rpartition("/")[2], Path(scratch) / "content"
-        download(address, pack, None, track, remedy, LARGEST)
-        digest = "no complete zip"
-        if is_zipfile(pack):
-            extract(pack, content, LARGEST)
-            files = sorted(content.rglob(WEIGHTS))
-            digest = sha256(files[0]) if files else "none in it"
-        if digest != SHA256:
-            raise InputError(
-                f"{address}: expected a zip with {WEIGHTS} of SHA-256 {SHA256}, found {digest}; "
-                f"{remedy}"
-            )
-        return files[0].replace(folder / WEIGHTS)
-
-
 def _turned_back(detections: Detections, turn: int, height: int, width: int) -> Detections:
     """Faces in a picture that np.rot90 turned `turn` times, in pixels of the picture itself."""
     low = detections.box[:, :2]
@@ -194,10 +122,3 @@ def _turned_back(detections: Detections, turn: int, height: int, width: int) -> 
     corners = points[:, :2]
     box = np.hstack([corners.min(axis=1), np.ptp(corners, axis=1)])
     return Detections(box, detections.score, points[:, 2:])
-
-
-def _expected(weights: Path, found: str) -> str:
-    return (
-        f"{weights}: expected an SCRFD detector with five landmarks (det_*.onnx of insightface), "
-        f"found {found}; use another file"
-    )

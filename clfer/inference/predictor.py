@@ -12,7 +12,8 @@ from PIL import Image
 
 from clfer.errors import InputError
 from clfer.faces.alignment import align, coloured, places, whole
-from clfer.faces.detection import Detections, open_detector
+from clfer.faces.detection import Detections
+from clfer.faces.detectors import open_detector
 from clfer.faces.preprocessing import Cut
 from clfer.inference.engines import open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels
@@ -86,7 +87,7 @@ class Predictor:
               `clfer.inference.models.located` knows; the probabilities of several are averaged;
               by default the one in the package
     detect:   False where pictures are faces already, cut like those that the model was trained on
-    detector: SCRFD's weights; None: the file that CLFER_DETECTOR names, or insightface's folder
+    detector: yunet, insightface or the file of either; None: that of CLFER_DETECTOR, or insightface
     device:   such as cpu or cuda, for .safetensors; None: a GPU where there is one
 
     For one thread at a time. InputError names what is missing or does not fit.

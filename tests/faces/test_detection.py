@@ -1,35 +1,67 @@
 """The detector on real photographs: all faces, whichever way up the picture lies."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from variants import CUT
 
 from clfer.errors import InputError
 from clfer.faces.alignment import TEMPLATE, align, similarity
-from clfer.faces.detection import Detections, Detector, _turned_back, principal
+from clfer.faces.detection import Detections, _turned_back, principal
+from clfer.faces.detectors import open_detector
+from clfer.faces.scrfd import Scrfd
+from clfer.faces.yunet import YuNet
+from clfer.inference.predictor import left_to_right
 from clfer.pictures import decode
+from clfer.progress import silent
+
+WEIGHTS = {
+    Scrfd: "weights/insightface/det_500m.onnx",
+    YuNet: "weights/yunet/face_detection_yunet_2026may.onnx",
+}
+
+
+@pytest.fixture(scope="session", params=WEIGHTS, ids=lambda kind: kind.__name__)
+def kind(request):
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def weights(real_data):
-    return real_data / "weights/insightface/det_500m.onnx"
+def made(kind, real_data):
+    """A detector of either kind, which is seen from its file."""
+
+    def made(turned, threshold=0.5):
+        cut = CUT.model_copy(update={"turned": turned, "threshold": threshold})
+        found = open_detector(real_data / WEIGHTS[kind], cut, silent)
+        assert type(found) is kind
+        return found
+
+    return made
 
 
 @pytest.fixture(scope="session")
-def detector(weights):
-    return Detector(weights, threshold=0.5, turned=False)
+def detector(made):
+    return made(False)
 
 
 @pytest.fixture(scope="session")
-def turning(weights):
-    return Detector(weights, threshold=0.5, turned=True)
+def turning(made):
+    return made(True)
 
 
 @pytest.fixture(scope="session")
 def photo(real_data):
     return lambda name: decode((real_data / "photos" / name).read_bytes())
+
+
+@pytest.fixture(scope="session")
+def scrfd(real_data):
+    """YuNet's landmarks stay level where a face is tilted."""
+    return Scrfd(real_data / WEIGHTS[Scrfd], threshold=0.5, turned=False)
 
 
 def angle(landmarks):
@@ -76,12 +108,11 @@ def test_colours_are_red_green_blue(detector, photo):
     assert (detector(grey).box == detector(np.repeat(grey[..., None], 3, 2)).box).all()
 
 
-def test_a_photograph_turned_by_30_degrees_is_aligned_as_the_upright_one(detector, photo):
+def test_a_photograph_turned_by_30_degrees_is_aligned_as_the_upright_one(scrfd, photo):
     picture = photo("skimage_astronaut.png")
     turn = cv2.getRotationMatrix2D((256, 256), 30, 1.0)
     upright, turned = (
-        detector(image).landmarks[0]
-        for image in (picture, cv2.warpAffine(picture, turn, (512, 512)))
+        scrfd(image).landmarks[0] for image in (picture, cv2.warpAffine(picture, turn, (512, 512)))
     )
     moved = upright @ turn[:, :2].T + turn[:, 2]
     assert np.abs(moved - turned).max() < 6  # of a face 122 px high
@@ -130,24 +161,42 @@ def test_the_largest_and_most_central_face_is_meant():
     assert among((48, 48, 4, 4), (50, 50, 40, 40)) == 1  # a speck in the middle is not meant
 
 
-def test_small_crops_that_are_all_face_are_detected(detector, weights, real_npz):
+def test_small_crops_that_are_all_face_are_detected(made, real_npz):
     pixels = np.load(real_npz)["pixels"][28709:28809]
-    find = Detector(weights, threshold=0.4, turned=False)
+    find = made(False, 0.4)
     assert sum(len(find(face).score) > 0 for face in pixels) >= 95
 
 
 def test_what_is_no_detector_is_named(tmp_path):
-    (tmp_path / "det_500m.onnx").write_bytes(b"not a model")
-    with pytest.raises(InputError, match=r"det_500m\.onnx: expected an SCRFD detector"):
-        Detector(tmp_path / "det_500m.onnx", 0.5, turned=False)
+    file = tmp_path / "d.onnx"
+    for content in (b"not a model", b"not obj_8 either"):
+        file.write_bytes(content)
+        with pytest.raises(InputError, match=r"d\.onnx: expected a face detector with five"):
+            open_detector(file, CUT, silent)
 
 
-def test_an_upright_face_comes_out_of_a_photo(detector, photo):
+def test_threads_find_what_one_does(detector, photo):
+    pictures = [photo(name) for name in NAMES] * 3
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(map(detector, pictures), pool.map(detector, pictures), strict=True):
+            assert (one.box == other.box).all()
+
+
+def test_both_find_the_same_faces_and_landmarks(real_data, photo):
+    """Within a fifth of the distance between the eyes, on photos where faces are large."""
+    one, other = (open_detector(real_data / file, CUT, silent) for file in WEIGHTS.values())
+    for name in ("skimage_astronaut.png", "fr_obama.jpg", "fr_two_people.jpg"):
+        found = [left_to_right(find(photo(name))).landmarks for find in (one, other)]
+        assert len(found[0]) == len(found[1]) > 0
+        eyes = np.linalg.norm(found[0][:, 1] - found[0][:, 0], axis=1)
+        apart = np.linalg.norm(found[0] - found[1], axis=2).max(axis=1)
+        assert (apart < 0.2 * eyes).all()
+
+
+def test_an_upright_face_comes_out_of_a_photo(scrfd, photo):
     """By the eye: the aligned face is the same whether the photo was turned a little or not."""
     picture = photo("skimage_astronaut.png")
     turn = cv2.getRotationMatrix2D((256, 256), 20, 1.0)
     turned = cv2.warpAffine(picture, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    faces = [
-        align(p, detector(p).landmarks[0], TEMPLATE, 64).astype(float) for p in (picture, turned)
-    ]
+    faces = [align(p, scrfd(p).landmarks[0], TEMPLATE, 64).astype(float) for p in (picture, turned)]
     assert np.corrcoef(faces[0].ravel(), faces[1].ravel())[0, 1] > 0.9

@@ -17,8 +17,9 @@ from clfer.datasets import labels
 from clfer.errors import InputError
 from clfer.faces import packing
 from clfer.faces.alignment import Alignment, align, boxed, places, whole
-from clfer.faces.detection import Detections, Detector
+from clfer.faces.detection import Detections
 from clfer.faces.packing import outcomes, pack
+from clfer.faces.scrfd import Scrfd
 from clfer.files import locked_folder
 from clfer.pictures import UnreadableError
 from clfer.progress import silent
@@ -321,7 +322,7 @@ def test_two_processes_never_align_the_same(tmp_path):
 
 
 def test_the_same_faces_whatever_the_number_of_threads(real_data, real_npz, tmp_path, monkeypatch):
-    find = Detector(real_data / "weights/insightface/det_500m.onnx", 0.4, turned=False)
+    find = Scrfd(real_data / "weights/insightface/det_500m.onnx", 0.4, turned=False)
     pixels = np.load(real_npz)["pixels"][:60]
     made = []
     for threads in (1, 4):

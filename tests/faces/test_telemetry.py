@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clfer.faces.detection import Detector
+from clfer.faces.scrfd import Scrfd
 
-Detector(Path(sys.argv[1]), 0.4, False)(np.zeros((64, 64), np.uint8))
+Scrfd(Path(sys.argv[1]), 0.4, False)(np.zeros((64, 64), np.uint8))
 """
 
 

@@ -3,17 +3,18 @@
 import io
 import shutil
 import zipfile
-from functools import partial
 
 import pytest
 from serving import file, serving, status
 from variants import CUT
 
 from clfer.errors import InputError
-from clfer.faces.detection import PACK, SHA256, VARIABLE, open_detector
+from clfer.faces import yunet
+from clfer.faces.detectors import VARIABLE, open_detector
+from clfer.faces.scrfd import SHA256, located
 from clfer.progress import silent
 
-FETCHED = "models/clfer/det_500m.onnx"
+FETCHED, WAYS = "models/clfer/det_500m.onnx", "name another"
 
 
 @pytest.fixture
@@ -36,8 +37,8 @@ def site():
         yield site
 
 
-def located(weights=None, address=PACK, option="--detector"):
-    return open_detector(weights, CUT, silent, option, address).weights
+def opened(named=None, option="--detector", default="insightface"):
+    return open_detector(named, CUT, silent, option, default).weights
 
 
 def pack(**members):
@@ -53,25 +54,40 @@ def files(folder):
 
 
 def test_the_setting_goes_before_the_variable_and_that_before_insightfaces_folder(
-    weights, home, dead_address, monkeypatch, tmp_path
+    weights, home, monkeypatch, tmp_path
 ):
-    find = partial(located, address=dead_address)
-    assert find(weights) == weights
+    assert opened(weights) == weights
     folder = home / "models/buffalo_s"
     folder.mkdir(parents=True)
     shutil.copy(weights, folder)
-    assert find() == folder / "det_500m.onnx"
+    assert opened() == opened("insightface") == folder / "det_500m.onnx"
     own = shutil.copy(weights, tmp_path / "own.onnx")
     monkeypatch.setenv(VARIABLE, str(own))
-    assert find() == own
-    assert find(weights) == weights
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "nowhere.onnx"))
+    assert opened() == own
+    assert opened(weights) == weights
+    assert opened("insightface") == folder / "det_500m.onnx"
+    monkeypatch.setenv(VARIABLE, "yunett")
     with pytest.raises(InputError) as caught:
-        find(option="datasets.demo.faces.weights")
+        opened(option="datasets.demo.faces.weights")
     assert str(caught.value) == (
-        f"{tmp_path}/nowhere.onnx: expected an SCRFD detector (det_*.onnx of insightface), found "
-        "no file; name one by datasets.demo.faces.weights or CLFER_DETECTOR"
+        "yunett: expected yunet, insightface or the file of a detector (.onnx), found no file; did "
+        "you mean 'yunet'?; name one by datasets.demo.faces.weights or CLFER_DETECTOR"
     )
+
+
+def test_yunet_is_fetched_once_and_verified(real_data, home, site, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    content = (real_data / "weights/yunet/face_detection_yunet_2026may.onnx").read_bytes()
+    url = site.put("/yunet.onnx", file(content))
+    found = yunet.located(silent, "WAYS", url)
+    assert found.read_bytes() == content
+    assert yunet.located(silent, "WAYS", url) == found
+    assert len(site.asked) == 1
+    found.write_bytes(b"changed")
+    with pytest.raises(InputError) as caught:
+        yunet.located(silent, "WAYS", site.put("/yunet.onnx", file(b"other")))
+    assert f"expected SHA-256 {yunet.SHA256}, found" in str(caught.value)
+    assert str(caught.value).endswith(f"; put that file into {found.parent}, or WAYS")
 
 
 @pytest.mark.parametrize("within", ["", "buffalo_sc/"])
@@ -80,11 +96,11 @@ def test_the_detector_is_fetched_once_and_alone(weights, home, site, within):
     whole = pack(**{f"{within}w600k_mbf.onnx": b"of faces", f"{within}det_500m.onnx": content})
     half = len(whole) // 2
     url = site.put("/buffalo_sc.zip", file(whole, upto=half), file(whole))
-    assert located(address=url) == home / FETCHED
+    assert located(silent, WAYS, url) == home / FETCHED
     assert (home / FETCHED).read_bytes() == content
     assert files(home) == [FETCHED]
     assert site.ranges() == [None, None]
-    assert located(address=url) == home / FETCHED
+    assert located(silent, WAYS, url) == home / FETCHED
     assert len(site.asked) == 2
 
 
@@ -110,10 +126,9 @@ def test_a_failed_download_leaves_nothing_and_names_the_ways_around(
 ):
     url = f"{dead_address}/p.zip" if answer is None else site.put("/p.zip", answer)
     with pytest.raises(InputError) as caught:
-        located(address=url)
+        located(silent, WAYS, url)
     assert message in str(caught.value)
     assert str(caught.value).endswith(
-        f"; put a det_*.onnx of insightface's into {home / 'models/clfer'}, or name one by "
-        "--detector or CLFER_DETECTOR"
+        f"; put a det_*.onnx of insightface's into {home / 'models/clfer'}, or {WAYS}"
     )
     assert files(home) == []

@@ -15,8 +15,8 @@ from safetensors.torch import save
 from torch import nn
 from variants import CUT, OURS
 
-from clfer.faces.detection import Detector
 from clfer.faces.preprocessing import View
+from clfer.faces.scrfd import Scrfd
 from clfer.inference.engines import Exported
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
@@ -74,7 +74,7 @@ def scrfd():
 def looked(folder):
     def read(content):
         (folder / "det_1.onnx").write_bytes(content)
-        found = Detector(folder / "det_1.onnx", 0.5, turned=False)(PICTURE)
+        found = Scrfd(folder / "det_1.onnx", 0.5, turned=False)(PICTURE)
         faces = len(found.score)
         assert found.box.shape == (faces, 4)
         assert found.landmarks.shape == (faces, 5, 2)

@@ -17,7 +17,7 @@ from variants import CUT
 import clfer
 from clfer.errors import InputError
 from clfer.faces.alignment import align, places, whole
-from clfer.faces.detection import Detector
+from clfer.faces.scrfd import Scrfd
 from clfer.faces.views import central
 from clfer.inference.frames import Frame, read
 from clfer.inference.predictor import BATCH, Predictor
@@ -59,7 +59,7 @@ def check(face, file, cut):
 def test_the_faces_of_a_photo_are_those_of_its_single_steps(tmp_path, real_data, name, cut, faces):
     file, path = model(tmp_path / "model.safetensors", cut=cut), real_data / "photos" / name
     picture = read(path)
-    detected = Detector(real_data / SCRFD, cut.threshold, cut.turned)(picture)
+    detected = Scrfd(real_data / SCRFD, cut.threshold, cut.turned)(picture)
     found = clfer.Predictor(file, detector=real_data / SCRFD).faces(path)
     assert len(found) == len(detected.box) == faces
     landmarks = dict(zip(map(tuple, detected.box), detected.landmarks, strict=True))
@@ -145,7 +145,7 @@ def test_what_is_missing_or_does_not_fit_is_named(file, tmp_path, monkeypatch):
     said = refusal(Predictor, file, detect=False, device="abacus")
     assert "--device: expected one that PyTorch has here" in said
     monkeypatch.setenv("CLFER_DETECTOR", str(tmp_path / "det.onnx"))
-    assert "det.onnx: expected an SCRFD detector" in refusal(Predictor, file)
+    assert "det.onnx: expected yunet, insightface" in refusal(Predictor, file)
     network, card = load(file)
     huge = card.model_dump(mode="json")
     huge["cut"]["size"] = 10**6

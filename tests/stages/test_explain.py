@@ -121,8 +121,8 @@ def test_what_it_refuses(folder):
         ({"numbers": image}, "--json: expected a file of its own"),
         ({"to": folder / "words.png" / "face.png"}, "expected a place to read and write"),
         ({"face": 1}, "--face: expected several faces"),
-        ({"detect": True, "detector": folder / "no.onnx"}, "no.onnx: expected an SCRFD"),
-        ({"detect": True, "detector": image}, "expected an SCRFD detector"),
+        ({"detect": True, "detector": folder / "no.onnx"}, "no.onnx: expected yunet, insightface"),
+        ({"detect": True, "detector": image}, "expected a face detector"),
     ):
         said = refusal(explain, **{"image": image, "model": model, "detect": False} | options)
         assert words in said, said

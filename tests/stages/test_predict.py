@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained):
         (["gone.png"], "gone.png: expected a picture, a video or a folder; found nothing"),
         (["photos", "--model", "params.yaml"], "params.yaml: expected a model file, fer"),
         (["photos", "--model", "photos/a.png"], "photos/a.png is no readable safetensors"),
-        (["photos", "--detector", "x.onnx"], "x.onnx: expected an SCRFD detector"),
+        (["photos", "--detector", "x.onnx"], "x.onnx: expected yunet, insightface"),
         (["photos", "--no-detect", "--draw", "photos"], "--draw: expected another folder"),
         (
             ["photos", "--csv", "photos/../photos/a.png"],

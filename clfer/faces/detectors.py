@@ -1,0 +1,44 @@
+"""Which detector is meant: yunet, insightface, or the file of either."""
+
+import os
+from pathlib import Path
+
+from clfer.errors import InputError, did_you_mean
+from clfer.faces import scrfd, yunet
+from clfer.faces.detection import Detector
+from clfer.faces.preprocessing import Cut
+from clfer.progress import Track
+
+VARIABLE = "CLFER_DETECTOR"  # environment variable with the name of a detector, or its file
+NAMES = ("yunet", "insightface")
+DEFAULT = "insightface"
+YUNET = b"obj_8"  # an output of YuNet's, in its file
+
+
+def open_detector(
+    named: str | Path | None,
+    cut: Cut,
+    track: Track,
+    option: str = "--detector",
+    default: str = DEFAULT,
+) -> Detector:
+    """The detector of this name or file, or else of CLFER_DETECTOR, or else the default.
+
+    A name's weights are downloaded where they are not at hand. Which network a file holds is seen
+    from its content. option: how the user names one, for InputErrors.
+    """
+    chosen = str(named or os.environ.get(VARIABLE) or default)
+    ways = f"name another by {option} or {VARIABLE}"
+    if chosen == "yunet":
+        return yunet.YuNet(yunet.located(track, ways), cut.turned)
+    if chosen == "insightface":
+        return scrfd.Scrfd(scrfd.located(track, ways), cut.threshold, cut.turned)
+    file = Path(chosen)
+    if not file.is_file():
+        raise InputError(
+            f"{file}: expected yunet, insightface or the file of a detector (.onnx), found no "
+            f"file{did_you_mean(chosen, NAMES)}; name one by {option} or {VARIABLE}"
+        )
+    if YUNET in file.read_bytes():
+        return yunet.YuNet(file, cut.turned)
+    return scrfd.Scrfd(file, cut.threshold, cut.turned)

@@ -1,0 +1,81 @@
+"""SCRFD, insightface's face detector, and where its weights are.
+
+insightface's models are for non-commercial research only.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zipfile import is_zipfile
+
+import numpy as np
+
+from clfer.archives import extract
+from clfer.errors import InputError
+from clfer.faces.detection import SMALL, Corners, Detector, Five, Picture
+from clfer.files import sha256, writing
+from clfer.progress import Track
+
+FOLDER = Path(".insightface") / "models"  # insightface's, below the home folder
+OURS = "clfer"  # a folder in there; insightface takes one named like a pack for all of that pack
+# the smallest pack that insightface publishes, of which we want the detector alone
+PACK = "https://github.com/deepinsight/insightface/releases/download/v0.7/buffalo_sc.zip"
+WEIGHTS = "det_500m.onnx"
+SHA256 = "5e4447f50245bbd7966bd6c0fa52938c61474a04ec7def48753668a9d8b4ea3a"
+LARGEST = 1 << 28  # bytes of the pack, and of what it unpacks to
+
+
+class Scrfd(Detector):
+    """An SCRFD model (det_*.onnx of insightface's packs); threshold: the least score of a face."""
+
+    def __init__(self, weights: Path, threshold: float, turned: bool) -> None:
+        super().__init__(weights, turned)
+        import onnxruntime  # seconds to import, and not needed without a detector
+        from insightface.model_zoo.scrfd import SCRFD
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # pictures are looked at in parallel instead
+        options.log_severity_level = 4  # we report errors ourselves
+        try:
+            session = onnxruntime.InferenceSession(
+                weights, options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
+            self.model = SCRFD(str(weights), session=session)
+            five = self.model.use_kps
+        except Exception as error:  # whatever a file that is something else leads to
+            raise InputError(self.expected("something else")) from error
+        if not five:
+            raise InputError(self.expected("a detector without landmarks"))
+        self.model.prepare(ctx_id=-1, input_size=(SMALL, SMALL), det_thresh=threshold)
+
+    def find(self, picture: Picture, sides: tuple[int, ...]) -> tuple[Corners, Five]:
+        found, points = self.model.detect(picture, input_size=[(side, side) for side in sides])
+        return found.astype(np.float64), points.astype(np.float64)
+
+
+def located(track: Track, ways: str, address: str = PACK) -> Path:
+    """The first det_*.onnx in insightface's folder, or else WEIGHTS, downloaded to there, verified
+    or not at all. ways: what else a user can do where that fails.
+    """
+    folder = Path.home() / FOLDER
+    if installed := sorted(folder.glob("**/det_*.onnx")):
+        return installed[0]
+    from clfer.download import download  # requests takes a seventh of a second
+
+    folder /= OURS
+    remedy = f"put a det_*.onnx of insightface's into {folder}, or {ways}"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix=".pack.") as scratch:
+        pack, content = Path(scratch) / address.rpartition("/")[2], Path(scratch) / "content"
+        download(address, pack, None, track, remedy, LARGEST)
+        digest = "no complete zip"
+        if is_zipfile(pack):
+            extract(pack, content, LARGEST)
+            files = sorted(content.rglob(WEIGHTS))
+            digest = sha256(files[0]) if files else "none in it"
+        if digest != SHA256:
+            raise InputError(
+                f"{address}: expected a zip with {WEIGHTS} of SHA-256 {SHA256}, found {digest}; "
+                f"{remedy}"
+            )
+        return files[0].replace(folder / WEIGHTS)
