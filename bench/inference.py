@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.timing import watched
 from clfer.inference.frames import Frame, read
-from clfer.inference.output import VideoWriter
+from clfer.inference.output import film as written
 from clfer.inference.predictor import Predictor
 
 CROPS = 5000
@@ -44,11 +44,11 @@ def film(photo: Path, frames: int, path: Path) -> None:
     large = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     large = cv2.copyMakeBorder(large, 0, 0, WIDTH, WIDTH, cv2.BORDER_REPLICATE)
     down, across = large.shape[0] - HEIGHT, large.shape[1] - WIDTH
-    with VideoWriter(path, RATE) as writer:
+    with written(path, RATE) as add:
         for number in range(frames):
             top = int(down * (0.5 + 0.5 * np.sin(number / 41)))
             left = int(across * (0.5 + 0.5 * np.sin(number / 67)))
-            writer.add(np.ascontiguousarray(large[top : top + HEIGHT, left : left + WIDTH]))
+            add(np.ascontiguousarray(large[top : top + HEIGHT, left : left + WIDTH]))
 
 
 if __name__ == "__main__":

@@ -4,16 +4,15 @@ import csv
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from fractions import Fraction
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from clfer.errors import InputError
 from clfer.files import replacing
 from clfer.inference.frames import Frame
 from clfer.inference.predictor import Face
@@ -22,7 +21,6 @@ NAMES = ("file", "frame", "seconds", "box", "detection_score", "probability", "l
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which spreadsheets start one
-CODEC = "mp4v"  # every build of OpenCV writes it
 
 Row = dict[str, Any]
 Write = Callable[[Row], None]
@@ -134,21 +132,24 @@ def _columns(classes: Sequence[str]) -> list[str]:
 
 @contextmanager
 def film(path: Path, rate: float) -> Iterator[Callable[[UInt8[np.ndarray, "H W 3"]], None]]:
-    """A function that adds a frame to an MP4, all of the first one's size. InputError where none
-    can be written.
+    """A function that adds a frame to an MP4 in H.264, which every browser plays; all frames have
+    the first one's size. An odd last row or column is left out, as H.264 has none.
     """
-    writers: list[cv2.VideoWriter] = []
+    import av  # 100 MB, and needed for nothing else
 
-    def add(picture: UInt8[np.ndarray, "H W 3"]) -> None:
-        if not writers:
-            code, (height, width) = cv2.VideoWriter.fourcc(*CODEC), picture.shape[:2]
-            writers.append(cv2.VideoWriter(str(path), code, rate, (width, height)))
-            if not writers[0].isOpened():
-                raise InputError(f"{path}: expected to write a video there, could not")
-        writers[0].write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        streams: list[Any] = []
 
-    try:
+        def add(picture: UInt8[np.ndarray, "H W 3"]) -> None:
+            height, width = (max(side // 2 * 2, 2) for side in picture.shape[:2])
+            if not streams:
+                per_second = Fraction(rate).limit_denominator(1000)
+                streams.append(container.add_stream("libx264", per_second, {"preset": "veryfast"}))
+                streams[0].height, streams[0].width = height, width
+                streams[0].pix_fmt = "yuv420p"
+            even = np.ascontiguousarray(picture[:height, :width])
+            container.mux(streams[0].encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+
         yield add
-    finally:
-        for writer in writers:
-            writer.release()
+        for stream in streams:
+            container.mux(stream.encode())
