@@ -36,7 +36,7 @@ $(READY): $(PINS) pyproject.toml
 $(PINS): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "clfer needs Python 3.11 or newer; try make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install $(QUIET) --requirement requirements.lock
+	$(BIN)/python -m pip install $(QUIET) --no-deps --require-hashes --requirement requirements.lock
 	touch $(PINS)
 
 .PHONY: repro test test-all check format

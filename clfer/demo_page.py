@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from fastapi import FastAPI, Request, Response
 from jaxtyping import Float, UInt8
 from nicegui import ui
@@ -22,12 +21,8 @@ from starlette.requests import ClientDisconnect
 from uvicorn import Config, Server
 
 from clfer.errors import user_message
-from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
-from clfer.explanation.layers import contributions
-from clfer.faces.views import central
-from clfer.figures.features import over
-from clfer.figures.predictions import annotated
-from clfer.figures.style import COLOURS
+from clfer.figures.annotation import annotated
+from clfer.figures.palette import COLOURS
 from clfer.inference.engines import Trained
 from clfer.inference.frames import Picture
 from clfer.inference.predictor import Face, Predictor, cut_out
@@ -93,6 +88,13 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     """For each face by captions: the face as the network takes it, and the LayerCAM of each block
     for the face's label over it.
     """
+    import torch
+
+    from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
+    from clfer.explanation.layers import contributions
+    from clfer.faces.views import central
+    from clfer.figures.features import over
+
     network, card = engine.network, engine.card
     cut = np.stack([cut_out(picture, np.array(face.landmarks), card.cut) for face in faces])
     images = central(torch.from_numpy(cut).to(engine.device), card.view)

@@ -24,6 +24,16 @@ PLACE = (
     *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.EPERM, errno.EROFS),
 )
 
+EXTRAS = {  # packages that a core installation lacks, by the extra of pyproject.toml that has them
+    "train": "filelock jinja2 markupsafe matplotlib polars safetensors scipy sklearn torch "
+    "torchvision",
+    "pipeline": "dvc",
+    "insightface": "insightface",
+    "export": "onnx onnxscript",
+    "demo": "fastapi nicegui",
+    "hub": "huggingface_hub",
+}
+
 
 class InputError(ValueError):
     """Something outside the program is wrong: a file, a parameter, the network.
@@ -60,11 +70,13 @@ def write_refusal(number: int | None, path: object) -> str | None:
 
 
 def user_message(error: BaseException) -> str | None:
-    """The message for an InputError, and where the machine refuses room, a place or memory; None
-    for a defect of ours.
+    """The message for an InputError, and where an extra is missing or the machine refuses room, a
+    place or memory; None for a defect of ours.
     """
     if isinstance(error, InputError):
         return str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return _missing_extra((error.name or "").partition(".")[0])
     torch = sys.modules.get("torch")  # none has raised its error where it was never imported
     if torch is not None and isinstance(error, torch.OutOfMemoryError):
         wanted = re.search(r"Tried to allocate ([\d.]+ \w+)", str(error))
@@ -76,6 +88,14 @@ def user_message(error: BaseException) -> str | None:
     if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
         return "memory: expected enough for this step, found none left; end other programs first"
     return write_refusal(error_number(error), getattr(error, "filename", None) or "the disk")
+
+
+def _missing_extra(package: str) -> str | None:
+    """What to install for a package that cannot be imported; None for one of no extra."""
+    for extra, packages in EXTRAS.items():
+        if package in packages.split():
+            return f"{package} is missing, which this command needs: pip install 'clfer[{extra}]'"
+    return None
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

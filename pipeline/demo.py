@@ -5,7 +5,6 @@ import os
 import socket
 import sys
 import webbrowser
-from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -15,7 +14,6 @@ from pipeline import models
 from pipeline.console import err, plain, say
 from pipeline.options import Device, Finder, Models
 
-ABSENT = "nicegui is missing, which `clfer demo` makes its page with: pip install 'clfer[demo]'"
 OPEN = (
     "warning: whoever can reach this computer over the network can open the page and send it "
     "pictures, over http, which others on the way can read"
@@ -39,12 +37,10 @@ def demo(
     Pictures stay in memory and are sent nowhere else. The dataset `demo` is something else: drawn
     faces to train on.
     """
-    if find_spec("nicegui") is None:
-        raise InputError(ABSENT)
     with _listening(host, port) as visitors:
-        predictor = models.predictor(model, detector, device)
-        from clfer.demo_page import serve  # PyTorch, which takes seconds
+        from clfer.demo_page import serve  # NiceGUI, which takes seconds
 
+        predictor = models.predictor(model, detector, device)
         address, number = visitors.getsockname()[:2]
         local = ipaddress.ip_address(address).is_loopback
         if not local:

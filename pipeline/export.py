@@ -50,9 +50,6 @@ def export(
     ] = False,
 ) -> None:
     """Write a model as ONNX for onnxruntime, once it says what PyTorch says; time both."""
-    from clfer.export.onnx_model import check_packages
-
-    check_packages()  # before any is missed
     from clfer.export.onnx_model import OPSET, converted, quantised, write
     from clfer.export.parity import LIMIT, check_parity, folder_material, int8_cost
     from clfer.inference.engines import Exported, Trained

@@ -9,7 +9,6 @@ from clfer.inference.models import SHIPPED
 from clfer.report.numbers import OPTIMISTIC
 from pipeline import paths
 from pipeline.console import err, plain, track
-from pipeline.params import PARAMS, Run, settings
 
 if TYPE_CHECKING:
     from clfer.inference.predictor import Predictor
@@ -40,6 +39,8 @@ def default_model() -> Path:
         return SHIPPED["ferplus"]
     if len(trained) == 1:
         return trained[0]
+    from pipeline.params import PARAMS, Run, settings  # YAML, which only this needs
+
     if PARAMS.is_file():
         run = settings(Run, "run")
         for cell in product(reversed(run.datasets), reversed(run.variants), run.seeds):

@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from clfer.errors import InputError
+from clfer.figures.annotation import annotated
 from clfer.files import replacing
 from clfer.inference.frames import Frame, Source, Video, quiet, read, sources
 from clfer.inference.output import film, row, tables
@@ -174,7 +175,7 @@ class Job:
             return
         counts, timeline, draw = Counts(str(source.name)), None, None
         if self.timeline is not None:
-            from clfer.figures.predictions import Timeline  # matplotlib, half a second
+            from clfer.figures.timeline import Timeline  # matplotlib, half a second
 
             timeline = Timeline(self.predictor.classes, video.step)
         frames: Iterable[Frame] = track(video, counts.name)  # type: ignore[arg-type]
@@ -200,8 +201,6 @@ class Job:
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
         """The picture of a result, with its faces."""
-        from clfer.figures.predictions import annotated  # matplotlib, half a second
-
         assert result.picture is not None
         return annotated(result.picture, result.faces, self.predictor.classes, self.minimum)
 

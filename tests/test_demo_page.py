@@ -323,7 +323,7 @@ def test_photos_and_webcam_in_a_browser(served, width, tmp_path):
     assert wrong == []
 
 
-def test_what_stops_it_is_one_line(monkeypatch):
+def test_what_stops_it_is_one_line():
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         said = refusal(demo, port=port)
@@ -331,6 +331,3 @@ def test_what_stops_it_is_one_line(monkeypatch):
     assert "already in use; name another" in said
     said = refusal(demo, host="192.0.2.1", port=0)
     assert said.startswith("--host 192.0.2.1 --port 0: expected an address")
-    monkeypatch.setitem(sys.modules, "nicegui", None)
-    assert "nicegui is missing" in (said := refusal(demo))
-    assert "pip install 'clfer[demo]'" in said

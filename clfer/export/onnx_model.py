@@ -4,21 +4,22 @@ import json
 import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
-from importlib import import_module
 from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from jaxtyping import Float, UInt8
+from onnx.numpy_helper import from_array
+from onnxscript import opset20 as operators
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from clfer import __version__
-from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.faces.views import central
 from clfer.inference.engines import FACES, PROBABILITY
@@ -26,29 +27,13 @@ from clfer.model.bundle import METADATA, Card
 from clfer.model.network import Network
 from clfer.progress import Track
 
-if TYPE_CHECKING:
-    import onnx
-
-PACKAGES = ("onnx", "onnxscript")
 OPSET = 20  # of the standard operators; onnxruntime knows it from 1.17 on
 CALIBRATION = 512  # faces that the ranges of activations are taken from
 BATCH = 32  # of these
 FLOAT = ("Softmax", "Sigmoid")  # not quantised: small, and each probability depends on them
 
 
-def check_packages() -> None:
-    """Raise InputError where a package is missing that only exporting needs."""
-    for name in PACKAGES:
-        try:
-            import_module(name)
-        except ImportError as error:
-            raise InputError(
-                f"export: expected the package {name}, found none that can be imported; "
-                f"pip install {' '.join(PACKAGES)}"
-            ) from error
-
-
-def converted(network: Network, card: Card) -> "onnx.ModelProto":
+def converted(network: Network, card: Card) -> onnx.ModelProto:
     """The network in standard operators, its batch normalisations folded into the convolutions.
 
     Input `faces`: uint8 [N, S, S, C], cut as the card says. Output `probability`: float32 [N, K].
@@ -70,15 +55,14 @@ def converted(network: Network, card: Card) -> "onnx.ModelProto":
 
 
 def quantised(
-    model: "onnx.ModelProto", card: Card, faces: UInt8[np.ndarray, "N S S C"], track: Track
-) -> "onnx.ModelProto":
+    model: onnx.ModelProto, card: Card, faces: UInt8[np.ndarray, "N S S C"], track: Track
+) -> onnx.ModelProto:
     """The model with weights and activations in eight bits, but for the view and FLOAT.
 
     The range of an activation is that on `faces`. Weights have a range for each channel and seven
     bits of the eight, so that processors without VNNI, where eight would overflow, compute the same
     numbers as those with it.
     """
-    import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 
     nodes = model.graph.node
@@ -105,7 +89,7 @@ def quantised(
         return _described(onnx.load(after), card, "int8")
 
 
-def write(model: "onnx.ModelProto", path: Path) -> None:
+def write(model: onnx.ModelProto, path: Path) -> None:
     """Write the file; the same model gives the same bytes."""
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -142,7 +126,7 @@ class Deployed(nn.Module):
         return probability
 
 
-def _described(model: "onnx.ModelProto", card: Card, numbers: str) -> "onnx.ModelProto":
+def _described(model: onnx.ModelProto, card: Card, numbers: str) -> onnx.ModelProto:
     """The model with its card and notes for people, and without the exporter's notes on itself and
     on this machine: the same network gives the same bytes.
     """
@@ -177,9 +161,6 @@ def _strip(message: Any, names: Sequence[str]) -> None:
 
 def _pooled(maps: Any, output_size: Sequence[int]) -> Any:
     """Adaptive average pooling: plain where the windows are alike, else A X B^T."""
-    from onnx.numpy_helper import from_array
-    from onnxscript import opset20 as operators
-
     sides = list(zip(maps.shape[-2:], output_size, strict=True))
     if all(side == out for side, out in sides):
         return operators.Identity(maps)

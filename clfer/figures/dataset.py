@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from PIL import Image, ImageDraw
 
 from clfer.figures import style
-from clfer.figures.style import BLACK, COLOURS, FAINT, GREY
+from clfer.figures.palette import BLACK, COLOURS, FAINT, GREY
 from clfer.pictures import Pictures, UnreadableError
 from clfer.report.numbers import NOT_EVIDENCE
 

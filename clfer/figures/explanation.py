@@ -14,7 +14,7 @@ from matplotlib.patches import Rectangle
 from clfer.explanation.layers import BLOCK, Reasons
 from clfer.figures import style
 from clfer.figures.features import colour_bar, over, tiles
-from clfer.figures.style import BLACK, COLOURS, FAINT, GREY
+from clfer.figures.palette import BLACK, COLOURS, FAINT, GREY
 from clfer.report.numbers import short
 
 MAPS = (

@@ -14,7 +14,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.lines import Line2D
 
-from clfer.figures.style import COLOURS, WIDTH, group_names, heading, page
+from clfer.figures.palette import COLOURS
+from clfer.figures.style import WIDTH, group_names, heading, page
 
 FEATURE_MAPS = (
     "Validation faces (rows) and the mean absolute activation over the channels of each block of "

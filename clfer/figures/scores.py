@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from clfer.figures import style
-from clfer.figures.style import COLOURS, FAINT, GREY
+from clfer.figures.palette import COLOURS, FAINT, GREY
 from clfer.report.numbers import marked
 from clfer.scoring.calibration import BINS, expected_calibration_error, reliability
 from clfer.scoring.counts import wilson

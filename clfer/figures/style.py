@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 
+from clfer.figures.palette import BLACK, COLOURS
 from clfer.files import replacing
 
 DPI = 150
@@ -26,9 +27,6 @@ NO_METADATA = {
     ".svg": {"Creator": None, "Date": None},
     ".pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }
-# Okabe and Ito's palette, which the colour-blind can tell apart; black for the reference.
-BLACK, FAINT, GREY = "#000000", "#555555", "#8c8c8c"
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7a5195", "#8a6d00")
 DARK = 55  # percent from which on a cell is dark enough for white letters
 
 STYLE = {

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 ABSENT = "–"
 NOT_EVIDENCE = "drawn faces: not evidence for the method"
@@ -88,8 +89,10 @@ def marked(name: str, evidence: bool, selected_on: str) -> str:
     return f"{name} ({'; '.join(marks)})" if marks else name
 
 
-def prose(text: str) -> Markup:
+def prose(text: str) -> "Markup":
     """A sentence with what stands in backticks as code, and no line broken before a % sign."""
+    from markupsafe import Markup, escape  # comes with jinja2, which alone wants it
+
     parts = [escape(part) for part in text.split("`")]
     if len(parts) % 2 == 0:  # one of the backticks has no partner
         parts = [escape(text)]

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clfer.figures.predictions import BINS, NARROWEST, Timeline, annotated, label_place, overlap
+from clfer.figures.annotation import annotated, label_place, overlap
+from clfer.figures.timeline import BINS, NARROWEST, Timeline
 from clfer.inference.predictor import Face
 
 CLASSES = ("neutral", "happiness")
