@@ -32,6 +32,7 @@ EXTRAS = {  # packages that a core installation lacks, by the extra of pyproject
     "export": "onnx onnxscript",
     "demo": "fastapi nicegui",
     "hub": "huggingface_hub",
+    "video": "av",
 }
 
 
