@@ -64,7 +64,7 @@ Finder = Annotated[
     typer.Option(
         "--detector",
         metavar="yunet|insightface|FILE",
-        help="What finds the faces; default: $CLFER_DETECTOR, or insightface.",
+        help="What finds the faces; default: $CLFER_DETECTOR, or yunet.",
     ),
 ]
 Device = Annotated[

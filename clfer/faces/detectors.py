@@ -11,7 +11,7 @@ from clfer.progress import Track
 
 VARIABLE = "CLFER_DETECTOR"  # environment variable with the name of a detector, or its file
 NAMES = ("yunet", "insightface")
-DEFAULT = "insightface"
+DEFAULT = "yunet"
 YUNET = b"obj_8"  # an output of YuNet's, in its file
 
 

@@ -87,7 +87,7 @@ class Predictor:
               `clfer.inference.models.located` knows; the probabilities of several are averaged;
               by default the one in the package
     detect:   False where pictures are faces already, cut like those that the model was trained on
-    detector: yunet, insightface or the file of either; None: that of CLFER_DETECTOR, or insightface
+    detector: yunet, insightface or the file of either; None: that of CLFER_DETECTOR, or yunet
     device:   such as cpu or cuda, for .safetensors; None: a GPU where there is one
 
     For one thread at a time. InputError names what is missing or does not fit.
