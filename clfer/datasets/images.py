@@ -153,9 +153,25 @@ def index(raw: Path, named: Path, folder: Path, images: Sequence[File], track: T
     return digests.count(None)
 
 
+def entries(raw: Path) -> pl.DataFrame:
+    """Name, size and sha256 of the images; InputError where the index is missing or damaged."""
+    path = raw / INDEX
+    if not path.is_file():
+        raise InputError(f"{path}: expected the index of the images, found none; download")
+    try:
+        table = pl.read_parquet(path, columns=[*SCHEMA])
+        columns = (pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        return table.select(columns).rename({"path": "name"})
+    except DAMAGE as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(
+            f"{path}: expected the index of the images, found it damaged ({reason}); download again"
+        ) from error
+
+
 def indexed(raw: Path) -> list[str]:
-    """The images in `raw`'s index, sorted; InputError where that is missing or damaged."""
-    return _index(raw)["name"].to_list()
+    """The images in `raw`'s index, sorted."""
+    return entries(raw)["name"].to_list()
 
 
 def folder_of(raw: Path) -> Path:
@@ -201,25 +217,10 @@ def pictures(raw: Path, base: Path) -> Opened:
     folder = base / folder_of(raw)
 
     def opened(rows: pl.DataFrame) -> ImageFiles:
-        files = rows.select("name").join(_index(raw), "name", how="left", maintain_order="left")
+        files = rows.select("name").join(entries(raw), "name", how="left", maintain_order="left")
         return ImageFiles(raw, folder, files)
 
     return opened
-
-
-def _index(raw: Path) -> pl.DataFrame:
-    """`name` and `size` of the images; InputError where the index is missing or damaged."""
-    path = raw / INDEX
-    if not path.is_file():
-        raise InputError(f"{path}: expected the index of the images, found none; download")
-    try:
-        table = pl.read_parquet(path, columns=["path", "size"])
-        return table.select(name=pl.col("path").cast(pl.String), size=pl.col("size").cast(pl.Int64))
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"{path}: expected the index of the images, found it damaged ({reason}); download again"
-        ) from error
 
 
 def _walk(
