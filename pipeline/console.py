@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.progress import track as bar
 from rich.table import Table
 from rich.text import Text
@@ -64,4 +63,6 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 def page(markdown: str) -> None:
     """Markdown, with its tables and headings drawn."""
+    from rich.markdown import Markdown  # a twelfth of a second
+
     out.print(Markdown("\n".join(map(plain, markdown.split("\n")))))
