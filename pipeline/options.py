@@ -51,7 +51,7 @@ Processes = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="FILE|NAME|URL",
+        metavar="FILE|NAME|URL|hf:",
         help="A model (.safetensors, .onnx); several are averaged. Default: one trained here on "
         "real faces, or the package's own, ferplus.",
     ),

@@ -44,7 +44,7 @@ def serving() -> Iterator[Site]:
             answers = site.answers.get(self.path, [status(404)])
             (answers.pop(0) if len(answers) > 1 else answers[0])(self)
 
-        do_POST = do_GET  # noqa: N815
+        do_HEAD = do_POST = do_GET  # noqa: N815
 
         def log_message(self, *words: object) -> None:
             pass
@@ -99,7 +99,7 @@ def file(
         elif length:
             headers["Content-Length"] = str(len(body))
         _head(handler, code, headers)
-        body = body[:upto]
+        body = b"" if handler.command == "HEAD" else body[:upto]
         if chunked:
             body = b"%x\r\n%s\r\n" % (len(body), body) + (b"0\r\n\r\n" if upto is None else b"")
         handler.wfile.write(body)
