@@ -22,7 +22,6 @@ from clfer import __version__
 from clfer.files import replacing, sha256, write_json, write_text
 
 KEPT, DATA = Path("docs/results/peers"), Path("data")
-ALPHA = 0.05
 PACKAGES = {  # versions, and the pins that their age needs
     OURS: (__version__,),
     "fer": ("25.10.3", "setuptools<81"),
@@ -36,22 +35,19 @@ def rows_of(part: str) -> pl.DataFrame:
     return pl.read_parquet(DATA / "splits/ferplus.parquet").filter(pl.col("split") == part)
 
 
-def environment(name: str, folder: Path) -> Path:
-    """A package's environment, made where it is missing; ours is the one that this runs in."""
+def ask(name: str, folder: Path) -> dict[str, Any]:
+    """Keeps a package's answers to the test faces in its best way, and says how it was asked.
+
+    Its environment is made where it is missing; ours is the one that this runs in.
+    """
     place, (version, *pins) = folder / name, PACKAGES[name]
     if name == OURS:
-        return Path(sys.prefix)
-    if not (place / "made").exists():
+        place = Path(sys.prefix)
+    elif not (place / "made").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-        pip = [place / "bin/python", "-m", "pip", "install", "--quiet", "--no-cache-dir"]
+        pip = [place / "bin/python", "-m", "pip", "install", "--quiet"]
         subprocess.run([*pip, f"{name}=={version}", *pins], check=True)
         (place / "made").touch()
-    return place
-
-
-def ask(name: str, folder: Path) -> dict[str, Any]:
-    """Keeps a package's answers to the test faces in its best way, and says how it was asked."""
-    place = environment(name, folder)
 
     def answers(rows: pl.DataFrame, *ways: str) -> dict[str, np.ndarray]:
         crops, target = folder / "crops.npy", folder / "answers.npz"
@@ -98,7 +94,7 @@ def main() -> None:
         "images": len(test),
         "val_images": rows_of("val")["label"].is_in(SHARED).sum(),
         "fer2013_agrees": (test["label"].cast(pl.String) == fer2013).filter(counted).mean(),
-        "scores": compare(test, given, ALPHA),
+        "scores": compare(test, given),
         "command": "python -m bench.peers MODEL ENVIRONMENTS",
     }
     write_json(KEPT.with_name("peers.json"), document)

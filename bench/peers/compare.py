@@ -59,20 +59,23 @@ def predictions(test: pl.DataFrame, given: Float[np.ndarray, "N C"]) -> pl.DataF
     )
 
 
-def compare(test: pl.DataFrame, given: Mapping[str, np.ndarray], alpha: float) -> dict[str, Any]:
-    """Of all images, and of those without a copy elsewhere: clfer.scoring's summary of packages as
-    variants, and in `against` each one's difference to `OURS`, Holm's correction over all of them.
+def compare(test: pl.DataFrame, given: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Of all images, and of those without a copy elsewhere: the scores of each package, and in
+    `against` its difference to `OURS`, with Holm's correction over the packages.
     """
-    parts = {ALL: test, UNIQUE: test.filter("unique")}
+    parts = {ALL: pl.lit(True), UNIQUE: pl.col("unique")}
+    tables = {name: predictions(test, one) for name, one in given.items()}
     runs = [
-        Run(part, name, 0, predictions(test, one).filter(pl.col("row").is_in(images["row"])))
+        Run(part, name, 0, one.filter(images))
         for part, images in parts.items()
-        for name, one in given.items()
+        for name, one in tables.items()
     ]
     protocol = dict.fromkeys(parts, "FERPlus test images of the seven shared classes")
-    settings = Significance(alpha=alpha, baseline=OURS)
+    settings = Significance(alpha=0.05, baseline=OURS)
     scores = summarise(runs, dict.fromkeys(parts, True), protocol, settings)["datasets"]
     for part in scores.values():
+        for one in part["variants"].values():
+            del one["duplicate_free"]
         entries = part.pop("comparisons")
         paired = [one for one in entries if one["primary"]]
         tests = [one["per_seed"][0] for one in entries if one["test"] == MCNEMAR]
@@ -90,31 +93,21 @@ def compare(test: pl.DataFrame, given: Mapping[str, np.ndarray], alpha: float) -
 
 def page(document: Mapping[str, Any]) -> str:
     """The page in Markdown of a document that `python -m bench.peers` writes."""
-    packages, scores = document["packages"], document["scores"]
-    columns = [column(name, document) for name in packages]
-    ways = [
-        [name, f"**{way}**" if way == one["way"] else way, *map(percent, found.values())]
-        for name, one in packages.items()
-        for way, found in one["val"].items()
-    ]
-    words = {
-        **{key: count(one) if isinstance(one, int) else one for key, one in document.items()},
-        "counted": count(scores[ALL]["test_images"]),
-        "unique": count(scores[UNIQUE]["test_images"]),
-        "agree": percent(document["fer2013_agrees"], 1),
-        "table": table(
-            ["", *packages],
-            ([key, *(one.get(key, ABSENT) for one in columns)] for key in columns[-1]),
-        ),
-        "ways": table(["package", "way", "validation accuracy", "no face found"], ways),
-    }
+    columns = [column(name, document) for name in document["packages"]]
+    rows = [[key, *(one.get(key, ABSENT) for one in columns)] for key in columns[-1]]
+    words = {key: count(one) if isinstance(one, int) else one for key, one in document.items()}
+    words["counted"], words["unique"] = (
+        count(part["test_images"]) for part in document["scores"].values()
+    )
+    words["agree"] = percent(document["fer2013_agrees"], 1)
+    words["table"] = table(["", *document["packages"]], rows)
     return Path(__file__).with_name("page.md").read_text().format(**words)
 
 
 def column(name: str, document: Mapping[str, Any]) -> dict[str, str]:
     """What the page says of a package, by the heading of the row."""
-    about, cells = document["packages"][name], {}
-    cells["version"] = about["installed"][0]
+    about = document["packages"][name]
+    cells = {"version": about["installed"][0]}
     for part, scores in document["scores"].items():
         own, against = scores["variants"][name], scores["against"].get(name)
         cells[f"accuracy, {part}"] = estimate(own["accuracy"])
@@ -123,9 +116,13 @@ def column(name: str, document: Mapping[str, Any]) -> dict[str, str]:
             only = f"{test['only_b_right']} / {test['only_a_right']}"
             cells[f"McNemar, {part}"] = f"{only}, {probability(test['p_holm'])}"
         cells[f"UAR, {part}"] = estimate(own["uar"])
-    for label, one in document["scores"][ALL]["variants"][name]["per_class"].items():
-        cells[f"recall of {label} ({one['support']:,})"] = share(one["recall"], digits=1)
     cells["accuracy by FER2013's labels"] = percent(about["fer2013"]["accuracy"])
     cells["ms a face"] = f"{about['milliseconds']:.1f}"
     cells["MB installed"] = count(about["megabytes"]) if about["megabytes"] else ABSENT
+    for label, one in document["scores"][ALL]["variants"][name]["per_class"].items():
+        cells[f"recall of {label} ({one['support']:,})"] = share(one["recall"], digits=1)
+    for way, one in about["val"].items():
+        without = f", {percent(one['no_face'])} without a face" if one["no_face"] else ""
+        bold = "**" if way == about["way"] else ""
+        cells[f"validation, {way}"] = f"{bold}{percent(one['accuracy'])}{bold}{without}"
     return cells

@@ -65,7 +65,7 @@ def test_a_crop_without_a_face_is_wrong_and_contempt_does_not_count():
 
 
 def test_scores_are_those_of_scikit_learn_and_tests_those_of_a_loop(test_images, given):
-    found = compare(test_images, given, 0.05)
+    found = compare(test_images, given)
     kept = test_images["label"].is_in(SHARED).to_numpy()
     unique = test_images["unique"].to_numpy()
     for part, images in {ALL: kept, UNIQUE: kept & unique}.items():
