@@ -57,6 +57,7 @@ def _align(name: str, team: Team) -> None:
     import polars as pl
 
     from clfer.datasets.labels import GROUP
+    from clfer.download import UnavailableError
     from clfer.faces import packing
     from clfer.faces.alignment import Alignment
     from clfer.faces.detection import open_detector
@@ -73,7 +74,13 @@ def _align(name: str, team: Team) -> None:
         find, weights = None, ""
         if alignment.detector == "insightface":
             named = alignment.weights and paths.BASE / alignment.weights
-            find = open_detector(named, alignment, shown, f"datasets.{name}.faces.weights")
+            try:
+                find = open_detector(named, alignment, shown, f"datasets.{name}.faces.weights")
+            except UnavailableError as error:
+                raise InputError(
+                    f"{error}; where every picture is a cropped face, do without: set "
+                    f"datasets.{name}.faces.detector to none"
+                ) from error
             weights = f"{find.weights.name} {sha256(find.weights)}"
         pictures = module.pictures(raw, paths.BASE)
     array = paths.faces(name)
