@@ -57,6 +57,7 @@ def _align(name: str, team: Team) -> None:
     import polars as pl
 
     from clfer.datasets.labels import GROUP
+    from clfer.download import UnavailableError
     from clfer.faces import packing
     from clfer.faces.alignment import Alignment
     from clfer.faces.detectors import NAMES, open_detector
@@ -74,7 +75,13 @@ def _align(name: str, team: Team) -> None:
         if alignment.detector in NAMES:
             named = alignment.weights and paths.BASE / alignment.weights
             option = f"datasets.{name}.faces.weights"
-            find = open_detector(named, alignment, shown, option, alignment.detector)
+            try:
+                find = open_detector(named, alignment, shown, option, alignment.detector)
+            except UnavailableError as error:
+                raise InputError(
+                    f"{error}; where every picture is a cropped face, do without: set "
+                    f"datasets.{name}.faces.detector to none"
+                ) from error
             weights = f"{find.weights.name} {sha256(find.weights)}"
         pictures = module.pictures(raw, paths.BASE)
     array = paths.faces(name)

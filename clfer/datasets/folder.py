@@ -116,7 +116,8 @@ def _listed(raw: Path, file: str, paths: Sequence[str]) -> list[Image]:
     """The rows of the list, whose paths are relative to its folder; InputError names the line of
     what is no image or is there twice, has no label or an unknown split.
     """
-    wrong, there = partial(source.wrong, raw, file), {*paths}
+    wrong, there, below = partial(source.wrong, raw, file), {*paths}, posixpath.dirname(file)
+    example = posixpath.relpath(paths[0], below or ".")
     lines = source.lines(raw, file)
     number, header = next(lines, (1, ""))
     columns = [key(name.strip()) for name in header.split(",")]
@@ -129,9 +130,9 @@ def _listed(raw: Path, file: str, paths: Sequence[str]) -> list[Image]:
             raise wrong(f"{len(columns)} columns", f"{len(cells)}", number)
         row = {"split": "train"} | dict(zip(columns, cells, strict=True))
         given, name, split = (row[column] for column in COLUMNS)
-        path = posixpath.normpath(posixpath.join(posixpath.dirname(file), given.replace("\\", "/")))
+        path = posixpath.normpath(posixpath.join(below, given.replace("\\", "/")))
         if path not in there:
-            raise wrong(f"the path of an image, such as {paths[0]}", repr(given), number)
+            raise wrong(f"the path of an image, such as {example}", repr(given), number)
         if path in found:
             raise wrong("every image once", f"{given!r} again", number)
         if not name:

@@ -127,7 +127,7 @@ def test_every_hostile_picture_is_one_outcome_and_the_others_are_kept(tmp_path):
     files |= {f"{split}/happy/whole.png": encoded(2) for split in ("train", "test")}
     files |= {f"train/happy/hostile.{form}": content for form, content in hostile.items()}
     fetched(folder, plant(tmp_path / "there", files), tmp_path / "raw")
-    table, _ = folder.label(tmp_path / "raw", folder.Labels())
+    table, _ = folder.label(tmp_path / "raw", folder.Labels(test=0.2, seed=0))
     cut = CUT.model_dump() | {"size": 16, "channels": 3}
     settings = Alignment(detector="none", weights=None, **cut)
     fates = packing.pack(
