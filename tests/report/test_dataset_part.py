@@ -143,3 +143,8 @@ def test_runs_that_ended_too_early_rare_classes_and_doubtful_labels() -> None:
     assert "anger (12)" in one(limitations(part()), "few test images")
     assert none(limitations(part(audits={"faces": audit(contempt=30)})), "few test images")
     assert "2 of 9 groups" in one(limitations(part()), "Labels")
+    given = summary()
+    protocol = "own images of 3 classes, tested on a part drawn from them (20 % by seed 0)"
+    given["datasets"]["faces"]["protocol"]["labels"] = protocol
+    assert "person" in one(limitations(part(summary=given)), "drawn")
+    assert none(limitations(part()), "drawn")
