@@ -51,9 +51,9 @@ Processes = Annotated[
 Models = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="FILE|NAME|URL|hf:",
-        help="A model (.safetensors, .onnx); several are averaged. Default: one trained here on "
-        "real faces, or the package's own, ferplus.",
+        metavar="FILE|NAME|URL",
+        help="A model (.safetensors, .onnx, hf:owner/name); several are averaged. Default: one "
+        "trained here on real faces, or the package's own, ferplus.",
     ),
 ]
 Detect = Annotated[

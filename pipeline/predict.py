@@ -177,13 +177,12 @@ class Job:
         if self.timeline is not None:
             from clfer.figures.timeline import Timeline  # matplotlib, half a second
 
-            timeline = Timeline(self.predictor.classes, video.step)
+            timeline = Timeline(self.predictor.classes)
         frames: Iterable[Frame] = track(video, counts.name)  # type: ignore[arg-type]
         with ExitStack() as stack:
             if self.draw is not None:
                 target = _target(self.draw, source, (".mp4",))
-                temporary = stack.enter_context(replacing(target))
-                draw = stack.enter_context(film(temporary, 1 / video.step))
+                draw = stack.enter_context(film(target, 1 / video.step))
             for result in self.predictor.stream(frames, keep=draw is not None):
                 if draw is not None and result.picture is not None:
                     draw(self._annotated(result))

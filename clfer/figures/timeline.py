@@ -16,16 +16,15 @@ NARROWEST = 0.04  # seconds of a bin
 
 
 class Timeline:
-    """Sums over the frames of each of at most BINS bins, `width` seconds each.
+    """Sums over the frames of each of at most BINS bins, `width` seconds each, which is doubled
+    whenever the video turns out longer than all bins: memory does not grow with its length.
 
-    step: seconds from one frame to the next. A bin holds two frames or more, so that none is empty
-    where times are rounded; it is doubled whenever the video turns out longer than all bins, so
-    that memory does not grow with its length.
+    A bin between two frames is as the one before it, as a player shows a frame until the next.
     """
 
-    def __init__(self, classes: Sequence[str], step: float) -> None:
+    def __init__(self, classes: Sequence[str]) -> None:
         self.classes = tuple(classes)
-        self.width = max(NARROWEST, 2 * step)
+        self.width = NARROWEST
         self._sums = np.zeros((BINS, 2 + len(classes)))  # frames, faces, probabilities
         self._used = 0
 
@@ -45,12 +44,18 @@ class Timeline:
     @property
     def probability(self) -> Float[np.ndarray, "T K"]:
         """The mean over the faces of each bin; NaN where there is none."""
-        return _ratio(self._sums[: self._used, 2:], self._sums[: self._used, 1:2])
+        return _ratio(self._held[:, 2:], self._held[:, 1:2])
 
     @property
     def faces(self) -> Float[np.ndarray, " T"]:
-        """Mean number of faces in a frame of each bin; NaN where there is no frame."""
-        return _ratio(self._sums[: self._used, 1], self._sums[: self._used, 0])
+        """Mean number of faces in a frame of each bin."""
+        return _ratio(self._held[:, 1], self._held[:, 0])
+
+    @property
+    def _held(self) -> Float[np.ndarray, "T _"]:
+        """The sums of each bin, or of the last one before it that has a frame."""
+        numbers = np.arange(self._used)
+        return self._sums[np.maximum.accumulate(numbers * (self._sums[: self._used, 0] > 0))]
 
     def draw(self, title: str, path: Path) -> None:
         """Stacked mean probabilities of the classes over time, and the number of faces below; a gap

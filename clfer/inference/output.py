@@ -20,6 +20,7 @@ from clfer.inference.predictor import Face
 NAMES = ("file", "frame", "seconds", "box", "detection_score", "probability", "label", "confidence")
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability
+SLOWEST = Fraction(1, 100_000)  # frames a second of a video
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which spreadsheets start one
 
 Row = dict[str, Any]
@@ -133,23 +134,29 @@ def _columns(classes: Sequence[str]) -> list[str]:
 @contextmanager
 def film(path: Path, rate: float) -> Iterator[Callable[[UInt8[np.ndarray, "H W 3"]], None]]:
     """A function that adds a frame to an MP4 in H.264, which every browser plays; all frames have
-    the first one's size. An odd last row or column is left out, as H.264 has none.
+    the first one's size. An odd last row or column is left out, as H.264 has none. The file appears
+    when the block ends well, if it has a frame.
     """
     import av  # 100 MB, and needed for nothing else
 
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
-        streams: list[Any] = []
+    with ExitStack() as stack:
+        opened: list[Any] = []  # container and stream, once there is a frame
 
         def add(picture: UInt8[np.ndarray, "H W 3"]) -> None:
             height, width = (max(side // 2 * 2, 2) for side in picture.shape[:2])
-            if not streams:
-                per_second = Fraction(rate).limit_denominator(1000)
-                streams.append(container.add_stream("libx264", per_second, {"preset": "veryfast"}))
-                streams[0].height, streams[0].width = height, width
-                streams[0].pix_fmt = "yuv420p"
+            if not opened:
+                file = str(stack.enter_context(replacing(path)))
+                options = {"movflags": "faststart"}
+                container = stack.enter_context(av.open(file, "w", "mp4", options=options))
+                per_second = max(Fraction(rate).limit_denominator(SLOWEST.denominator), SLOWEST)
+                stream = container.add_stream("libx264", per_second, {"preset": "veryfast"})
+                stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
+                opened.extend((container, stream))
+            container, stream = opened
             even = np.ascontiguousarray(picture[:height, :width])
-            container.mux(streams[0].encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
 
         yield add
-        for stream in streams:
+        if opened:
+            container, stream = opened
             container.mux(stream.encode())
