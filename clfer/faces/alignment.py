@@ -131,7 +131,7 @@ def similarity(points: Points, target: Points) -> Float[np.ndarray, "2 3"]:
 
 def align(image: Picture, landmarks: Points, places: Points, size: int) -> Crop:
     """The face upright in a size x size crop; beyond the picture its border is repeated."""
-    return _warped(image, similarity(landmarks, places * size), size)
+    return warped(image, similarity(landmarks, places * size), size)
 
 
 def boxed(image: Picture, box: Float[np.ndarray, "4"], size: int, margin: float) -> Crop:
@@ -145,7 +145,7 @@ def boxed(image: Picture, box: Float[np.ndarray, "4"], size: int, margin: float)
     corner = np.array([left + width / 2, top + height / 2]) - side / 2
     # a box counts from the edges of pixels, a matrix from their centres
     shift = scale * (0.5 - corner) - 0.5
-    return _warped(image, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), size)
+    return warped(image, np.array([[scale, 0, shift[0]], [0, scale, shift[1]]]), size)
 
 
 def whole(image: Picture, size: int) -> Crop:
@@ -164,7 +164,7 @@ def coloured(face: Crop, channels: int) -> UInt8[np.ndarray, "S S {channels}"]:
     return face if face.ndim == 3 else np.repeat(face[:, :, None], channels, axis=2)
 
 
-def _warped(image: Picture, matrix: Float[np.ndarray, "2 3"], size: int) -> Crop:
+def warped(image: Picture, matrix: Float[np.ndarray, "2 3"], size: int) -> Crop:
     """The crop into which `matrix` takes the picture.
 
     A picture to be made smaller than half is averaged over whole blocks of pixels first: warpAffine

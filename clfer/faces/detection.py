@@ -10,12 +10,6 @@ from jaxtyping import Float, UInt8
 
 from clfer.errors import InputError
 
-# The detector looks at a square of this side. A small picture is enlarged to the first, with a
-# border around it: a face that fills the picture is not seen otherwise. Of FER2013's 48 px faces
-# 98 or 99 in 100 are detected so, and fewer without a border or with another width.
-SMALL = 320
-BORDER = 0.25  # share of a small picture's side
-LARGE = (640, SMALL)  # a large one is looked at twice, for small faces and for large ones
 GREY = (127, 127, 127)
 
 Picture = UInt8[np.ndarray, "H W 3"]  # blue, green, red, as OpenCV has it
@@ -34,10 +28,17 @@ class Detections(NamedTuple):
 class Detector(ABC):
     """Finds faces in pictures; may be called from several threads.
 
+    small:   a picture whose longer side is no longer is enlarged to that
+    border:  around it, as a share of its longer side, in grey
+    large:   sides to which another is brought, one after another, for small faces and large ones
     weights: the file of a network
     turned:  whether to look at each picture in all four directions and keep the one with the
              highest score, for pictures on their side or upside down; four times slower
     """
+
+    small: int
+    border: float
+    large: tuple[int, ...]
 
     def __init__(self, weights: Path, turned: bool) -> None:
         self.weights = weights
@@ -63,10 +64,10 @@ class Detector(ABC):
         colour = cv2.cvtColor(np.ascontiguousarray(picture), code)
         side = max(colour.shape[:2])
         border, scale = 0, 1.0
-        sides: tuple[int, ...] = LARGE
-        if side <= SMALL:
-            border, sides = round(BORDER * side), (SMALL,)
-            scale = SMALL / (side + 2 * border)
+        sides = self.large
+        if side <= self.small:
+            border, sides = round(self.border * side), (self.small,)
+            scale = self.small / (side + 2 * border)
             framed = cv2.copyMakeBorder(
                 colour, border, border, border, border, cv2.BORDER_CONSTANT, value=GREY
             )

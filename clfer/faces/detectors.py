@@ -20,14 +20,19 @@ def open_detector(
     cut: Cut,
     track: Track,
     option: str = "--detector",
-    default: str = DEFAULT,
+    kind: str | None = None,
 ) -> Detector:
     """The detector of this name or file, or else of CLFER_DETECTOR, or else the default.
 
+    kind:   the name of the one it has to be; of CLFER_DETECTOR only a file counts then
+    option: how the user names one, for InputErrors
+
     A name's weights are downloaded where they are not at hand. Which network a file holds is seen
-    from its content. option: how the user names one, for InputErrors.
+    from its content.
     """
-    chosen = str(named or os.environ.get(VARIABLE) or default)
+    chosen = str(named or os.environ.get(VARIABLE) or DEFAULT)
+    if kind and chosen in NAMES:
+        chosen = kind
     ways = f"name another by {option} or {VARIABLE}"
     if chosen == "yunet":
         return yunet.YuNet(yunet.located(track, ways), cut.turned)
@@ -39,6 +44,11 @@ def open_detector(
             f"{file}: expected yunet, insightface or the file of a detector (.onnx), found no "
             f"file{did_you_mean(chosen, NAMES)}; name one by {option} or {VARIABLE}"
         )
-    if YUNET in file.read_bytes():
+    held = "yunet" if YUNET in file.read_bytes() else "insightface"
+    if kind not in (None, held):
+        raise InputError(
+            f"{file}: expected weights of {kind}, found those of another detector; {ways}"
+        )
+    if held == "yunet":
         return yunet.YuNet(file, cut.turned)
     return scrfd.Scrfd(file, cut.threshold, cut.turned)

@@ -32,7 +32,7 @@ def _distinct(points: tuple[Point, ...]) -> tuple[Point, ...]:
 class Cut(Settings):
     """How faces are found in a picture and cut out of it."""
 
-    threshold: float = Field(ge=0, le=1)  # least score of a detected face
+    threshold: float = Field(ge=0, le=1)  # least score of a face for SCRFD; YuNet has its own
     turned: bool  # see clfer.faces.detection.Detector
     size: int = Field(ge=16, le=LARGEST)  # side of a stored face in pixels
     channels: Literal[1, 3]

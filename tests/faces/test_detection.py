@@ -58,12 +58,6 @@ def photo(real_data):
     return lambda name: decode((real_data / "photos" / name).read_bytes())
 
 
-@pytest.fixture(scope="session")
-def scrfd(real_data):
-    """YuNet's landmarks stay level where a face is tilted."""
-    return Scrfd(real_data / WEIGHTS[Scrfd], threshold=0.5, turned=False)
-
-
 def angle(landmarks):
     """Of the line between the eyes, in degrees."""
     across, down = landmarks[1] - landmarks[0]
@@ -108,11 +102,12 @@ def test_colours_are_red_green_blue(detector, photo):
     assert (detector(grey).box == detector(np.repeat(grey[..., None], 3, 2)).box).all()
 
 
-def test_a_photograph_turned_by_30_degrees_is_aligned_as_the_upright_one(scrfd, photo):
+def test_a_photograph_turned_by_30_degrees_is_aligned_as_the_upright_one(detector, photo):
     picture = photo("skimage_astronaut.png")
     turn = cv2.getRotationMatrix2D((256, 256), 30, 1.0)
     upright, turned = (
-        scrfd(image).landmarks[0] for image in (picture, cv2.warpAffine(picture, turn, (512, 512)))
+        detector(image).landmarks[0]
+        for image in (picture, cv2.warpAffine(picture, turn, (512, 512)))
     )
     moved = upright @ turn[:, :2].T + turn[:, 2]
     assert np.abs(moved - turned).max() < 6  # of a face 122 px high
@@ -167,6 +162,31 @@ def test_small_crops_that_are_all_face_are_detected(made, real_npz):
     assert sum(len(find(face).score) > 0 for face in pixels) >= 95
 
 
+@pytest.mark.parametrize("turn", [-20, 20])
+def test_yunets_landmarks_of_small_faces_follow_their_tilt(real_data, photo, turn):
+    """In the median of 29 faces of about 80 px in a picture of 3,000; SCRFD's turn by half."""
+    detector = YuNet(real_data / WEIGHTS[YuNet], turned=False)
+    picture = photo("solvay_conference_1927.png")
+    height, width = picture.shape[:2]
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), turn, 1.0)
+    upright, turned = detector(picture), detector(cv2.warpAffine(picture, matrix, (width, height)))
+    places = upright.landmarks.mean(axis=1) @ matrix[:, :2].T + matrix[:, 2]
+    followed = [
+        angle(five) - angle(upright.landmarks[near.argmin()])
+        for five in turned.landmarks
+        if (near := np.linalg.norm(places - five.mean(axis=0), axis=1)).min() < 40
+    ]
+    assert len(followed) > 15
+    assert abs(np.median(followed) + turn) < 6
+
+
+def test_a_face_that_fills_a_large_picture_is_found(detector, photo):
+    picture = photo("painting_gauss.png")
+    (left, top, width, height), *_ = detector(picture).box.astype(int)
+    filled = cv2.resize(picture[top : top + height, left : left + width], (900, 1200))
+    assert len(detector(filled).score) == 1
+
+
 def test_what_is_no_detector_is_named(tmp_path):
     file = tmp_path / "d.onnx"
     for content in (b"not a model", b"not obj_8 either"):
@@ -183,20 +203,22 @@ def test_threads_find_what_one_does(detector, photo):
 
 
 def test_both_find_the_same_faces_and_landmarks(real_data, photo):
-    """Within a fifth of the distance between the eyes, on photos where faces are large."""
+    """Within a quarter of the distance between the eyes, on photos where faces are large."""
     one, other = (open_detector(real_data / file, CUT, silent) for file in WEIGHTS.values())
     for name in ("skimage_astronaut.png", "fr_obama.jpg", "fr_two_people.jpg"):
         found = [left_to_right(find(photo(name))).landmarks for find in (one, other)]
         assert len(found[0]) == len(found[1]) > 0
         eyes = np.linalg.norm(found[0][:, 1] - found[0][:, 0], axis=1)
         apart = np.linalg.norm(found[0] - found[1], axis=2).max(axis=1)
-        assert (apart < 0.2 * eyes).all()
+        assert (apart < 0.25 * eyes).all()
 
 
-def test_an_upright_face_comes_out_of_a_photo(scrfd, photo):
+def test_an_upright_face_comes_out_of_a_photo(detector, photo):
     """By the eye: the aligned face is the same whether the photo was turned a little or not."""
     picture = photo("skimage_astronaut.png")
     turn = cv2.getRotationMatrix2D((256, 256), 20, 1.0)
     turned = cv2.warpAffine(picture, turn, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    faces = [align(p, scrfd(p).landmarks[0], TEMPLATE, 64).astype(float) for p in (picture, turned)]
+    faces = [
+        align(p, detector(p).landmarks[0], TEMPLATE, 64).astype(float) for p in (picture, turned)
+    ]
     assert np.corrcoef(faces[0].ravel(), faces[1].ravel())[0, 1] > 0.9

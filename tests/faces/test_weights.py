@@ -37,8 +37,8 @@ def site():
         yield site
 
 
-def opened(named=None, option="--detector", default="insightface"):
-    return open_detector(named, CUT, silent, option, default).weights
+def opened(named=None, option="--detector", kind="insightface"):
+    return open_detector(named, CUT, silent, option, kind).weights
 
 
 def pack(**members):
@@ -66,6 +66,10 @@ def test_the_setting_goes_before_the_variable_and_that_before_insightfaces_folde
     assert opened() == own
     assert opened(weights) == weights
     assert opened("insightface") == folder / "det_500m.onnx"
+    monkeypatch.setenv(VARIABLE, "yunet")
+    assert opened() == folder / "det_500m.onnx"  # the setting says which
+    with pytest.raises(InputError, match="expected weights of yunet, found those of another"):
+        opened(weights, kind="yunet")
     monkeypatch.setenv(VARIABLE, "yunett")
     with pytest.raises(InputError) as caught:
         opened(option="datasets.demo.faces.weights")
