@@ -42,6 +42,6 @@ def test_its_accuracy_on_the_real_test_images(real_fer2013, real_npz):
     faces = np.load(real_npz)["pixels"][images["row"].to_numpy(), :, :, None]
     model = Exported(FILE)
     predicted = [model(faces[i : i + 64]).argmax(1) for i in range(0, len(faces), 64)]
-    right = np.concatenate(predicted) == images["label"].to_physical().to_numpy()
+    right = np.array(FERPLUS)[np.concatenate(predicted)] == images["label"].to_numpy()
     # another processor may round a few images across a border
     assert right.mean() == pytest.approx(SCORED["scores"]["accuracy"], abs=1e-3)
