@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROUNDS = {1: 31, 32: 9}  # repetitions for a median, by the faces in a batch
 MB = 1_000_000
+README, ONNX = "README.md", "model.onnx"  # as a hub, and `--model hf:owner/name`, look for them
+CARD = "library_name: clfer"  # in every model card
 
 
 def export(
@@ -35,7 +37,11 @@ def export(
     ] = None,
     to: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Default: beside the model; of runs/: in exports/."),
+        typer.Option(
+            metavar="FILE|FOLDER",
+            help="A .onnx; or a folder for a hub, with the model and its card. Default: beside the "
+            "model; of runs/: in exports/.",
+        ),
     ] = None,
     faces: Annotated[
         Path | None,
@@ -59,10 +65,11 @@ def export(
     path = model or default_model()
     if path.suffix == ".onnx":
         raise InputError(f"export: expected the name of a .safetensors, found {path}")
-    target = to or paths.exported(path)
-    if target.suffix != ".onnx":
-        raise InputError(f"--to: expected a name that ends in .onnx, found {target.name}")
     network, card = load(path)
+    target, pushed = to or paths.exported(path), {}
+    if target.suffix != ".onnx":
+        pushed = {README: _readme(path, card, target).encode(), paths.MODEL: path.read_bytes()}
+        target /= ONNX
     if faces:
         material = folder_material(faces, card.cut, count, int8, track)
     else:
@@ -90,7 +97,30 @@ def export(
         calibrated = f"{_size(small)}, calibrated on {len(material.calibration):,} faces"
         cost = int8_cost(material, engines["onnxruntime"], engines["onnxruntime, int8"], track)
         say([calibrated, _cost(cost)], f"in eight bits: {small}")
+    for name, content in pushed.items():
+        with replacing(target.with_name(name)) as temporary:
+            temporary.write_bytes(content)
+    if pushed:
+        say([], f"to push as it is, with {' and '.join(pushed)}: {target.parent}")
     _timed(engines, material.faces)
+
+
+def _readme(path: Path, card: Card, folder: Path) -> str:
+    """The page of a model that `clfer evaluate` wrote, for a folder to push. InputError where there
+    is none, or the folder has another.
+    """
+    known = card.provenance
+    cell = f"{known.get('dataset')}/{known.get('variant')}/{known.get('seed')}"
+    page, there = Path("results", cell, "model_card.md"), folder / README
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    if sha256(path) not in text:
+        raise InputError(
+            f"{page}: expected the card of {path}, found {'that of another' if text else 'none'}; "
+            f"`clfer evaluate {cell.replace('/', ' ')}` writes it; or name a .onnx by --to"
+        )
+    if there.exists() and CARD not in there.read_text(encoding="utf-8", errors="replace"):
+        raise InputError(f"{there}: expected a folder for a model, found another page there")
+    return text.replace(f"runs/{cell}/{paths.MODEL}", ONNX)
 
 
 def _dataset(path: Path, card: Card, count: int) -> Material:

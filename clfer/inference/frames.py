@@ -57,7 +57,10 @@ def as_pixels(picture: object) -> Picture:
     TypeError for another type, InputError for another array, UnreadableError for another file.
     """
     if isinstance(picture, (str, Path)):
-        return read(Path(picture))
+        try:
+            return read(Path(picture))
+        except UnreadableError as error:
+            raise UnreadableError(f"{picture}: {error}") from error
     if isinstance(picture, Image.Image):
         return _of_image(picture)
     if not isinstance(picture, np.ndarray):

@@ -102,9 +102,11 @@ def test_other_arrays_are_refused():
         (Image.new("RGB", (0, 4)), "expected pixels, found none in [0, 4]"),
     ):
         assert words in refusal(as_pixels, given)
-    for given in ([RGB], None, 3):
+    for given in ([RGB], None, 3, b"\xff\xd8"):
         with pytest.raises(TypeError, match="expected a path, a PIL image or an array; found"):
             as_pixels(given)
+    with pytest.raises(UnreadableError, match=r"^nowhere\.jpg: no such file"):
+        as_pixels("nowhere.jpg")
 
 
 SHADES = list(range(20, 240, 20))

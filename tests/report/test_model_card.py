@@ -110,7 +110,7 @@ def test_the_numbers_are_those_of_the_scores(folder, written):
 
 def test_where_the_model_comes_from(folder, written):
     shown, provenance = facts(written), load(folder / MODEL)[1].provenance
-    assert written.splitlines()[2].startswith("> **DRAWN FACES: USELESS ON PEOPLE.**")
+    assert "seed 0\n\n> **DRAWN FACES: USELESS ON PEOPLE.**" in written
     assert shown["classes, in the order of its outputs"] == "0 neutral, 1 happiness, 2 surprise"
     assert shown["epoch"].startswith(f"{provenance['epoch']} of 2, chosen on validation images")
     assert shown["start"] == "random weights"
@@ -127,6 +127,17 @@ def test_where_the_model_comes_from(folder, written):
         assert f"\n{name}  {sha256(folder / path)}\n" in written
     assert table(written, "images")[-1] == ["all", "24", "12", "24"]
     assert f"clfer predict PATH --model {MODEL}\n" in written
+
+
+def test_the_hub_s_own_client_reads_its_head(written):
+    hub = pytest.importorskip("huggingface_hub")
+    read = hub.ModelCard(page(MODEL_CARD)).data
+    (score,) = read.eval_results
+    assert (score.metric_type, score.metric_value) == ("accuracy", MODEL_CARD.scores["accuracy"])
+    assert (read.license, read.pipeline_tag) == ("other", "image-classification")
+    assert read.datasets == [score.dataset_type] == ["raf_db"]
+    drawn = hub.ModelCard(written).data
+    assert (drawn.license, drawn.eval_results) == ("mit", None)  # no score to be found by
 
 
 def test_warnings_that_are_due():

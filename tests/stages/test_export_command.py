@@ -122,6 +122,28 @@ def test_a_folder_of_face_crops_instead(folder):
     assert (folder / "a.onnx").exists()
 
 
+def test_a_folder_that_can_be_pushed_has_model_and_card(trained_copy, folder, monkeypatch):
+    monkeypatch.chdir(trained_copy)
+    assert "to push as it is, with README.md and model.safetensors: faces" in text_of(
+        run(MODEL, "--to", "faces")
+    )
+    pushed = {path.name: path.read_bytes() for path in (trained_copy / "faces").iterdir()}
+    assert set(pushed) == {"README.md", "model.onnx", "model.safetensors"}
+    assert sha256(trained_copy / MODEL) in pushed["README.md"].decode()
+    assert "clfer predict PATH --model model.onnx" in pushed["README.md"].decode()
+    assert pushed["model.safetensors"] == (trained_copy / MODEL).read_bytes()
+    text_of(run(MODEL, "--to", "faces"))  # again
+    (trained_copy / "faces/README.md").write_text("# My checkout")
+    line = refused(MODEL, "--to", "faces")
+    assert line == "faces/README.md: expected a folder for a model, found another page there"
+    monkeypatch.chdir(folder)
+    line = refused(MODEL, "--to", "faces")
+    assert (
+        "model_card.md: expected the card of runs/demo/ours/0/model.safetensors, found none" in line
+    )
+    assert not (folder / "faces").exists()
+
+
 def test_a_network_that_does_not_answer_alike_is_not_written(folder):
     """Its weights are no numbers, so neither are its answers."""
     weights = network(classes=len(CLASSES)).state_dict()
@@ -135,7 +157,6 @@ def test_a_network_that_does_not_answer_alike_is_not_written(folder):
 
 def test_what_it_refuses(folder):
     assert "is missing" in refused("none.safetensors")
-    assert "--to: expected a name that ends in .onnx, found a.pt" in refused(MODEL, "--to", "a.pt")
     (folder / "file").touch()
     assert "expected a place to read and write" in refused(MODEL, "--to", "file/a.onnx")
     saved(folder / MODEL, cut=CUT.model_copy(update={"size": 64}))
