@@ -98,7 +98,7 @@ def the_same_images_under_other_names(checkout):
         Image.fromarray(faces[face, ..., 0]).save(path)
     text = (checkout / "params.yaml").read_text()
     head, own = text.split("  folder:\n", 1)
-    own = own.replace("detector: insightface", "detector: none", 1)
+    own = own.replace("detector: yunet", "detector: none", 1)
     own = own.replace("size: 112", "size: 48", 1).replace("channels: 3", "channels: 1", 1)
     (checkout / "params.yaml").write_text(f"{head}  folder:\n{own}")
     for stage in ("download", "relabel", "align", "split"):

@@ -147,5 +147,5 @@ def test_own_pictures_are_learned_and_their_test_part_is_named_beside_the_scores
 def without_detector(folder):
     text = (folder / "params.yaml").read_text()
     head, rest = text.split("  folder:\n    source:", 1)
-    rest = rest.replace("detector: insightface", "detector: none", 1)
+    rest = rest.replace("detector: yunet", "detector: none", 1)
     (folder / "params.yaml").write_text(f"{head}  folder:\n    source:{rest}")
