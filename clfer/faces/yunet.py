@@ -54,7 +54,7 @@ class YuNet(Detector):
 
     def __init__(self, weights: Path, turned: bool) -> None:
         super().__init__(weights, turned)
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)  # a warning at each start
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_FATAL)  # it warns at each start
         self._content = np.fromfile(weights, np.uint8)  # OpenCV opens no name beyond the locale
         self._own = threading.local()  # OpenCV's object is for one thread
         self._model()
@@ -69,6 +69,8 @@ class YuNet(Detector):
                 faces = faces[length >= SHARE * longest]
             found.append(faces)
         faces = np.concatenate(found)
+        if not (np.abs(faces) < 1e6).all():  # NaN is not either; no picture is as wide
+            raise ValueError("faces nowhere")
         if len(sides) > 1 and len(faces):
             kept = cv2.dnn.NMSBoxes(faces[:, :4].tolist(), faces[:, 14].tolist(), 0.0, OVERLAP)
             faces = faces[np.ravel(kept)]
