@@ -1,13 +1,12 @@
 """Packages that people install beside clfer on FERPlus's test faces.
 
-`python -m bench.peers MODEL ENVIRONMENTS` makes an environment for each package, has each answer in
+`python -m bench.peers ENVIRONMENTS` makes an environment for each package, has each answer in
 the way that is best on the validation faces, and keeps the answers in docs/results/peers.
 `python -m bench.peers` makes the page again from these. Both read what `clfer fetch`, `align` and
 `split` wrote of ferplus.
 """
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from bench.peers import inside
 from bench.peers.compare import FER2013, OURS, SHARED, accuracy, compare, page, shared
 from clfer import __version__
 from clfer.files import replacing, sha256, write_json, write_text
+from clfer.inference.models import SHIPPED
 
 KEPT, DATA = Path("docs/results/peers"), Path("data")
 PACKAGES = {  # versions, and the pins that their age needs
@@ -74,9 +74,8 @@ def ask(name: str, folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     if sys.argv[1:]:
-        model, folder = (Path(word).absolute() for word in sys.argv[1:])
+        folder, (model,) = Path(sys.argv[1]).absolute(), SHIPPED.values()
         folder.mkdir(parents=True, exist_ok=True)
-        os.environ["PEERS_MODEL"] = str(model)
         packages = {name: ask(name, folder) for name in PACKAGES}
         about = {"model": model.name, "sha256": sha256(model), "packages": packages}
         write_json(KEPT / "about.json", about)
@@ -95,7 +94,7 @@ def main() -> None:
         "val_images": rows_of("val")["label"].is_in(SHARED).sum(),
         "fer2013_agrees": (test["label"].cast(pl.String) == fer2013).filter(counted).mean(),
         "scores": compare(test, given),
-        "command": "python -m bench.peers MODEL ENVIRONMENTS",
+        "command": "python -m bench.peers ENVIRONMENTS",
     }
     write_json(KEPT.with_name("peers.json"), document)
     write_text(KEPT.with_name("peers.md"), page(document))

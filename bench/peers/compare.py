@@ -71,7 +71,7 @@ def compare(test: pl.DataFrame, given: Mapping[str, np.ndarray]) -> dict[str, An
         for name, one in tables.items()
     ]
     protocol = dict.fromkeys(parts, "FERPlus test images of the seven shared classes")
-    settings = Significance(alpha=0.05, baseline=OURS)
+    settings = Significance(alpha=0.05, margin=0.01, baseline=OURS)
     scores = summarise(runs, dict.fromkeys(parts, True), protocol, settings)["datasets"]
     for part in scores.values():
         for one in part["variants"].values():

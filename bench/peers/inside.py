@@ -93,7 +93,7 @@ def facex(whole):
 def clfer(whole):
     from clfer import Predictor
 
-    peer = Predictor(os.environ["PEERS_MODEL"], detect=False)
+    peer = Predictor(detect=False)
     return peer.classes, lambda grey, _: [*peer.faces(grey)[0].probability.values()]
 
 

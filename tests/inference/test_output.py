@@ -1,13 +1,17 @@
-"""Tables of faces: the three kinds say the same, and appear whole or not at all."""
+"""Tables of faces, of which the three kinds say the same, and films; whole or not at all."""
 
 import csv
 import json
+from contextlib import suppress
+from fractions import Fraction
 
+import av
+import numpy as np
 import polars as pl
 import pytest
 
 from clfer.inference.frames import Frame
-from clfer.inference.output import row, tables
+from clfer.inference.output import film, row, tables
 from clfer.inference.predictor import Face
 
 CLASSES = ("happiness", "sad, ness", 'quo"te')
@@ -87,3 +91,34 @@ def test_interrupted_nothing_is_left(tmp_path):
         written(tmp_path, rows())
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
     assert (tmp_path / "out.csv").read_text() == "before"
+
+
+@pytest.mark.parametrize(
+    ("rate", "stored"), [(25.0, 25), (30000 / 1001, Fraction(30000, 1001)), (0.00025, 0.00025)]
+)
+def test_a_film_is_one_that_browsers_play(tmp_path, rate, stored):
+    """The frames have odd sides, and the last one others than the first."""
+    shades = [*range(40, 220, 30), 128]
+    with film(tmp_path / "a.mp4", rate) as add:
+        for shade in shades[:-1]:
+            add(np.full((121, 163, 3), (shade, shade, 40), np.uint8))
+        add(np.full((60, 80, 3), (128, 128, 40), np.uint8))
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
+        assert float(stream.average_rate) == pytest.approx(float(stored))
+        decoded = [one.to_ndarray(format="rgb24") for one in container.decode(stream)]
+    assert [one.shape for one in decoded] == [(120, 162, 3)] * len(shades)
+    for one, shade in zip(decoded, shades, strict=True):
+        np.testing.assert_allclose(one.mean((0, 1)), (shade, shade, 40), atol=6)
+
+
+def test_a_film_that_ends_badly_or_has_no_frame_leaves_what_was_there(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"old")
+    with film(path, 25.0):
+        pass
+    with suppress(KeyError), film(path, 25.0) as add:
+        add(np.zeros((48, 48, 3), np.uint8))
+        raise KeyError
+    assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.mp4", b"old")]
