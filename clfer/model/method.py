@@ -12,13 +12,15 @@ from clfer.model.comparators import SiameseContrast
 from clfer.model.feature_maps import FeatureMapContrast
 from clfer.model.multiscale import pool
 from clfer.model.network import Network
+from clfer.model.released import SEMANTICS, ReleasedContrast, ReleasedHead
 from clfer.model.variant import Variant
 from clfer.randomness import seeded
 
 
 class Contrast(nn.Module):
-    """The contrastive losses of a variant: CLFM, CLBS and SimSiam, as far as it has them. They
-    exist in training only. A module whose layers all have weight zero is absent.
+    """The contrastive losses of a variant: CLFM, CLBS, SimSiam and those of the released code, as
+    far as it has them. They exist in training only. A module whose layers all have weight zero is
+    absent.
     """
 
     def __init__(self, network: Network, classes: int, variant: Variant, seed: int) -> None:
@@ -26,7 +28,7 @@ class Contrast(nn.Module):
         channels = network.encoder.channels
         clfm, clbs, simsiam = variant.clfm, variant.clbs, variant.simsiam
         self.warmup = variant.warmup
-        self.clfm = self.clbs = self.simsiam = None
+        self.clfm = self.clbs = self.simsiam = self.released = None
         if clfm and any(clfm.alpha):
             with seeded(seed, "clfm"):
                 self.clfm = FeatureMapContrast(channels, clfm)
@@ -36,12 +38,17 @@ class Contrast(nn.Module):
         if simsiam:
             with seeded(seed, "simsiam"):
                 self.simsiam = SiameseContrast(network.width, simsiam)
+        if isinstance(head := network.representation, ReleasedHead) and head.settings.contrast:
+            with seeded(seed, "released"):
+                self.released = ReleasedContrast(head.scaled, classes, head.settings)
 
     @property
     def draws(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Restarts and clusters of the K-means of each image (CLFM) and of the batch (CLBS), which
         take one uniform draw each.
         """
+        if self.released:
+            return (1, SEMANTICS), (1, self.released.k)
         return (
             (self.clfm.settings.restarts, self.clfm.settings.k) if self.clfm else (0, 0),
             (self.clbs.settings.restarts, self.clbs.k) if self.clbs else (0, 0),
@@ -68,6 +75,8 @@ class Contrast(nn.Module):
             losses["loss_bs"] = self.clbs(pooled, labels, per_batch)
         if self.simsiam:
             losses["loss_sim"] = self.simsiam(*map(at_least_float32, views))
+        if self.released:
+            losses |= self.released(features, per_image, per_batch)
         return losses
 
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from clfer.model.backbone import Encoder, Stem
 from clfer.model.multiscale import MultiScale
+from clfer.model.released import SIDE, ReleasedHead
 from clfer.model.variant import Variant
 
 
@@ -31,8 +32,13 @@ class Network(nn.Module):
         super().__init__()
         self.encoder = Encoder(backbone, stem)
         channels = self.encoder.channels
-        self.representation = MultiScale(channels, variant.msr) if variant.msr else GlobalPool()
-        self.width = variant.msr.fd if variant.msr else channels[-1]
+        self.representation: nn.Module
+        if variant.msr:
+            self.representation, self.width = MultiScale(channels, variant.msr), variant.msr.fd
+        elif variant.released:
+            self.representation, self.width = ReleasedHead(channels, variant.released), SIDE**2
+        else:
+            self.representation, self.width = GlobalPool(), channels[-1]
         self.classifier = nn.Linear(self.width, classes)
         self.attention = nn.Linear(self.width, 1) if variant.scn else None
 
@@ -45,7 +51,7 @@ class Network(nn.Module):
         return features
 
     def represent(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B D"]:
-        """F_i of eq. 9, or the pooled deepest features."""
+        """F_i of eq. 9, the pooled deepest features, or the released code's vector."""
         vectors: Tensor = self.representation(features)
         return vectors
 

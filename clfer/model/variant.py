@@ -69,6 +69,14 @@ class SCN(Settings):
     relabel_margin: float = Field(0.2, ge=0, le=1)  # by which another class has to be more probable
 
 
+class Released(Settings):
+    """The head and the contrast of the paper's released code (`clfer.model.released`)."""
+
+    mean: Literal["batch", "running"] = "batch"  # what is added to every image
+    contrast: Weight = 0.1
+    iterations: int = Field(10, ge=1)  # of K-means
+
+
 class Variant(Settings):
     """One row of Table IV or a comparator: its modules. The baseline has none."""
 
@@ -78,6 +86,7 @@ class Variant(Settings):
     warmup: Warmup | None = None
     simsiam: SimSiam | None = None
     scn: SCN | None = None
+    released: Released | None = None
 
     @model_validator(mode="after")
     def _check_warmup(self) -> "Variant":
@@ -85,8 +94,15 @@ class Variant(Settings):
             raise ValueError("warmup: of the weights of clfm and clbs, expected one, found neither")
         return self
 
+    @model_validator(mode="after")
+    def _check_released(self) -> "Variant":
+        if self.released and (self.msr or self.clfm or self.clbs):
+            raise ValueError("released: has a head and a contrast of its own, expected no other")
+        return self
+
     @property
     def label_free(self) -> bool:
         """Whether one of its losses learns from images without a label."""
         clustered = self.clbs and any(self.clbs.beta) and self.clbs.centers == "kmeans"
-        return bool((self.clfm and any(self.clfm.alpha)) or clustered or self.simsiam)
+        released = self.released and self.released.contrast
+        return bool((self.clfm and any(self.clfm.alpha)) or clustered or self.simsiam or released)

@@ -10,7 +10,9 @@ model.safetensors      the weights of the selected epoch, with their metadata
 
 `train_cells` trains a list of them into folders VARIANT/SEED/, which also have
 
-predictions.npz   val, test [N, C]: class probabilities in float32, in the order of the splits
+predictions.npz   val, test [N, C]: class probabilities in float32, in the order of the splits;
+                  with `watch_test: outputs` also val_epochs, test_epochs [E, N, C]: their
+                  logarithms after every epoch in float16
 cell.json         settings, sources, version of the code, device, seconds; written last
 """
 
@@ -44,6 +46,7 @@ from clfer.training.state import Checkpoint, State, claim
 
 HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
 CELL, PREDICTIONS = "cell.json", "predictions.npz"
+PARTS = ("val", "test")
 PAUSE = 60  # seconds between two checkpoints; writing one takes as long as a GPU trains an epoch
 # of a recipe: they change rounding at most, or what is measured
 FREE = {"compile", "deterministic", "precision", "threads", "watch_test"}
@@ -88,7 +91,8 @@ def _write(cell: Cell, data: Data, state: State, folder: Path) -> None:
         writer.writeheader()
         writer.writerows(state.history)
     with replacing(folder / FEATURES) as temporary:
-        save_file(state.snapshots, temporary)
+        features = {n: v for n, v in state.snapshots.items() if n == "face" or n[:6] == "epoch_"}
+        save_file(features, temporary)
     backbone, stem = recipe.backbone, recipe.stem
     about = card(data.classes, backbone, stem, cell.variant, data.cut, recipe, provenance)
     save(state.best, about, folder / MODEL)
@@ -137,8 +141,13 @@ def _finish(cell: Cell, data: Data, state: State, seconds: float | None, folder:
     with threads(recipe.threads):
         probability: dict[str, Any] = {
             part: predict(network, data.faces, data.splits[part].face, recipe).cpu().numpy()
-            for part in ("val", "test")
+            for part in PARTS
         }
+    if recipe.watch_test == "outputs":
+        numbers = [f"{row['epoch']:03}" for row in state.history]
+        for part in PARTS:
+            kept = [state.snapshots[f"{part}_{number}"] for number in numbers]
+            probability[f"{part}_epochs"] = torch.stack(kept).numpy()
     facts = {
         **cell.to_json(),
         "dataset": data.name,

@@ -14,7 +14,7 @@ from clfer.progress import Track
 from clfer.training.batches import Batch, Batches
 from clfer.training.cell import Cell, Data
 from clfer.training.machine import repeatable
-from clfer.training.prediction import snapshot, validate
+from clfer.training.prediction import logarithm, predict, scores, snapshot
 from clfer.training.recipe import Recipe, learning_rate
 from clfer.training.state import Checkpoint, Row, State, begin
 from clfer.training.step import Outcome, Stepper
@@ -49,7 +49,10 @@ def train(
             row = train_epoch(stepper, batches, epoch, checkpoint, track)
         broadcast_buffers(state.network)
         for part, examples in watched.items():
-            row |= validate(state.network, faces, examples, recipe, part)
+            probability = predict(state.network, faces, examples.face, recipe)
+            row |= scores(probability, examples.label, part)
+            if recipe.watch_test == "outputs":
+                state.snapshots[f"{part}_{epoch + 1:03}"] = logarithm(probability).half().cpu()
         check_finite(state.network, recipe, epoch)
         state.snapshots |= snapshot(state.network, faces, watched["val"], recipe, epoch + 1)
         state.record(row, f"{recipe.select}_accuracy")

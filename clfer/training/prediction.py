@@ -15,7 +15,7 @@ from clfer.training.examples import Examples, Faces
 from clfer.training.machine import autocast
 from clfer.training.recipe import Recipe
 
-# faces at once; no statistic of a batch enters a prediction, so this affects speed only
+# faces at once; of speed only, since a batch's statistics enter no prediction but `released`'s
 BATCH, BATCH_GPU = 256, 1024
 SNAPSHOTS = (0.0, 0.25, 0.5, 1.0)  # shares of the training after which features are kept
 SNAPSHOT_FACES = 2000  # at most
@@ -57,17 +57,19 @@ def batchwise(
         network.train(was_training)
 
 
-def validate(
-    network: nn.Module, faces: Faces, examples: Examples, recipe: Recipe, name: str
+def scores(
+    probability: Float[Tensor, "N C"], label: Int[Tensor, " N"], name: str
 ) -> dict[str, int | float]:
     """Mean cross-entropy and accuracy on a split: two columns of the history."""
-    probability = predict(network, faces, examples.face, recipe)
-    correct = probability.argmax(1) == examples.label
-    likelihood = probability.gather(1, examples.label[:, None]).clamp(min=1e-12)
+    likelihood = logarithm(probability).gather(1, label[:, None])
     return {
-        f"{name}_loss": float(-likelihood.log().mean()),
-        f"{name}_accuracy": float(correct.double().mean()),
+        f"{name}_loss": float(-likelihood.mean()),
+        f"{name}_accuracy": float((probability.argmax(1) == label).double().mean()),
     }
+
+
+def logarithm(probability: Float[Tensor, "N C"]) -> Float[Tensor, "N C"]:
+    return probability.clamp(min=1e-12).log()
 
 
 def snapshot(

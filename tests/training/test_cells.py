@@ -1,6 +1,7 @@
 """Cells trained by a list: what they leave, what is left out, and what is refused."""
 
 import ast
+import csv
 import hashlib
 import io
 import json
@@ -304,3 +305,20 @@ def test_an_incomplete_pack_is_one_line(folder, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err == (
         f"error: {folder / pack.SPLITS} is missing; `clfer experiment --pack` writes it\n"
     )
+
+
+def test_outputs_of_every_epoch_are_kept_where_asked_for(data, tmp_path):
+    """Those of the selected one are the cell's predictions, and the history is made of them."""
+    (cell,) = [replace(one, recipe=recipe(watch_test="outputs")) for one in GRID[:1]]
+    train(data, tmp_path, [cell])
+    folder = cells.folder_of(tmp_path, cell)
+    history = list(csv.DictReader((folder / HISTORY).open()))
+    with np.load(folder / cells.PREDICTIONS) as found:
+        for part in ("val", "test"):
+            outputs, label = found[f"{part}_epochs"], data.splits[part].label.numpy()
+            assert outputs.dtype == np.float16
+            accuracy = [float(row[f"{part}_accuracy"]) for row in history]
+            assert (outputs.argmax(2) == label).mean(1).tolist() == pytest.approx(accuracy)
+            best = json.loads((folder / cells.CELL).read_text())["epoch"] - 1
+            np.testing.assert_allclose(np.exp(outputs[best]), found[part], atol=2e-3)
+    assert set(load_file(folder / "features.safetensors")) == {"face", "epoch_001", "epoch_002"}
