@@ -69,7 +69,7 @@ def facial_emotion_recognition(whole):
         boxes = [(0, 0, *grey.shape)] if whole else peer.mtcnn.detect(colour)[0]
         if boxes is None:
             return None
-        left, top, right, bottom = np.round(boxes[0]).astype(int).clip(0)
+        left, top, right, bottom = np.round(np.array(boxes[0], float)).astype(int).clip(0)
         with torch.no_grad():
             face = peer.transform(grey[top:bottom, left:right])
             sigmoids = peer.network(face[None])[0].numpy()
