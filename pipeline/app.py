@@ -36,6 +36,7 @@ TOOLS = {
     "export": "Write a model as ONNX, checked on real faces against PyTorch.",
     "figure": "Draw a figure of the paper from models trained here.",
     "predict": "Say the expressions of the faces in photos, folders and videos.",
+    "score": "Score and compare files of predictions that were made elsewhere.",
     "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
 

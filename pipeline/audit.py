@@ -99,7 +99,8 @@ def _audit_model(name: str, model: Path) -> None:
     from clfer.datasets import labels
     from clfer.inference.engines import open_engine
     from clfer.scoring.scores import codes
-    from pipeline.cell import cached, tested
+    from pipeline.cell import cached
+    from pipeline.stored import tested
 
     engine = open_engine(model, None)
     split, faces = cached(name)

@@ -1,6 +1,5 @@
 """A cell as params.yaml describes it, and the cached data that it is trained and tested on."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -117,30 +116,3 @@ def data(dataset: str, split_table: Path | None = None) -> Data:
         splits={part: examples(split, part) for part in PARTS},
         sources={"split_sha256": sha256(chosen), "faces_sha256": sha256(paths.faces(dataset))},
     )
-
-
-def protocol(
-    about: Mapping[str, str], duplicates: str, selected_on: str
-) -> tuple[dict[str, Any], bool]:
-    """What a score has to be called on images of a split with this metadata, and whether it is
-    evidence.
-    """
-    called = {"labels": about["protocol"], "duplicates": duplicates, "selected_on": selected_on}
-    return called, bool(json.loads(about["evidence"]))
-
-
-def predicted(
-    images: pl.DataFrame, probability: np.ndarray, classes: tuple[str, ...]
-) -> pl.DataFrame:
-    """Test images with [N, C] probabilities and the likeliest class of each."""
-    best = [classes[i] for i in probability.argmax(1)]
-    return images.with_columns(
-        pl.Series("probability", probability, pl.Array(pl.Float32, len(classes))),
-        pl.Series("predicted", best).cast(pl.Enum(classes)),
-    )
-
-
-def tested(split: pl.DataFrame) -> pl.DataFrame:
-    """The test images in row order, with what scores need of them."""
-    images = split.filter(pl.col("split") == "test").sort("row")
-    return images.select("row", "group", "unique", "label", "target")

@@ -61,12 +61,13 @@ def _evaluate(name: str, variant: str, seed: int, on: str | None) -> None:
     from clfer.model.bundle import load
     from clfer.report.model_card import EvaluatedModel, confusion_table, model_card, score_lines
     from clfer.report.numbers import OPTIMISTIC
-    from clfer.scoring.scores import scores
+    from clfer.scoring.scores import predicted, scores
     from clfer.scoring.selection import TEST
     from clfer.training.examples import Faces
     from clfer.training.machine import device, memory, threads
     from clfer.training.prediction import predict
-    from pipeline.cell import cached, examples, predicted, protocol, tested
+    from pipeline.cell import cached, examples
+    from pipeline.stored import protocol, tested
 
     model = paths.run(name, variant, seed) / "model.safetensors"
     network, card = load(paths.existing(model, f"train {name} {variant} {seed}"))

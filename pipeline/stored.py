@@ -1,7 +1,7 @@
 """Files of earlier stages, read or named with the command that writes them again."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,22 @@ def table(path: Path, stage: str, columns: Sequence[str] = (), alone: bool = Fal
         raise _damaged(path, stage, "a table", error) from error
     _complete(path, stage, columns, found.columns)
     return found
+
+
+def protocol(
+    about: Mapping[str, str], duplicates: str, selected_on: str
+) -> tuple[dict[str, Any], bool]:
+    """What a score has to be called on images of a split with this metadata, and whether it is
+    evidence.
+    """
+    called = {"labels": about["protocol"], "duplicates": duplicates, "selected_on": selected_on}
+    return called, bool(json.loads(about["evidence"]))
+
+
+def tested(split: pl.DataFrame) -> pl.DataFrame:
+    """The test images in row order, with what scores need of them."""
+    images = split.filter(pl.col("split") == "test").sort("row")
+    return images.select("row", "group", "unique", "label", "target")
 
 
 class Rows:

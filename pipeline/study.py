@@ -24,13 +24,14 @@ from clfer.report import experiment as text
 from clfer.report.differences import Ours, from_paper
 from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
+from clfer.scoring.scores import predicted
 from clfer.scoring.selection import selection_gap
 from clfer.scoring.summary import Significance
 from clfer.training import cells as grid
 from clfer.training import pack as packs
 from clfer.training.cell import Cell, Data
 from pipeline import paths, stored
-from pipeline.cell import data, predicted, protocol, tested
+from pipeline.cell import data
 from pipeline.console import err, page, say, track
 from pipeline.figure import figure
 from pipeline.params import block, settings
@@ -61,7 +62,7 @@ def studies(name: str, dataset: str, cells: Sequence[Cell], there: Path) -> list
             split = split.with_name(f"{dataset}-{duplicates}.parquet")
             folder = there / f"duplicates-{duplicates}"
             divide(dataset, split, duplicates)
-        called = protocol(labels.about(split), duplicates, cells[0].recipe.select)
+        called = stored.protocol(labels.about(split), duplicates, cells[0].recipe.select)
         found.append(Study(data(dataset, split), cells, folder, split, *called))
     return found
 
@@ -98,7 +99,7 @@ def runs_of(study: Study, training: bool) -> list[Run]:
         raise InputError(
             f"{study.folder}: expected cells of this experiment, found none; leave out --no-train"
         )
-    test = tested(stored.table(study.split, f"split {study.data.name}"))
+    test = stored.tested(stored.table(study.split, f"split {study.data.name}"))
     return [_run(one, study, test) for one in study.cells if one not in absent]
 
 

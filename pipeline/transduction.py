@@ -14,7 +14,6 @@ from clfer.scoring.transduction import accuracies, ordered
 from clfer.training import cells as grid
 from clfer.training.pack import undamaged
 from pipeline import stored
-from pipeline.cell import tested
 from pipeline.console import page, say
 from pipeline.study import Study, command
 
@@ -25,7 +24,7 @@ def write_transduction(
     study: Study, orders: Sequence[str], batches: tuple[int, ...], target: Path
 ) -> None:
     """The table as .md and .json, from the probabilities that the cells keep."""
-    test = tested(stored.table(study.split, f"split {study.data.name}"))
+    test = stored.tested(stored.table(study.split, f"split {study.data.name}"))
     label, generator = codes(test, "label"), np.random.default_rng(0)
     draws = {
         name: np.stack([ordered(name, label, generator) for _ in range(times(name))])

@@ -30,6 +30,12 @@ ALIGNED = "_aligned"
 # Text files about an original image.
 POINTS = "_manu_attri"  # five lines of x and y: eyes, nose, mouth; then gender, race and age
 BOXES = "_boundingbox"  # left, top, right, bottom
+# who is shown, by the codes of the readme
+PEOPLE = {
+    "gender": ("male", "female", "unsure"),
+    "race": ("Caucasian", "African-American", "Asian"),
+    "age": ("0 to 3", "4 to 19", "20 to 39", "40 to 69", "70 and above"),
+}
 ANNOTATIONS = {"key": pl.String(), "landmarks": LANDMARKS, "box": BOX}
 
 
@@ -64,6 +70,28 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
     return labels.copy_named(f"RAF-DB, {chosen.images} images", table, SPLITS, PUBLISHED)
+
+
+def people(raw: Path, table: pl.DataFrame) -> pl.DataFrame:
+    """`row`, and of each image of a table of labels the gender, race and age of its annotation,
+    null where it has none.
+    """
+    found: dict[str, list[str | None]] = {}
+    for path, content in source.notes(raw):
+        name, words = key(PurePosixPath(path).stem), content.decode("utf-8", "replace").split()
+        if name.endswith(POINTS):
+            codes = zip(words[10:13], PEOPLE.values(), strict=False)
+            found[name.removesuffix(POINTS)] = [
+                groups[int(code)] if code.isdecimal() and int(code) < len(groups) else None
+                for code, groups in codes
+            ]
+    nothing: list[str | None] = [None] * len(PEOPLE)
+    rows = [
+        (row, *(found.get(_face(name or "") or "") or nothing))
+        for row, name in table.select("row", "name").iter_rows()
+    ]
+    schema = {"row": pl.Int64, **dict.fromkeys(PEOPLE, pl.String)}
+    return pl.DataFrame([one for one in rows if len(one) == len(schema)], schema, orient="row")
 
 
 def _listed(raw: Path) -> pl.DataFrame:

@@ -161,9 +161,14 @@ def paired_interval(a: Seeds, b: Seeds) -> Interval | None:
 
 def welch(a: Seeds, b: Seeds) -> float | None:
     """Two-sided p of Welch's t test, which takes the runs as unpaired; None as in `paired_t`."""
-    if not testable(a, b):
-        return None
+    return welch_unpaired(a, b) if testable(a, b) else None
+
+
+def welch_unpaired(a: Float[np.ndarray, " S"], b: Float[np.ndarray, " T"]) -> float | None:
+    """The same of two sets of seeds that need not be equally many; None where neither varies."""
     first, second = ((float(one.mean()), spread(one), len(one)) for one in (a, b))
+    if not (first[1] or second[1]):
+        return None
     return float(stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)
 
 
@@ -187,6 +192,18 @@ def equivalence(a: Seeds, b: Seeds, margin: float) -> float | None:
     low = stats.ttest_1samp(a - b, -margin, alternative="greater").pvalue
     high = stats.ttest_1samp(a - b, margin, alternative="less").pvalue
     return float(max(low, high))
+
+
+def equivalent_on_images(
+    difference: float, variance: float | None, groups: int, margin: float
+) -> float | None:
+    """p of two one-sided tests that the difference of two models is below the margin on other
+    images, by Student's t over duplicate groups; None where nothing varies.
+    """
+    if not variance:
+        return None
+    nearest = (margin - abs(difference)) / math.sqrt(variance)
+    return float(stats.t.sf(nearest, groups - 1))
 
 
 def effect_size(a: Seeds, b: Seeds) -> float | None:

@@ -49,6 +49,10 @@ class Images:
         """Number of duplicate groups; an image without a copy is one."""
         return len(np.unique(self.group))
 
+    def only(self, kept: Bool[np.ndarray, " N"]) -> "Images":
+        """Some of the images."""
+        return Images(self.classes, self.label[kept], self.group[kept], self.unique[kept])
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -130,8 +134,7 @@ def _variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> 
 def duplicate_free(images: Images, variant: Variant) -> tuple[Images, Variant]:
     """The same without the images that have an identical one in another split."""
     keep = images.unique
-    kept = Images(images.classes, images.label[keep], images.group[keep], keep[keep])
-    return kept, replace(variant, predicted=variant.predicted[:, keep])
+    return images.only(keep), replace(variant, predicted=variant.predicted[:, keep])
 
 
 def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> Measured:

@@ -109,6 +109,17 @@ def _interval(
     return None if whole is None else whole.clipped()
 
 
+def predicted(
+    images: pl.DataFrame, probability: Float[np.ndarray, "N C"], classes: tuple[str, ...]
+) -> pl.DataFrame:
+    """Test images with probabilities and the likeliest class of each."""
+    best = [classes[i] for i in probability.argmax(1)]
+    return images.with_columns(
+        pl.Series("probability", probability, pl.Array(pl.Float32, len(classes))),
+        pl.Series("predicted", best, pl.Enum(classes)),
+    )
+
+
 def class_names(predictions: pl.DataFrame) -> list[str]:
     """The classes in the order of their codes."""
     kind = predictions.schema["label"]

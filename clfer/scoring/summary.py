@@ -73,12 +73,12 @@ def _dataset(
         "selected_on": chosen,
         "classes": images.classes,
         "test_images": len(images.label),
-        "variants": {one.name: _variant(images, one) for one in variants},
+        "variants": {one.name: over_seeds(images, one) for one in variants},
         "comparisons": comparisons(images, variants, baseline, alpha, margin, planned),
     }
 
 
-def _variant(images: Images, variant: Variant) -> dict[str, Any]:
+def over_seeds(images: Images, variant: Variant) -> dict[str, Any]:
     """One variant's scores over its seeds, on all test images and on those without a copy.
 
     `confusion` is summed over the seeds: every image counts once for each.
@@ -87,13 +87,13 @@ def _variant(images: Images, variant: Variant) -> dict[str, Any]:
     tables = [scored["confusion"] for scored in variant.scored]
     return {
         "seeds": variant.seeds,
-        **_over_seeds(images, variant),
+        **_metrics(images, variant),
         **_descriptive(variant.scored),
         "per_class": per_class(images, variant),
         "confusion": np.sum(tables, axis=0).tolist(),
         "duplicate_free": {
             "test_images": len(kept.label),
-            **_over_seeds(kept, same),
+            **_metrics(kept, same),
             **_descriptive([scored["duplicate_free"] for scored in variant.scored]),
         },
         "optimistic": selection.gap_over_seeds(variant.selection_gaps),
@@ -111,7 +111,7 @@ def _descriptive(scored: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     }
 
 
-def _over_seeds(images: Images, variant: Variant) -> dict[str, Any]:
+def _metrics(images: Images, variant: Variant) -> dict[str, Any]:
     """Each metric's `spread`; None without images."""
     if not len(images.label):
         return dict.fromkeys(counts.METRICS)

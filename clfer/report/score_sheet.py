@@ -1,0 +1,276 @@
+"""What `clfer score` says of files of predictions, as Markdown and as a page of HTML."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clfer.report.markdown import bullets, paragraphs, protocol, table
+from clfer.report.numbers import (
+    ABSENT,
+    between,
+    change,
+    count,
+    literal,
+    marked,
+    percent,
+    plural,
+    points,
+    probability,
+)
+from clfer.report.rendering import environment
+from clfer.scoring.pairs import ALL_PAIRS, FEWEST
+
+HEAD = (
+    "name",
+    "images",
+    "accuracy (%)",
+    "UAR (%)",
+    "macro-F1 (%)",
+    "without copies (%)",
+    "ECE (%)",
+)
+LEGEND = (
+    "With 95 % intervals for other test images of the kind, copies of an image taken as one; of "
+    "several seeds the mean ± standard deviation, and the interval is for other seeds as well. "
+    "Without copies: the test images that have no identical one in train or validation. ECE: the "
+    "calibration error of the probabilities, where a file has some."
+)
+PAIRS = (
+    "Differences in accuracy on the images and classes that both answered. p is raised by Holm's "
+    "correction for the number of comparisons here. Of single models it is McNemar's exact test: "
+    "it is about these models, not about the methods that made them. The interval is for other "
+    "test images, from resampled groups of copies; of several seeds for other seeds as well."
+)
+CLAIMS = (
+    "Published by others and not recomputed here: their predictions are not at hand, and most "
+    "choose the epoch on the test images."
+)
+
+
+def markdown(document: Mapping[str, Any]) -> str:
+    """The sheet of a document that `clfer score --json` writes."""
+    return (
+        paragraphs(
+            f"# Scores on {marked(document['dataset'], document['evidence'], 'val')}",
+            f"{plural(document['test_images'], 'test image')}, "
+            f"{len(document['classes'])} classes. {protocol(document['protocol'])}.",
+            table(HEAD, _named(rows(document))),
+            bullets(map(literal, remarks(document))),
+            LEGEND,
+            _compared(document),
+            _people(document),
+            _claimed(document),
+            f"Made by `{document['command']}`.",
+        )
+        + "\n"
+    )
+
+
+def html(document: Mapping[str, Any]) -> str:
+    """The same as one page that needs no other file; what files say is escaped."""
+    sheet = {
+        "rows": rows(document),
+        "remarks": remarks(document),
+        "verdicts": [verdict(one, document["alpha"]) for one in document["comparisons"]],
+        "recalls": recalls(document),
+        "people": people(document),
+        "claims": claims(document),
+    }
+    words = {"head": HEAD, "legend": LEGEND, "pairs": PAIRS, "claimed": CLAIMS, "fewest": FEWEST}
+    sheet["gaps"] = gaps(document)
+    called = protocol(document["protocol"])
+    template = environment(escape=True).get_template("score.html.j2")
+    return template.render(document=document, called=called, **sheet, **words)
+
+
+def rows(document: Mapping[str, Any]) -> list[list[str]]:
+    """A line for each name, in the order of HEAD."""
+    return [
+        [
+            name,
+            count(one["images"]),
+            *(value(one[key]) for key in ("accuracy", "uar", "macro_f1")),
+            value(one["duplicate_free"]["accuracy"]),
+            percent(one["ece"]["mean"]) if one["ece"] else ABSENT,
+        ]
+        for name, one in document["files"].items()
+    ]
+
+
+def value(one: Mapping[str, Any] | None, digits: int = 2) -> str:
+    """'86.99 ± 0.24 [85.87, 88.10]'."""
+    if one is None:
+        return ABSENT
+    std = "" if one.get("std") is None else f" ± {percent(one['std'], digits)}"
+    return f"{percent(one['value'], digits)}{std} {between(one['ci95'], digits)}".strip()
+
+
+def remarks(document: Mapping[str, Any]) -> list[str]:
+    """What each file lacks or has beside, in a line each."""
+    found = []
+    for name, one in document["files"].items():
+        for path, read in one["read"].items():
+            parts = []
+            if read["missing"]:
+                parts.append(f"{plural(read['missing'], 'test image')} without an answer, left out")
+            if read["beside"]:
+                parts.append(f"{count(read['beside'])} answers to images that are no test images")
+            if read["unknown"]:
+                parts.append(
+                    f"{plural(read['unknown'], 'image')} that the dataset does not have "
+                    f"(first: {read['first_unknown']})"
+                )
+            if parts:
+                found.append(f"{name}, {path}: {'; '.join(parts)}")
+        if len(one["seeds"]) > 1:
+            seeds = ", ".join(map(str, one["seeds"]))
+            found.append(f"{name}: {len(one['seeds'])} files taken as seeds {seeds}")
+    return found
+
+
+def verdict(entry: Mapping[str, Any], alpha: float) -> str:
+    """What a comparison allows to say."""
+    a, b, difference = entry["a"], entry["b"], entry["difference"]
+    side = "above" if difference > 0 else "below"
+    apart = (
+        f"{a} is {percent(abs(difference))} points {side} {b} on {count(entry['images'])} images"
+    )
+    if abs(difference) < 5e-5:
+        apart = f"{a} and {b} are right equally often on {count(entry['images'])} images"
+    ends = entry["ci95_bootstrap" if entry["test"] == ALL_PAIRS else "ci95_images"]
+    interval = f"95 % interval {change(ends)}"
+    tested = f"{interval}; {probability(entry['p_holm'])} after Holm's correction"
+    if entry["p"] is None:
+        return f"No test is possible: {apart} ({interval}), and nothing varies."
+    only = ""
+    if entry["test"] == ALL_PAIRS:
+        first, *more = entry["per_seed"]
+        only = (
+            f", {'but not' if entry['p'] == 1 else 'and'} the same way in each of the "
+            f"{len(more) + 1} pairs of models"
+            if more
+            else f": {count(first['only_a_right'])} only {a} gets right, "
+            f"{count(first['only_b_right'])} only {b}"
+        )
+    if entry["p_holm"] < alpha:
+        better, worse = (a, b) if difference > 0 else (b, a)
+        return f"{better} is better than {worse}: {apart}{only} ({tested})."
+    equal = entry["p_equivalent_holm"]
+    rest = (
+        f"They differ by less than {percent(entry['margin'])} points (two one-sided tests, "
+        f"{probability(equal)} after Holm's correction)."
+        if equal is not None and equal < alpha
+        else "That does not show that both are equally good."
+    )
+    return f"No difference can be claimed: {apart}{only} ({tested}). {rest}"
+
+
+def recalls(document: Mapping[str, Any]) -> list[list[str]]:
+    """Recall of each class, a column for each name."""
+    return [
+        [
+            label,
+            *(
+                percent(one["per_class"][label]["recall"]["mean"], 1)
+                + f" {between(one['per_class'][label]['recall_ci95'], 1)}"
+                if label in one["per_class"]
+                else ABSENT
+                for one in document["files"].values()
+            ),
+        ]
+        for label in document["classes"]
+    ]
+
+
+def people(document: Mapping[str, Any]) -> list[list[str]]:
+    """Name, attribute, group, images, accuracy, UAR; none said of small groups."""
+    return [
+        [
+            name,
+            attribute,
+            group,
+            count(found["images"]),
+            *(
+                value(found[key]) if found["images"] >= FEWEST else "too few"
+                for key in ("accuracy", "uar")
+            ),
+        ]
+        for name, one in document["files"].items()
+        for attribute, parts in one.get("people", {}).items()
+        for group, found in parts["groups"].items()
+    ]
+
+
+def gaps(document: Mapping[str, Any]) -> list[str]:
+    """The largest gap between groups of people, of each name and attribute."""
+    return [
+        f"{name}, {attribute}: {gap['best']} {points(gap['difference'])} points above "
+        f"{gap['worst']} (95 % interval {change(gap['ci95'])}), the largest gap of "
+        f"{len(parts['groups'])} groups, picked after looking"
+        for name, one in document["files"].items()
+        for attribute, parts in one.get("people", {}).items()
+        if (gap := parts["largest_gap"])
+    ]
+
+
+def claims(document: Mapping[str, Any]) -> list[list[str]]:
+    """Published numbers: name, accuracy, test images, how the epoch was chosen."""
+    return [
+        [
+            ", ".join(
+                str(one[key]) for key in ("name", "year", "network", "pretrained") if one[key]
+            ),
+            percent(one["accuracy"]),
+            count(one["images"]),
+            one["protocol"],
+        ]
+        for one in document.get("claims", [])
+    ]
+
+
+def _compared(document: Mapping[str, Any]) -> str:
+    if not document["comparisons"]:
+        return ""
+    said = [literal(verdict(one, document["alpha"])) for one in document["comparisons"]]
+    return paragraphs("## Compared", bullets(said), PAIRS)
+
+
+def _people(document: Mapping[str, Any]) -> str:
+    if not (found := people(document)):
+        return ""
+    head = ("name", "attribute", "group", "images", "accuracy (%)", "UAR (%)")
+    return paragraphs(
+        "## Groups of people", table(head, _named(found)), bullets(map(literal, gaps(document)))
+    )
+
+
+def _claimed(document: Mapping[str, Any]) -> str:
+    if not (found := claims(document)):
+        return ""
+    head: Sequence[str] = ("method", "accuracy (%)", "test images", "epoch chosen on")
+    return paragraphs("## Claims", CLAIMS, table(head, _named(found)))
+
+
+def _named(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Lines of a table whose first cells are words of others."""
+    return [[literal(first), *rest] for first, *rest in lines]
+
+
+def ranked(document: Mapping[str, Any]) -> str:
+    """The page of `clfer score --ranks`."""
+    found = [[name, f"{rank:.2f}"] for name, rank in document["ranks"].items()]
+    critical, p = document["critical"], document["p"]
+    said = (
+        f"Friedman's test: {probability(p)}. Two mean ranks differ at {document['alpha']:g} where "
+        f"they are {critical:.2f} or more apart (Nemenyi)."
+        if critical
+        else "Fewer than three names or three datasets: no test is possible."
+    )
+    return (
+        paragraphs(
+            f"# Mean ranks over {', '.join(map(literal, document['datasets']))}",
+            table(("name", "mean rank"), _named(found)),
+            said,
+            f"Made by `{document['command']}`.",
+        )
+        + "\n"
+    )

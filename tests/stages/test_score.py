@@ -1,0 +1,109 @@
+"""`clfer score` as it is typed, in a checkout with a few faces."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from checkouts import CLASSES, checkout, done, refused
+
+from clfer.report.score_sheet import html
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    folder = checkout(tmp_path_factory.mktemp("score"))
+    split = pl.read_parquet(folder / "data/splits/demo.parquet")
+    (folder / "data/labels").mkdir()
+    rows = pl.DataFrame({"row": range(len(split))}).with_columns(
+        name=pl.format("face_{}.png", pl.col("row"))
+    )
+    rows.write_parquet(folder / "data/labels/demo.parquet")
+    test = split.filter(pl.col("split") == "test").sort("row")
+    own = np.random.default_rng(0)
+    for name, right in (("good", 0.9), ("poor", 0.4)):
+        label = test["label"].to_physical().to_numpy().astype(int)
+        said = np.where(own.random(len(test)) < right, label, own.integers(0, 3, len(test)))
+        test.select("row").with_columns(label=pl.Series([CLASSES[i] for i in said])).write_csv(
+            folder / f"{name}.csv"
+        )
+    return folder
+
+
+def test_files_are_scored_compared_and_written(place):
+    said = done(
+        place,
+        *("score", "good.csv", "poor.csv", "--dataset", "demo", "--json", "out/a.json"),
+        *("--html", "out/a.html", "--md", "out/a.md"),
+    )
+    assert "good is" in " ".join(said.split())
+    document = json.loads((place / "out/a.json").read_text())
+    truth = pl.read_parquet(place / "data/splits/demo.parquet")
+    for name in ("good", "poor"):
+        given = pl.read_csv(place / f"{name}.csv").join(truth, on="row")
+        expected = (given["label"] == given["label_right"].cast(pl.String)).mean()
+        assert document["files"][name]["accuracy"]["value"] == pytest.approx(expected)
+    assert len(document["comparisons"]) == 1
+    page = (place / "out/a.html").read_text()
+    assert page == html(document)
+    assert "good" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert "| good |" in (place / "out/a.md").read_text()
+
+
+def test_a_part_is_named_and_can_be_the_baseline(place):
+    lines = (place / "good.csv").read_text().splitlines()
+    (place / "half.csv").write_text("\n".join(lines[:13]) + "\n")
+    done(
+        place,
+        *("score", "half.csv", "poor.csv", "--dataset", "demo", "--baseline", "half"),
+        *("--json", "out/half.json"),
+    )
+    document = json.loads((place / "out/half.json").read_text())
+    assert [*document["files"]] == ["half (12 of 24 test images)", "poor"]
+    assert document["baseline"] == "half (12 of 24 test images)"
+    assert document["comparisons"][0]["images"] == 12
+
+
+def test_two_orders_of_one_model(place):
+    said = done(
+        place,
+        "score",
+        "--orders",
+        "good.csv",
+        "good.csv",
+        "--name",
+        "a",
+        "--name",
+        "b",
+        "--dataset",
+        "demo",
+    )
+    assert "do not depend" in said
+    said = done(place, "score", "--orders", "good.csv", "poor.csv", "--dataset", "demo")
+    assert "The answers depend" in said
+
+
+def test_ranks_over_several_datasets(place):
+    for i in range(3):
+        scores = {name: {"accuracy": {"value": 0.5 + i * k / 10}} for k, name in enumerate("abc")}
+        document = {"dataset": f"d{i}", "alpha": 0.05, "files": scores}
+        (place / f"d{i}.json").write_text(json.dumps(document))
+    said = done(place, "score", "--ranks", "d0.json", "d1.json", "d2.json", "--draw", "ranks.png")
+    assert "Nemenyi" in said
+    assert (place / "ranks.png").stat().st_size > 1000
+
+
+def test_what_is_wrong_is_one_line_and_nothing_is_written(place):
+    for words, expected in (
+        (("good.csv",), "--dataset: expected the dataset"),
+        (("good.csv", "--dataset", "dmeo"), "did you mean 'demo'"),
+        (("good.csv", "--dataset", "demo", "--json", "good.csv"), "a file of its own"),
+        (("none.csv", "--dataset", "demo", "--json", "no.json"), "found none"),
+        (("good.csv", "poor.csv", "--dataset", "demo", "--baseline", "god"), "did you mean 'good'"),
+        (("good.csv", "--dataset", "demo", "--margin", "2"), "--margin: expected a fraction"),
+        (("--orders", "good.csv", "--dataset", "demo"), "two files of one model, found 1"),
+        (("--ranks", "good.csv", "--json", "no.json"), "good.csv: expected JSON"),
+    ):
+        assert expected in refused(place, "score", *words), words
+        assert not (place / "no.json").exists()
