@@ -66,7 +66,8 @@ def ask(name: str, folder: Path) -> dict[str, Any]:
     rows = rows_of("test")
     found = answers(rows, best)
     with replacing(KEPT / f"{name}.npz") as path:
-        np.savez_compressed(path, row=rows["row"], probability=found[best])
+        kept = {"row": rows["row"], "probability": found[best], "classes": SHARED}
+        np.savez_compressed(path, **kept)
     size = sum(one.lstat().st_size for one in place.rglob("*")) if name != OURS else 0
     about = {"installed": PACKAGES[name], "megabytes": round(size / 1e6), "way": best, "val": val}
     return about | {"milliseconds": round(found["milliseconds"].item(), 2)}

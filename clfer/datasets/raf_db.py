@@ -80,18 +80,16 @@ def people(raw: Path, table: pl.DataFrame) -> pl.DataFrame:
     for path, content in source.notes(raw):
         name, words = key(PurePosixPath(path).stem), content.decode("utf-8", "replace").split()
         if name.endswith(POINTS):
-            codes = zip(words[10:13], PEOPLE.values(), strict=False)
+            codes = [*words[10:13], *[""] * len(PEOPLE)]
             found[name.removesuffix(POINTS)] = [
-                groups[int(code)] if code.isdecimal() and int(code) < len(groups) else None
-                for code, groups in codes
+                dict(enumerate(groups)).get(int(code)) if code.isdecimal() else None
+                for code, groups in zip(codes, PEOPLE.values(), strict=False)
             ]
-    nothing: list[str | None] = [None] * len(PEOPLE)
     rows = [
-        (row, *(found.get(_face(name or "") or "") or nothing))
+        [row, *found.get(_face(name or "") or "", [None] * len(PEOPLE))]
         for row, name in table.select("row", "name").iter_rows()
     ]
-    schema = {"row": pl.Int64, **dict.fromkeys(PEOPLE, pl.String)}
-    return pl.DataFrame([one for one in rows if len(one) == len(schema)], schema, orient="row")
+    return pl.DataFrame(rows, {"row": pl.Int64, **dict.fromkeys(PEOPLE, pl.String)}, orient="row")
 
 
 def _listed(raw: Path) -> pl.DataFrame:

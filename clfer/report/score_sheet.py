@@ -72,6 +72,13 @@ def html(document: Mapping[str, Any]) -> str:
         "remarks": remarks(document),
         "verdicts": [verdict(one, document["alpha"]) for one in document["comparisons"]],
         "recalls": recalls(document),
+        "confusions": {
+            name: [
+                [label, *map(count, line)]
+                for label, line in zip(one["classes"], one["confusion"], strict=True)
+            ]
+            for name, one in document["files"].items()
+        },
         "people": people(document),
         "claims": claims(document),
     }

@@ -185,3 +185,20 @@ def test_the_folder_in_the_params_is_below_the_checkout(tmp_path):
     table, _ = raf_db.label(raw, raf_db.Labels(images="aligned"))
     assert np.array_equal(raf_db.pictures(raw, tmp_path)(table)[2], noise(2))
     assert (raw / "folder.txt").read_text() == "data/external/raf_db\n"
+
+
+def test_who_is_shown_is_read_from_the_annotations(tmp_path):
+    """Gender, race and age by the readme's codes; null without a file or with another code."""
+    files = whole()
+    del files["basic/Annotation/manual/train_00002_manu_attri.txt"]
+    files["basic/Annotation/manual/test_0001_manu_attri.txt"] = POINTS.replace("1\n0\n3", "0\n2\n7")
+    table, _ = both(files, tmp_path)
+    found = raf_db.people(tmp_path / "raw", table)
+    usual = ("female", "Caucasian", "40 to 69")
+    assert found.rows() == [
+        (0, *usual),
+        (1, None, None, None),
+        (2, *usual),
+        (3, "male", "Asian", None),
+        (4, *usual),
+    ]

@@ -123,7 +123,7 @@ def test_cells_and_tables_of_ours_are_read_as_they_are(tmp_path):
 
 def test_names_of_classes_in_other_words_and_by_a_mapping(tmp_path):
     german = dict(
-        zip(FERPLUS, ["Neutral", "Freude", "Überraschung", "Trauer", "Wut", "Ekel", "Angst"])
+        zip(FERPLUS[:7], "Neutral Freude Überraschung Trauer Wut Ekel Angst".split(), strict=True)
     )
     german["contempt"] = "Verachtung"
     words = lines(probability=False).with_columns(pl.col("label").replace_strict(german))
