@@ -52,7 +52,7 @@ def markdown(document: Mapping[str, Any]) -> str:
         paragraphs(
             f"# Scores on {marked(document['dataset'], document['evidence'], 'val')}",
             f"{plural(document['test_images'], 'test image')}, "
-            f"{len(document['classes'])} classes. {protocol(document['protocol'])}.",
+            f"{len(document['classes'])} classes. {called(document)}.",
             table(HEAD, _named(rows(document))),
             bullets(map(literal, remarks(document))),
             LEGEND,
@@ -84,13 +84,19 @@ def html(document: Mapping[str, Any]) -> str:
     }
     words = {"head": HEAD, "legend": LEGEND, "pairs": PAIRS, "claimed": CLAIMS, "fewest": FEWEST}
     sheet["gaps"] = gaps(document)
-    called = protocol(document["protocol"])
     template = environment(escape=True).get_template("score.html.j2")
-    return template.render(document=document, called=called, **sheet, **words)
+    return template.render(document=document, called=called(document), **sheet, **words)
+
+
+def called(document: Mapping[str, Any]) -> str:
+    """What a score on these images has to be called."""
+    found = protocol(document["protocol"])
+    return found[:1].upper() + found[1:]
 
 
 def rows(document: Mapping[str, Any]) -> list[list[str]]:
-    """A line for each name, in the order of HEAD."""
+    """A line for each name, in the order of HEAD, the most accurate first."""
+    files = sorted(document["files"].items(), key=lambda one: -one[1]["accuracy"]["value"])
     return [
         [
             name,
@@ -99,7 +105,7 @@ def rows(document: Mapping[str, Any]) -> list[list[str]]:
             value(one["duplicate_free"]["accuracy"]),
             percent(one["ece"]["mean"]) if one["ece"] else ABSENT,
         ]
-        for name, one in document["files"].items()
+        for name, one in files
     ]
 
 
@@ -137,30 +143,22 @@ def remarks(document: Mapping[str, Any]) -> list[str]:
 def verdict(entry: Mapping[str, Any], alpha: float) -> str:
     """What a comparison allows to say."""
     a, b, difference = entry["a"], entry["b"], entry["difference"]
-    side = "above" if difference > 0 else "below"
-    apart = (
-        f"{a} is {percent(abs(difference))} points {side} {b} on {count(entry['images'])} images"
-    )
-    if abs(difference) < 5e-5:
-        apart = f"{a} and {b} are right equally often on {count(entry['images'])} images"
     ends = entry["ci95_bootstrap" if entry["test"] == ALL_PAIRS else "ci95_images"]
-    interval = f"95 % interval {change(ends)}"
-    tested = f"{interval}; {probability(entry['p_holm'])} after Holm's correction"
+    if difference < 0:
+        a, b, ends = b, a, ends and [-one for one in reversed(ends)]
+    apart = f"{percent(abs(difference))} points on {count(entry['images'])} images"
+    tests = entry["per_seed"]
+    if entry["test"] == ALL_PAIRS and len(tests) == 1:
+        only = sorted((tests[0]["only_a_right"], tests[0]["only_b_right"]), reverse=True)
+        apart += f", {count(only[0])} right only by {a} and {count(only[1])} only by {b}"
+    elif entry["test"] == ALL_PAIRS:
+        same = "but not" if entry["p"] == 1 else "and"
+        apart += f", {same} the same way in each of {len(tests)} pairs of models"
     if entry["p"] is None:
-        return f"No test is possible: {apart} ({interval}), and nothing varies."
-    only = ""
-    if entry["test"] == ALL_PAIRS:
-        first, *more = entry["per_seed"]
-        only = (
-            f", {'but not' if entry['p'] == 1 else 'and'} the same way in each of the "
-            f"{len(more) + 1} pairs of models"
-            if more
-            else f": {count(first['only_a_right'])} only {a} gets right, "
-            f"{count(first['only_b_right'])} only {b}"
-        )
+        return f"No test is possible: {a} is above {b} by {apart}, and nothing varies."
+    tested = f"95 % interval {change(ends)}; {probability(entry['p_holm'])} after Holm's correction"
     if entry["p_holm"] < alpha:
-        better, worse = (a, b) if difference > 0 else (b, a)
-        return f"{better} is better than {worse}: {apart}{only} ({tested})."
+        return f"{a} is better than {b} by {apart} ({tested})."
     equal = entry["p_equivalent_holm"]
     rest = (
         f"They differ by less than {percent(entry['margin'])} points (two one-sided tests, "
@@ -168,7 +166,8 @@ def verdict(entry: Mapping[str, Any], alpha: float) -> str:
         if equal is not None and equal < alpha
         else "That does not show that both are equally good."
     )
-    return f"No difference can be claimed: {apart}{only} ({tested}). {rest}"
+    above = f"{a} is above {b} by {apart}" if difference else f"{a} and {b} differ by {apart}"
+    return f"No difference can be claimed: {above} ({tested}). {rest}"
 
 
 def recalls(document: Mapping[str, Any]) -> list[list[str]]:

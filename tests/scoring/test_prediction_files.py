@@ -122,10 +122,8 @@ def test_cells_and_tables_of_ours_are_read_as_they_are(tmp_path):
 
 
 def test_names_of_classes_in_other_words_and_by_a_mapping(tmp_path):
-    german = dict(
-        zip(FERPLUS[:7], "Neutral Freude Überraschung Trauer Wut Ekel Angst".split(), strict=True)
-    )
-    german["contempt"] = "Verachtung"
+    words_of = ["Neutral", "Freude", "Überraschung", "Trauer", "Wut", "Ekel", "Angst"]
+    german = dict(zip(FERPLUS, [*words_of, "Verachtung"], strict=True))
     words = lines(probability=False).with_columns(pl.col("label").replace_strict(german))
     found = one_of(written(tmp_path, words, ".csv"))
     assert found.predictions["predicted"].cast(pl.String).to_list() == ANSWER

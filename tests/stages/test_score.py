@@ -21,7 +21,7 @@ def place(tmp_path_factory):
     rows.write_parquet(folder / "data/labels/demo.parquet")
     test = split.filter(pl.col("split") == "test").sort("row")
     own = np.random.default_rng(0)
-    for name, right in (("good", 0.9), ("poor", 0.4)):
+    for name, right in (("good", 0.95), ("poor", 0.1)):
         label = test["label"].to_physical().to_numpy().astype(int)
         said = np.where(own.random(len(test)) < right, label, own.integers(0, 3, len(test)))
         test.select("row").with_columns(label=pl.Series([CLASSES[i] for i in said])).write_csv(
@@ -36,7 +36,7 @@ def test_files_are_scored_compared_and_written(place):
         *("score", "good.csv", "poor.csv", "--dataset", "demo", "--json", "out/a.json"),
         *("--html", "out/a.html", "--md", "out/a.md"),
     )
-    assert "good is" in " ".join(said.split())
+    assert "good is better than poor by" in " ".join(said.split())
     document = json.loads((place / "out/a.json").read_text())
     truth = pl.read_parquet(place / "data/splits/demo.parquet")
     for name in ("good", "poor"):
