@@ -398,6 +398,8 @@ def _comparable(path: Path, key: pl.Series, truth: Truth) -> tuple[pl.Series, pl
         return rows, truth.images["row"], truth.rows["row"]
     names = truth.images.select("row").join(truth.rows, on="row", how="left", maintain_order="left")
     theirs = key.cast(pl.String)
+    if (steering := theirs.filter(theirs.str.contains(r"\p{Cc}"))).len():
+        raise _wrong(path, f"printable letters as {key.name}", repr(steering[0][:60]))
     for part in (_whole, _stem):
         one, tested, others = (
             series.map_elements(part, pl.String, skip_nulls=True)

@@ -201,8 +201,12 @@ REFUSED = {
         "images of ferplus; found 999,800 of 1,000,000",
     ),
     "names of others": (
-        lines("name").with_columns(name=pl.lit("\x1b[31m") + pl.col("name") + "x"),
+        lines("name").with_columns(name=pl.lit("other_") + pl.col("name")),
         "images of ferplus by name",
+    ),
+    "names that steer a terminal": (
+        lines("name").with_columns(name=pl.col("name") + "\x1b[31m"),
+        "printable letters as name",
     ),
     "no lines": (lines()[:0], "a line for each image"),
     "a class twice unknown": (
