@@ -15,6 +15,7 @@ from clfer.report.numbers import (
     plural,
     points,
     probability,
+    share,
 )
 from clfer.report.rendering import environment
 from clfer.scoring.pairs import ALL_PAIRS, FEWEST
@@ -26,14 +27,21 @@ HEAD = (
     "UAR (%)",
     "macro-F1 (%)",
     "without copies (%)",
-    "ECE (%)",
 )
+FURTHER = {  # key, heading, factor, digits
+    "kappa": ("kappa", 1, 3),
+    "top2": ("right among the raters' first two (%)", 100, 2),
+    "ece": ("ECE (%)", 100, 2),
+    "nll": ("NLL (nats)", 1, 3),
+    "kl": ("KL to the votes (nats)", 1, 3),
+}
 LEGEND = (
     "With 95 % intervals for other test images of the kind, copies of an image taken as one; of "
     "several seeds the mean ± standard deviation, and the interval is for other seeds as well. "
-    "Without copies: the test images that have no identical one in train or validation. ECE: the "
-    "calibration error of the probabilities, where a file has some."
+    "Without copies: the test images that have no identical one in train or validation. ECE, NLL "
+    "and KL are of the probabilities, where a file has some."
 )
+FURTHER_HEAD = ("name", *(heading for heading, *_ in FURTHER.values()))
 PAIRS = (
     "Differences in accuracy on the images and classes that both answered. p is raised by Holm's "
     "correction for the number of comparisons here. Of single models it is McNemar's exact test: "
@@ -54,6 +62,7 @@ def markdown(document: Mapping[str, Any]) -> str:
             f"{plural(document['test_images'], 'test image')}, "
             f"{len(document['classes'])} classes. {called(document)}.",
             table(HEAD, _named(rows(document))),
+            table(FURTHER_HEAD, _named(further(document))),
             bullets(map(literal, remarks(document))),
             LEGEND,
             _compared(document),
@@ -69,6 +78,7 @@ def html(document: Mapping[str, Any]) -> str:
     """The same as one page that needs no other file; what files say is escaped."""
     sheet = {
         "rows": rows(document),
+        "further": further(document),
         "remarks": remarks(document),
         "verdicts": [verdict(one, document["alpha"]) for one in document["comparisons"]],
         "recalls": recalls(document),
@@ -82,7 +92,14 @@ def html(document: Mapping[str, Any]) -> str:
         "people": people(document),
         "claims": claims(document),
     }
-    words = {"head": HEAD, "legend": LEGEND, "pairs": PAIRS, "claimed": CLAIMS, "fewest": FEWEST}
+    words = {
+        "head": HEAD,
+        "further_head": FURTHER_HEAD,
+        "legend": LEGEND,
+        "pairs": PAIRS,
+        "claimed": CLAIMS,
+        "fewest": FEWEST,
+    }
     sheet["gaps"] = gaps(document)
     template = environment(escape=True).get_template("score.html.j2")
     return template.render(document=document, called=called(document), **sheet, **words)
@@ -103,9 +120,16 @@ def rows(document: Mapping[str, Any]) -> list[list[str]]:
             count(one["images"]),
             *(value(one[key]) for key in ("accuracy", "uar", "macro_f1")),
             value(one["duplicate_free"]["accuracy"]),
-            percent(one["ece"]["mean"]) if one["ece"] else ABSENT,
         ]
         for name, one in files
+    ]
+
+
+def further(document: Mapping[str, Any]) -> list[list[str]]:
+    """Agreement beyond chance and with the raters, and calibration: a line for each name."""
+    return [
+        [name, *(share(one[key], *how) for key, (_, *how) in FURTHER.items())]
+        for name, one in document["files"].items()
     ]
 
 
