@@ -59,6 +59,10 @@ def experiment(
         str, typer.Option(help="transduction: of the test images.")
     ] = "shuffled,file,sorted,reversed,alone",
     batches: Annotated[str, typer.Option(help="transduction: sizes of a batch.")] = "64,256",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="transduction: RAF-DB's list, whose classes an order shall follow."),
+    ] = None,
     folder: Annotated[
         Path | None,
         typer.Option("--cells", help="Where the cells are; default cells/DATASET/RECIPE."),
@@ -132,7 +136,7 @@ def experiment(
             if name == "transduction":
                 from pipeline.transduction import write_transduction
 
-                write_transduction(studies[0], chosen_orders, sizes, target)
+                write_transduction(studies[0], chosen_orders, sizes, like, target)
             elif name == "comparison":
                 study.write_comparison(studies[0], runs[0], target)
             else:

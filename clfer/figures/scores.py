@@ -175,3 +175,32 @@ def _draw_bins(diagram: Axes, histogram: Axes, seeds: Sequence[Judged]) -> None:
     histogram.bar(left, shares, step, align="edge", color=GREY, edgecolor="white")
     histogram.set_ylim(0)
     histogram.set_xticks([0, 25, 50, 75, 100])
+
+
+def draw_transduction(document: Mapping[str, Any], path: Path) -> None:
+    """What `clfer experiment transduction` writes: accuracy by order of the test images and size
+    of the batch, a dot for each variant with its 95 % interval over seeds.
+    """
+    variants, bounds = document["variants"], document["ci95"]
+    orders = [name for name in next(iter(variants.values())) if name != "honest"]
+    rows = [("honest", ""), *((o, b) for o in orders for b in next(iter(variants.values()))[o])]
+    with style.page(path, style.WIDTH, 1.2 + 0.28 * len(rows)) as figure:
+        axes = figure.subplots()
+        for place, name in enumerate(variants):
+            shift = (place - (len(variants) - 1) / 2) * 0.6 / len(variants)
+            for row, (order, batch) in enumerate(rows):
+                value, ends = (
+                    (found[name][order] if order == "honest" else found[name][order][batch])
+                    for found in (variants, bounds)
+                )
+                colour = COLOURS[place % len(COLOURS)]
+                height, label = row + shift, {"label": name} if row == 0 else {}
+                if ends:
+                    axes.plot([100 * end for end in ends], [height] * 2, color=colour)
+                axes.plot(100 * value, height, "o", color=colour, markersize=4, **label)
+        axes.set_yticks(range(len(rows)), [f"{o}, {b}" if b else o for o, b in rows])
+        axes.invert_yaxis()
+        axes.grid(axis="x")
+        axes.set_xlabel("test accuracy (%)")
+        axes.set_title("What the classes of the other images in a batch are worth")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=len(variants))

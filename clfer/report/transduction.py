@@ -17,13 +17,18 @@ LEGEND = (
     "images. *honest*: each image by itself. Otherwise by order of the test images and size of "
     "the batch: *alone* counts each image twice; *shuffled* is the mean over {draws} "
     "permutations; *sorted* is by class, then by row; the last batch is kept. The head's bias is "
-    "set on the validation images. In a sorted order the batch tells the head the class: such a "
-    "score does not say how well a model recognises a face."
+    "set on the validation images. {like}In a sorted order the batch tells the head the class: "
+    "such a score does not say how well a model recognises a face."
+)
+
+LIKE = (
+    "*RAF-DB's*: images drawn with replacement so that their classes follow RAF-DB's test list; "
+    "*honest* beside it is of the same images by themselves. "
 )
 
 
-def markdown(document: Mapping[str, Any]) -> str:
-    """The page of a document that `clfer experiment transduction` writes."""
+def markdown(document: Mapping[str, Any], picture: str) -> str:
+    """The page of a document that `clfer experiment transduction` writes, with its picture."""
     variants, bounds = document["variants"], document["ci95"]
     head = [
         "order",
@@ -42,7 +47,8 @@ def markdown(document: Mapping[str, Any]) -> str:
         QUESTION,
         f"{count(document['images'])} test images.",
         table(head, rows),
-        LEGEND.format(draws=document["draws"]),
+        LEGEND.format(draws=document["draws"], like=LIKE if "RAF-DB's" in orders else ""),
+        f"![Accuracy by order of the test images and size of the batch]({picture})",
         f"Made by `{document['command']}`.",
     ]
     return "\n\n".join(parts) + "\n"

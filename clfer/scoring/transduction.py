@@ -8,10 +8,15 @@ the probabilities p of any model:
 
 prior_c is the mean of log p_c over the validation images: what the head's bias learns to take away.
 
+A model that has such a head already (`released`) was asked in batches; half of a batch's mean log p
+is what each of its images got from the others, and is taken off first. Honest is then the mean of
+the validation images in the batch's place.
+
 Notation: N test images, M answers, C classes.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -78,21 +83,55 @@ def following(
     return drawn
 
 
+def without_batch(
+    log_probability: Float[np.ndarray, "N C"], batch: int
+) -> Float[np.ndarray, "N C"]:
+    """W a_i + b / 2, up to a constant for each image, of a head that answered in batches.
+
+    Its logits are W (a_i + g) + b with g the mean of the batch's a, whose own mean is 2 W g + b.
+    """
+    starts = np.arange(0, len(log_probability), batch)
+    sizes = np.diff(starts, append=len(log_probability))
+    mean = np.add.reduceat(log_probability, starts, axis=0) / sizes[:, None]
+    alone: Float[np.ndarray, "N C"] = log_probability - np.repeat(mean, sizes, axis=0) / 2
+    return alone
+
+
+def honest_and_prior(
+    probability: Mapping[str, Float[np.ndarray, "K C"]], asked_in: int | None
+) -> tuple[Float[np.ndarray, "N C"], Float[np.ndarray, "N C"], Float[np.ndarray, " C"]]:
+    """Scores of the test images by themselves, what `answers` takes, and its prior.
+
+    probability: of `val` and `test`. asked_in: the batch size of a model whose head adds the
+    batch's mean; None of any other.
+    """
+    val, test = (log_of(probability[part]) for part in ("val", "test"))
+    if asked_in is None:
+        return test, test, val.mean(axis=0)
+    val, test = (without_batch(one, asked_in) for one in (val, test))
+    return test + val.mean(axis=0), test, np.zeros(test.shape[1])
+
+
 def accuracies(
     probability: Mapping[str, Float[np.ndarray, "K C"]],
     label: Int[np.ndarray, " N"],
     orders: Mapping[str, Int[np.ndarray, " D M"]],
     batches: tuple[int, ...],
-) -> dict[str, dict[int, float]]:
-    """Accuracy by order and batch size, the mean over the D draws of an order; `alone` has batch 1.
+    asked_in: int | None = None,
+) -> dict[str, Any]:
+    """`honest`, and by order and batch size, the mean accuracy over the D draws of an order.
 
-    probability: of `val` and `test`, [K, C] each. orders: by name, D sequences of test images.
+    orders: by name, D sequences of test images; `alone` has batch 1, and one that draws its images
+    has what they score by themselves as `honest`. Others as in `honest_and_prior`.
     """
-    test, prior = log_of(probability["test"]), log_of(probability["val"]).mean(axis=0)
-    return {
-        name: {
+    alone, test, prior = honest_and_prior(probability, asked_in)
+    right = alone.argmax(axis=1) == label
+    found: dict[str, Any] = {"honest": float(right.mean())}
+    for name, draws in orders.items():
+        sizes = (1,) if name == "alone" else batches
+        drawn = {} if name in ORDERS else {"honest": float(right[draws].mean())}
+        found[name] = drawn | {
             batch: float(np.mean([answers(test, prior, one, batch) == label[one] for one in draws]))
-            for batch in ((1,) if name == "alone" else batches)
+            for batch in sizes
         }
-        for name, draws in orders.items()
-    }
+    return found

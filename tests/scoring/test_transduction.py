@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
 
-from clfer.scoring.transduction import accuracies, answers, following, log_of, ordered
+from clfer.scoring.transduction import (
+    accuracies,
+    answers,
+    following,
+    honest_and_prior,
+    log_of,
+    ordered,
+    without_batch,
+)
 
 
 def head(vectors, weight, bias, order, batch):
@@ -60,3 +68,29 @@ def test_images_follow_the_labels_of_another_list():
     assert label[drawn].tolist() == other.tolist()
     with pytest.raises(ValueError, match="an image of class 3"):
         following(label, np.array([3]), np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("asked_in", [4, 7, 23])
+def test_the_term_of_one_batch_is_taken_off_and_another_put_on(asked_in):
+    """Answers in any order and batch follow from those that were given in another one."""
+    generator = np.random.default_rng(1)
+    weight, bias = generator.normal(size=(4, 5)), generator.normal(size=4)
+
+    def probability(vectors):
+        parts = np.split(vectors, range(asked_in, len(vectors), asked_in))
+        logits = np.concatenate([(one + one.mean(0)) @ weight.T + bias for one in parts])
+        return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+
+    vectors = {part: generator.normal(size=(23, 5)) for part in ("val", "test")}
+    given = {part: probability(one) for part, one in vectors.items()}
+    honest, test, prior = honest_and_prior(given, asked_in)
+    for order, batch in ((generator.permutation(23), 5), (np.arange(23), 1), (np.arange(23), 23)):
+        expected = head(vectors["test"], weight, bias, order, batch)
+        assert answers(test, prior, order, batch).tolist() == expected
+    mean = vectors["val"].mean(0)
+    expected = ((vectors["test"] + mean) @ weight.T + bias).argmax(1)
+    assert honest.argmax(1).tolist() == expected.tolist()
+    alone = without_batch(log_of(given["test"]), asked_in)
+    own = vectors["test"] @ weight.T + bias / 2
+    apart = alone - own
+    np.testing.assert_allclose(apart - apart.mean(1, keepdims=True), 0, atol=1e-9)

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import checkouts
 import numpy as np
@@ -219,5 +220,22 @@ def test_what_a_head_with_the_batchs_mean_would_score(checkout):
         assert scored["honest"] == pytest.approx(np.mean(accuracies["honest"]))
         for order in ("file", "sorted"):
             assert scored[order] == {"5": pytest.approx(np.mean(accuracies[order]))}
+    assert (checkout / "tables/demo/transduction.png").stat().st_size > 1000
+    names = ("surprise", "neutral", "happiness")  # RAF-DB's classes 1, 7 and 4
+    followed = [names[i % 3] for i in range(12)]
+    codes = {name: {"surprise": 1, "neutral": 7, "happiness": 4}[name] for name in names}
+    listed = [f"test_{i:04}.jpg {codes[name]}\n" for i, name in enumerate(followed)]
+    (checkout / "list.txt").write_text("train_00001.jpg 5\n" + "".join(listed))
+    run(
+        "transduction",
+        variants="baseline",
+        seeds="0",
+        batches="1",
+        orders="file",
+        like=Path("list.txt"),
+    )
+    assert set(document("transduction")["variants"]["baseline"]["RAF-DB's"]) == {"honest", "1"}
+    (checkout / "list.txt").write_text("test_0001.jpg 5\n")
+    assert "RAF-DB's list_patition_label.txt" in refusal("transduction", like=Path("list.txt"))
     assert "--orders: there is no 'backwards'" in refusal("transduction", orders="backwards")
     assert "--batches: expected sizes of 1 or more" in refusal("transduction", batches="0")
