@@ -31,6 +31,7 @@ EXTRAS = {  # packages that a core installation lacks, by the extra of pyproject
     "insightface": "insightface",
     "export": "onnx onnxscript",
     "demo": "fastapi nicegui",
+    "slurm": "submitit",
     "hub": "huggingface_hub",
     "video": "av",
 }

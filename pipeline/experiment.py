@@ -18,6 +18,7 @@ from pipeline.params import block, settings
 
 if TYPE_CHECKING:
     from clfer.paper.tables import Plan
+    from pipeline.study import Study
 
 NAMES = (
     *("comparison", "table2", "table3", "table4", "table5", "table6", "table7", "table8"),
@@ -75,6 +76,10 @@ def experiment(
         Path | None,
         typer.Option(help="Only put there what `python -m clfer.training` trains from."),
     ] = None,
+    submit: Annotated[
+        Path | None,
+        typer.Option(metavar="YAML", help="Train them as jobs of a cluster (docs/scaling.md)."),
+    ] = None,
     training: Annotated[
         bool, typer.Option("--train/--no-train", help="Train the cells that are missing.")
     ] = True,
@@ -130,7 +135,7 @@ def experiment(
             study.pack(studies, pack)
         elif dry_run:
             study.print_missing(studies)
-        else:
+        elif not submit or submitted(studies, submit):
             runs = [study.runs_of(one, training) for one in studies]
             target = to or paths.table(dataset, name).with_suffix("")
             if name == "transduction":
@@ -141,6 +146,13 @@ def experiment(
                 study.write_comparison(studies[0], runs[0], target)
             else:
                 study.write_table(plan, studies, runs, target)
+
+
+def submitted(studies: list[Study], path: Path) -> bool:
+    """Whether all cells are there; those that are not are submitted."""
+    from pipeline.submit import submit
+
+    return submit(studies, path)
 
 
 def prepare(dataset: str) -> None:
