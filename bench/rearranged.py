@@ -42,7 +42,7 @@ def shuffled() -> Tensor:
         maps = F.conv2d(F.pixel_shuffle(f, 2**j), weight, stride=8)
         for module in block[1:]:
             maps = module(maps)
-        vectors.append(reduce(F.adaptive_avg_pool2d(maps, MSR.settings.grid).flatten(1)))
+        vectors.append(reduce(F.adaptive_avg_pool2d(maps, MSR.settings.pooled_size).flatten(1)))
     reshaped = torch.stack(vectors, dim=1)
     return (MSR.weigh(reshaped) * reshaped).sum(dim=1)
 

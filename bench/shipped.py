@@ -21,9 +21,10 @@ from clfer.inference.predictor import BATCH
 from clfer.model.bundle import load
 from clfer.report.model_card import EvaluatedModel, model_card
 from clfer.scoring.comparison import mcnemar
-from clfer.scoring.scores import confidence, scores
+from clfer.scoring.scores import confidence, predicted, scores
 from pipeline import paths
-from pipeline.cell import cached, examples, predicted, protocol, tested
+from pipeline.cell import cached, examples
+from pipeline.stored import protocol, tested
 
 NAME, RESULT = "ferplus", Path("docs/results/shipped.json")
 

@@ -53,6 +53,7 @@ PARTS = {
     "clfm": "contrast.clfm",
     "clbs": "contrast.clbs",
     "simsiam": "contrast.simsiam",
+    "released": "contrast.released",
 }
 
 
@@ -100,6 +101,8 @@ def _costs(
         deployed = _macs(network.eval(), torch.empty(1, 3, size, size))
     there = dict(step.named_modules())
     paths = {part: path for part, path in PARTS.items() if path in there}
+    if variant.released:
+        paths["head"] = paths.pop("msr")
     assert sum(trained.get(path, 0) for path in paths.values()) == trained[""], "a part is missing"
     modules = {
         part: {"params": _parameters(there[path]), "macs": round(trained.get(path, 0) / BATCH)}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from clfer.errors import InputError
-from pipeline.console import say, table
+from pipeline.console import err, say, table
 from pipeline.params import block
 
 
@@ -30,8 +30,15 @@ def complexity(
     for option, value, least in (("--size", size, 1), ("--classes", classes, 2)):
         if value < least:
             raise InputError(f"{option}: expected at least {least}; found {value}")
-    variants = {name: cell.modules(name) for name in block("variants")}
-    found = costs(variants, recipe.backbone, recipe.stem, size, classes)
+    found: dict[str, Any] = {}
+    for name in block("variants"):
+        one = {name: cell.modules(name)}
+        try:
+            found |= costs(one, recipe.backbone, recipe.stem, size, classes)
+        except InputError as error:  # the released head fits few backbones
+            if not found:
+                raise
+            err.print(f"left out {name}: {error}", highlight=False, markup=False)
     if as_json:
         setting = {
             "backbone": recipe.backbone,
