@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,40 +15,47 @@ from typing import Any
 from clfer.errors import FULL, InputError, error_number, write_refusal
 
 PROBE = 1 << 20  # bytes
+LONGEST = 200  # bytes of a name that a temporary one keeps; systems take 255
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, with its suffix, renamed to `path` when the block ends well.
+    It is absolute: some libraries take a relative name for an address.
 
     Whatever happens inside, a reader of `path` sees the old file, the new file or none; what a
-    killed process left half-written goes. Raises InputError where there is no room or no place for
-    the file, however the writer says so.
+    killed process left half-written goes. Links are followed. Raises InputError where there is no
+    room or no place for the file, however the writer says so, and where something else is there.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
+        place = _followed(path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(place)
+    temporary = place.with_name(f".{_kept(place)}.{os.getpid()}{place.suffix}")
     try:
         with writing(path):
             temporary.touch()
+            mode = temporary.stat().st_mode
         yield temporary
-        os.replace(temporary, path)
+        if temporary.stat().st_mode != mode:  # of a writer that replaces for itself
+            temporary.chmod(mode)
+        os.replace(temporary, place)
     except InputError as error:
         if str(temporary) not in str(error):
             raise
         # a writer that replaces for itself knows the temporary name only
         raise InputError(str(error).replace(str(temporary), str(path))) from error
     except Exception as error:
-        number, place = error_number(error), getattr(error, "filename", None)
+        number, named = error_number(error), getattr(error, "filename", None)
         if number is None:  # torch and numpy don't say why they failed: can the file still grow?
             try:
                 with temporary.open("ab") as file:
                     file.write(bytes(PROBE))
             except OSError as refusal:
                 number = error_number(refusal)
-        elsewhere = number not in FULL and place not in (None, str(path), str(temporary))
-        if message := write_refusal(number, place if elsewhere else path):
+        elsewhere = number not in FULL and named not in (None, *map(str, (path, place, temporary)))
+        if message := write_refusal(number, named if elsewhere else path):
             raise InputError(message) from error
         raise
     finally:
@@ -55,10 +63,15 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """A file of UTF-8 text, whole or not at all; raises like `replacing`."""
+def write_bytes(path: Path, content: bytes) -> None:
+    """A file with this content, whole or not at all; raises like `replacing`."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """The same of text, in UTF-8."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any, indent: int = 2) -> None:
@@ -122,9 +135,30 @@ def locked_folder(folder: Path, doing: str) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _followed(path: Path) -> Path:
+    """Where a file of this name is written: what a link leads to, unless that is read-only, as are
+    files of DVC's cache. InputError where something else than a file is there.
+    """
+    place = Path(os.path.realpath(path))
+    if not place.exists():
+        return place
+    if not place.is_file():
+        raise InputError(
+            f"{path}: expected a name for a file, found a folder, a pipe or a device there; "
+            "name another"
+        )
+    read_only = not place.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+    return path.absolute() if read_only and path.is_symlink() else place
+
+
+def _kept(path: Path) -> str:
+    """As much of a name as its temporary ones have: short, and UTF-8, which some libraries ask."""
+    return os.fsencode(path.stem)[:LONGEST].decode(errors="ignore")
+
+
 def _remove_leftovers(path: Path) -> None:
     """Delete temporary files of this file whose processes are no more."""
-    pattern = re.compile(rf"\.+{re.escape(path.stem)}((?:\.\d+)+){re.escape(path.suffix)}")
+    pattern = re.compile(rf"\.+{re.escape(_kept(path))}((?:\.\d+)+){re.escape(path.suffix)}")
     for file in path.parent.glob(f".*{glob.escape(path.suffix)}"):
         if match := pattern.fullmatch(file.name):
             import psutil

@@ -1,7 +1,6 @@
 """Tool explain: what a model makes of one face, and where it looked."""
 
 import heapq
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +13,8 @@ from clfer.errors import InputError, did_you_mean
 from clfer.faces.detection import principal
 from clfer.faces.detectors import open_detector
 from clfer.faces.preprocessing import Cut
-from clfer.files import replacing
+from clfer.files import write_json
+from clfer.inference.engines import check_probability
 from clfer.inference.frames import Picture, read
 from clfer.inference.models import located
 from clfer.inference.predictor import central_square, cut_out, left_to_right
@@ -66,7 +66,8 @@ def explain(
     target = to or paths.FIGURES / "explain" / f"{image.stem}.png"
     if target.suffix.lower() not in FORMATS:
         raise InputError(f"--to: expected a name that ends on {', '.join(FORMATS)}; found {target}")
-    check_own({"--to": target, "--json": numbers}, [image])
+    read_too = map(Path, filter(None, (model, detector)))
+    check_own([("--to", target), ("--json", numbers)], [image, *read_too])
     if face is not None and not detect:
         raise InputError(
             f"--face: expected several faces to choose from; found {face} with --no-detect, by "
@@ -99,6 +100,7 @@ def explain(
         crop = central_square(picture, card.cut)
     print_banner(file, card, chosen=model is not None)
     why = reasons(network, crop, card.view, explained)
+    check_probability(why.probabilities[None], file)
     document = {
         "file": str(image),
         "model": str(file),
@@ -108,8 +110,7 @@ def explain(
     about = f"{which}; model {short(plain(file.name), LONGEST)}: {model_line(card)}"
     draw(place, why, card.classes, title, about, target)
     if numbers is not None:
-        with replacing(numbers) as temporary:
-            temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        write_json(numbers, document)
     files = ", ".join(map(str, filter(None, (target, numbers))))
     say([which, *_summary(document)], f"explain {image}: {files}")
 

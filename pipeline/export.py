@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clfer.errors import InputError
-from clfer.files import replacing, sha256
+from clfer.files import replacing, sha256, write_bytes
 from clfer.team import cores
 from pipeline import paths
 from pipeline.console import say, table, track
@@ -98,8 +98,7 @@ def export(
         cost = int8_cost(material, engines["onnxruntime"], engines["onnxruntime, int8"], track)
         say([calibrated, _cost(cost)], f"in eight bits: {small}")
     for name, content in pushed.items():
-        with replacing(target.with_name(name)) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(target.with_name(name), content)
     if pushed:
         say([], f"to push as it is, with {' and '.join(pushed)}: {target.parent}")
     _timed(engines, material.faces)

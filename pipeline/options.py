@@ -2,7 +2,8 @@
 completion import this file: it must stay light.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -104,11 +105,11 @@ def numbers(option: str, given: str) -> list[int]:
     return list(dict.fromkeys(listed))
 
 
-def check_own(written: Mapping[str, Path | None], read: Iterable[Path]) -> None:
+def check_own(written: Iterable[tuple[str, Path | None]], read: Iterable[Path]) -> None:
     """InputError where an option's file to write is one that is read, or another option's."""
-    taken = {path.resolve() for path in read}
-    for option, path in written.items():
-        if path is not None and path.resolve() in taken:
+    taken = set(map(os.path.realpath, read))
+    for option, path in written:
+        if path is not None and os.path.realpath(path) in taken:
             raise InputError(f"{option}: expected a file of its own; found {path}")
         if path is not None:
-            taken.add(path.resolve())
+            taken.add(os.path.realpath(path))

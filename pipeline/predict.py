@@ -1,9 +1,11 @@
 """Tool predict: the expressions of faces in photos, folders and videos."""
 
 import heapq
+import io
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import chain, groupby
@@ -17,16 +19,17 @@ from PIL import Image
 
 from clfer.errors import InputError
 from clfer.figures.annotation import annotated
-from clfer.files import replacing
-from clfer.inference.frames import Frame, Source, Video, quiet, read, sources
+from clfer.files import write_bytes
+from clfer.inference.frames import Frame, Source, Video, free_name, quiet, read, sources
 from clfer.inference.output import film, row, tables
 from clfer.inference.predictor import Predictor, Result
 from clfer.pictures import UnreadableError
 from clfer.report.numbers import plural, short
 from pipeline import models
-from pipeline.console import say, table, track
+from pipeline.console import plain, say, table, track
 from pipeline.options import Detect, Device, Finder, Models, check_own
 
+PLOT = (".png",)  # endings of a timeline
 QUALITY = 92  # of JPEGs that are drawn
 SHOWN = 50  # faces in the table; files have all of them
 NAMED = 5  # pictures that a line names
@@ -60,12 +63,18 @@ def predict(
 
     A picture that can't be read is named and left out; the command fails if none can be.
     """
-    wanted = sources(given, sys.stdin)
-    tables_of = {"--csv": csv, "--json": json, "--parquet": parquet}
-    check_own(tables_of, [source.path for source in wanted])
-    written = list(filter(None, tables_of.values()))
+    wanted = sources(given, map(os.fsdecode, sys.stdin.buffer) if sys.stdin else ())
+    drawn = _targets(draw, wanted, _drawn)
+    plots = _targets(timeline, (source for source in wanted if source.is_video), lambda _: PLOT)
+    tables_of = [("--csv", csv), ("--json", json), ("--parquet", parquet)]
+    pictures_of = [("--draw", drawn), ("--timeline", plots)]
+    check_own(
+        [*tables_of, *((option, one) for option, by in pictures_of for one in by.values())],
+        [*(source.path for source in wanted), *map(Path, [*(model or ()), detector or ""])],
+    )
+    written = [path for _, path in tables_of if path]
     predictor = models.predictor(model, detector, device, detect)
-    job = Job(predictor, min_confidence, draw, timeline, every)
+    job = Job(predictor, min_confidence, drawn, plots, every)
     with quiet(), tables(predictor.classes, csv, json, parquet) as write:
         for result in job.results(wanted):
             for face in result.faces:
@@ -117,13 +126,14 @@ class Job:
     """One call of the command: draws every result where that is wanted, and keeps what the tables
     at its end show.
 
-    minimum: probability below which a face has no label
+    minimum:      probability below which a face has no label
+    drawn, plots: the files to draw, by those of the sources
     """
 
     predictor: Predictor
     minimum: float
-    draw: Path | None
-    timeline: Path | None
+    drawn: dict[Path, Path]
+    plots: dict[Path, Path]
     every: int
     pictures: Counts = field(default_factory=lambda: Counts("pictures"))
     videos: list[Counts] = field(default_factory=list)
@@ -145,13 +155,11 @@ class Job:
             Frame(str(source.path), lambda path=source.path: read(path))  # type: ignore[misc]
             for source in track(group, "pictures")
         )
-        for result in self.predictor.stream(frames, keep=self.draw is not None):
+        for result in self.predictor.stream(frames, keep=bool(self.drawn)):
             source = by_path[result.frame.name]
             self._count(result, str(source.name))
-            if self.draw is not None and result.picture is not None:
-                target = _target(self.draw, source, (".png", ".jpg", ".jpeg"))
-                with replacing(target) as temporary:
-                    Image.fromarray(self._annotated(result)).save(temporary, quality=QUALITY)
+            if result.picture is not None:
+                write_bytes(self.drawn[source.path], self._encoded(result, source))
             yield result
 
     def _count(self, result: Result, name: str) -> None:
@@ -174,15 +182,14 @@ class Job:
             self.unreadable.append(f"{source.path}: {error}")
             return
         counts, timeline, draw = Counts(str(source.name)), None, None
-        if self.timeline is not None:
+        if self.plots:
             from clfer.figures.timeline import Timeline  # matplotlib, half a second
 
             timeline = Timeline(self.predictor.classes)
         frames: Iterable[Frame] = track(video, counts.name)  # type: ignore[arg-type]
         with ExitStack() as stack:
-            if self.draw is not None:
-                target = _target(self.draw, source, (".mp4",))
-                draw = stack.enter_context(film(target, 1 / video.step))
+            if self.drawn:
+                draw = stack.enter_context(film(self.drawn[source.path], 1 / video.step))
             for result in self.predictor.stream(frames, keep=draw is not None):
                 if draw is not None and result.picture is not None:
                     draw(self._annotated(result))
@@ -194,14 +201,23 @@ class Job:
             self.unreadable.append(f"{source.name}: no frame that can be decoded")
             return
         self.videos.append(counts)
-        if self.timeline is not None and timeline is not None:
-            title = f"{source.name}: mean over the faces in view"
-            timeline.draw(title, _target(self.timeline, source, (".png",)))
+        if timeline is not None:
+            title = f"{plain(str(source.name))}: mean over the faces in view"
+            timeline.draw(title, self.plots[source.path])
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
         """The picture of a result, with its faces."""
         assert result.picture is not None
         return annotated(result.picture, result.faces, self.predictor.classes, self.minimum)
+
+    def _encoded(self, result: Result, source: Source) -> bytes:
+        """The same as a file's content. Not by Pillow into a file: on a disk that is nearly full it
+        leaves half of a JPEG, and says nothing.
+        """
+        content = io.BytesIO()
+        form = "PNG" if self.drawn[source.path].suffix.lower() == ".png" else "JPEG"
+        Image.fromarray(self._annotated(result)).save(content, form, quality=QUALITY)
+        return content.getvalue()
 
     def report(self, file: Path | None) -> None:
         """Print the tables on standard output. file: one that has all faces."""
@@ -223,12 +239,21 @@ class Job:
                 say(names[:NAMED] + ([f"and {more:,} more"] if more > 0 else []), heading)
 
 
-def _target(folder: Path, source: Source, endings: tuple[str, ...]) -> Path:
-    """Where a picture of a source is drawn: under its name, with the first of these endings unless
-    it has one of them. InputError where that would replace the source.
-    """
-    ending = "" if source.name.suffix.lower() in endings else endings[0]
-    target = folder / source.name.with_name(source.name.name + ending)
-    if target.exists() and target.samefile(source.path):
-        raise InputError(f"--draw: expected another folder than that of {source.path}")
-    return target
+def _drawn(source: Source) -> tuple[str, ...]:
+    """The endings that a drawing of a source may have; the first, where its own is none of them."""
+    return (".mp4",) if source.is_video else (".png", ".jpg", ".jpeg")
+
+
+def _targets(
+    folder: Path | None, wanted: Iterable[Source], endings: Callable[[Source], tuple[str, ...]]
+) -> dict[Path, Path]:
+    """Where each source is drawn, by its path: a name of its own below the folder."""
+    if folder is None:
+        return {}
+    taken: set[Path] = set()
+    targets = {}
+    for source in wanted:
+        own = source.name.suffix
+        ending = own if own.lower() in endings(source) else endings(source)[0]
+        targets[source.path] = Path(folder, free_name(source.name, ending, taken))
+    return targets

@@ -76,7 +76,7 @@ def score(
     """
     written = {"--html": html, "--json": json, "--md": md, "--draw": draw}
     if ranks:
-        options.check_own(written, files)
+        options.check_own(written.items(), files)
         _ranks(files, json, md, draw)
         return
     if dataset is None:
@@ -87,7 +87,7 @@ def score(
     from pipeline.experiment import prepare
 
     files = prediction_files.listed(files)
-    options.check_own(written, [*files, *([mapping] if mapping else [])])
+    options.check_own(written.items(), [*files, *([mapping] if mapping else [])])
     prepare(dataset)
     truth = _truth(dataset)
     meaning = prediction_files.mapping(mapping) if mapping else {}

@@ -177,6 +177,11 @@ def _classes(raw: Path, placed: Sequence[tuple[str, str, str]]) -> dict[str, str
     where, parts = images.folder_of(raw), {usage: own for usage, own in there.items() if own}
     names = {name: shown for own in reversed(parts.values()) for name, shown in own.items()}
     for name, shown in sorted(names.items()):
+        if not shown.isprintable():
+            raise InputError(
+                f"{where}: expected classes whose names can be printed, found {shown!r}; rename it "
+                "and download again"
+            )
         if absent := [usage for usage, own in parts.items() if name not in own]:
             has = ", ".join(usage for usage in parts if usage not in absent)
             raise InputError(

@@ -28,10 +28,10 @@ def restored(path: Path) -> tuple[Network, Card]:
     except Exception as error:  # of protobuf, for whatever the file holds
         raise InputError(f"{path}: expected a model by `clfer export`, found none") from error
     card = read_card({one.key: one.value for one in model.metadata_props}.get(METADATA), path)
-    network = Network(card.backbone, card.stem, len(card.classes), card.variant)  # type: ignore[arg-type]
     try:
+        network = Network(card.backbone, card.stem, len(card.classes), card.variant)  # type: ignore[arg-type]
         network.load_state_dict(_state(network, _weights(model)))
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: expected the weights of its card, found others "
             f"({' '.join(str(error).split())[:200]}); name the .safetensors that it was made from"

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from clfer.errors import InputError
 
 GREY = (127, 127, 127)
+THIN = 100  # a picture so many times as long as it is wide has no face: of 640 pixels 6 are left
 
 Picture = UInt8[np.ndarray, "H W 3"]  # blue, green, red, as OpenCV has it
 Corners = Float[np.ndarray, "F 5"]  # left, top, right, bottom and score
@@ -53,6 +54,8 @@ class Detector(ABC):
         to be those of another network.
         """
         height, width = picture.shape[:2]
+        if max(height, width) > THIN * min(height, width):
+            return Detections(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
         by_turn = [
             _turned_back(self._upright(np.rot90(picture, turn)), turn, height, width)
             for turn in self.turns

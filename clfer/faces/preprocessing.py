@@ -13,7 +13,7 @@ MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the enc
 STD = (0.229, 0.224, 0.225)
 
 Point = tuple[FiniteFloat, FiniteFloat]
-LARGEST = 4096  # pixels of a side: a model's card must not ask for more than there is memory
+LARGEST = 1024  # pixels of a side: a model's card must not ask for more than there is memory
 
 
 class View(Settings):

@@ -13,6 +13,7 @@ from clfer.model.bundle import METADATA, Card, read_card
 from clfer.team import cores
 
 FACES, PROBABILITY = "faces", "probability"  # input and output of an exported graph
+INEXACT = 0.05  # by which probabilities may not sum to 1
 
 
 @runtime_checkable
@@ -33,6 +34,15 @@ def open_engine(path: Path, device: str | None) -> Engine:
     return Exported(path)
 
 
+def check_probability(found: Float[np.ndarray, "N K"], path: Path) -> None:
+    """InputError unless what a model gave are probabilities. In eight bits they are not exact."""
+    if not ((found >= 0).all() and (np.abs(found.sum(axis=1) - 1) < INEXACT).all()):
+        raise InputError(
+            f"{path}: expected a model that gives probabilities, found one that gives "
+            f"{', '.join(f'{value:.3g}' for value in found[0][:3])}, ...; use another"
+        )
+
+
 class Trained:
     """A model as `clfer train` wrote it, in PyTorch.
 
@@ -48,11 +58,13 @@ class Trained:
 
         name = device or ("cuda" if torch.cuda.is_available() else "cpu")
         try:
-            self.device = torch.empty(0, device=name).device
-        except (RuntimeError, AssertionError) as error:
+            probe = torch.zeros(1, device=name)
+            probe.cpu()  # on `meta` there is nothing
+        except Exception as error:
             raise InputError(
                 f"--device: expected one that PyTorch has here, such as cpu; found '{name}'"
             ) from error
+        self.device = probe.device
         network, self.card = load(path)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self._central, self._torch = central, torch
@@ -83,11 +95,11 @@ class Exported:
         # waiting threads shall not take the cores from whoever computes meanwhile
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # errors are raised as well
-        self.path = path
+        self.path, content = path, path.read_bytes()
         with self._explained("written by `clfer export`"):
             # of bytes onnxruntime reads no weights from other files
             self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
+                content, options, providers=["CPUExecutionProvider"]
             )
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.card = read_card(metadata.get(METADATA), path)

@@ -2,6 +2,7 @@
 
 import math
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from clfer.errors import InputError
 from clfer.pictures import LARGEST, UnreadableError, decode, pixels
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+OTHERS = (".avif", ".heic", ".heif", ".jxl")  # pictures that can't be read, to be named
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 STDIN = "-"
+LONGEST = 255  # bytes of a file's name
 LARGEST_FILE = 1 << 28  # bytes of an image file
 CHANNELS = ((), (1,), (3,), (4,))  # grey, grey, RGB, RGBA
 RATE = 25.0  # frames a second where a video does not say
@@ -43,11 +46,22 @@ class Frame:
 def read(path: Path) -> Picture:
     """The picture in a file; UnreadableError where there is none."""
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise UnreadableError(f"larger than {LARGEST_FILE >> 20} MiB")
-        return decode(path.read_bytes())
+        with path.open("rb") as file:
+            content = file.read(LARGEST_FILE + 1)  # a device has no size, and no end
     except OSError as error:
-        raise UnreadableError((error.strerror or type(error).__name__).lower()) from error
+        raise UnreadableError(_reason(error)) from error
+    if len(content) > LARGEST_FILE:
+        raise UnreadableError(f"larger than {LARGEST_FILE >> 20} MiB")
+    try:
+        return decode(content)
+    except UnreadableError as error:
+        if (kind := path.suffix.lower()) in OTHERS:
+            raise UnreadableError(f"no {kind} can be read; make it a JPEG") from error
+        raise
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
 
 
 def as_pixels(picture: object) -> Picture:
@@ -104,7 +118,8 @@ class Source:
 
 def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
     """The files that are named, each once: files themselves, the pictures and videos in folders and
-    their subfolders in order of name, and for `-` the names in `listed`, one a line.
+    their subfolders in order of name, and for `-` the names in `listed`, one a line. A subfolder
+    that can't be read is a source as well, which can't be either.
 
     InputError where nothing has such a name, or a folder holds no picture and no video.
     """
@@ -112,17 +127,33 @@ def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
     taken: set[Path] = set()  # several folders may hold files of one name
     for path, name in chain.from_iterable(map(_in_path, _names(given, listed))):
         if path not in files:
-            numbered = (name.with_stem(f"{name.stem}-{number}") for number in count(2))
-            free = next(one for one in chain([name], numbered) if one not in taken)
-            taken.add(free)
-            files[path] = Source(path, free)
+            files[path] = Source(path, free_name(name, name.suffix, taken))
     if not files:
         raise InputError("-: expected names of files, one a line; found none")
     return list(files.values())
 
 
+def free_name(name: Path, ending: str, taken: set[Path]) -> Path:
+    """The name with this ending, cut where it is too long for a file, and with a number where it is
+    taken; it is taken from then on.
+    """
+    stem = name.name.removesuffix(ending)
+    for number in count(1):
+        tail = f"-{number}{ending}" if number > 1 else ending
+        free = name.with_name(stem + tail)
+        if len(os.fsencode(free.name)) > LONGEST:
+            kept = os.fsencode(stem)[: LONGEST - len(os.fsencode(tail))]
+            free = name.with_name(kept.decode(errors="ignore") + tail)
+        if free not in taken:
+            break
+    taken.add(free)
+    return free
+
+
 def _names(given: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
     for name in given:
+        if not name:
+            raise InputError("PATH: expected a picture, a video or a folder; found an empty name")
         lines = (line.rstrip("\r\n") for line in listed) if name == STDIN else [name]
         yield from map(Path, filter(None, lines))
 
@@ -130,27 +161,33 @@ def _names(given: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
 def _in_path(path: Path) -> Iterator[tuple[Path, Path]]:
     """The files there, and their names below it."""
     try:
-        is_folder, exists = path.is_dir(), path.exists()
-    except (OSError, ValueError):  # a name that no system takes
-        is_folder, exists = False, False
-    if not exists:
-        raise InputError(f"{path}: expected a picture, a video or a folder; found nothing there")
+        if is_folder := stat.S_ISDIR(path.stat().st_mode):
+            os.scandir(path).close()
+    except (OSError, ValueError) as error:  # or a name that no system takes
+        denied = isinstance(error, PermissionError)
+        found = "one that may not be read" if denied else "nothing there"
+        raise InputError(
+            f"{path}: expected a picture, a video or a folder; found {found}"
+        ) from error
     if not is_folder:
         yield path, Path(path.name)
         return
-    inside = [(one, one.relative_to(path)) for one in sorted(path.rglob("*"))]
-    wanted = [pair for pair in inside if _is_wanted(*pair)]
+    wanted: list[Path] = []
+    walk = os.walk(path, onerror=lambda error: wanted.append(Path(error.filename)))
+    for folder, inside, names in walk:
+        inside[:] = (name for name in inside if not name.startswith("."))
+        wanted += (one for name in names if _is_wanted(one := Path(folder, name)))
     if not wanted:
         raise InputError(
             f"{path}: expected pictures ({' '.join(PICTURES)}) or videos ({' '.join(VIDEOS)}) in "
             "it; found none"
         )
-    yield from wanted
+    yield from ((one, one.relative_to(path)) for one in sorted(wanted))
 
 
-def _is_wanted(path: Path, name: Path) -> bool:
-    hidden = any(part.startswith(".") for part in name.parts)
-    return not hidden and path.suffix.lower() in PICTURES + VIDEOS and path.is_file()
+def _is_wanted(path: Path) -> bool:
+    known = path.suffix.lower() in PICTURES + OTHERS + VIDEOS
+    return known and not path.name.startswith(".") and path.is_file()
 
 
 class Video:
@@ -161,10 +198,15 @@ class Video:
 
     def __init__(self, path: Path, every: int = 1) -> None:
         self.path, self.every = path, every
-        if not path.stat().st_size:
-            raise UnreadableError("empty file")
-        # FFmpeg takes a relative name such as http:/host/a.mp4 for an address
-        self._capture = cv2.VideoCapture(str(path.absolute()))
+        try:
+            if not path.stat().st_size:
+                raise UnreadableError("empty file")
+            path.open("rb").close()
+        except OSError as error:
+            raise UnreadableError(_reason(error)) from error
+        # FFmpeg takes a relative name such as http:/host/a.mp4 for an address; and as text OpenCV
+        # crashes on names that are no UTF-8
+        self._capture = cv2.VideoCapture(os.fsencode(path.absolute()))  # type: ignore[call-overload]
         width = self._capture.get(cv2.CAP_PROP_FRAME_WIDTH)
         height = self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
         if not self._capture.isOpened() or not width * height:

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -100,17 +99,18 @@ def _parquet(path: Path, classes: Sequence[str]) -> Iterator[Write]:
         "seconds": pl.Float64(),
         "label": pl.String(),
     }
-    with replacing(path) as temporary, TemporaryDirectory() as folder:
-        rows = Path(folder) / "rows.csv"
-        with rows.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
+    with replacing(path) as rows:  # first as text, in the place of the table
+        with rows.open("w", encoding="utf-8", newline="") as text:
+            writer = csv.writer(text, lineterminator="\n")
 
             def write(one: Row) -> None:
                 writer.writerow(_flat(one).values())
 
             yield write
-        table = pl.scan_csv(rows, schema=schema, has_header=False, raise_if_empty=False)
-        table.sink_parquet(temporary)
+        # of names polars takes UTF-8 alone
+        with replacing(rows) as temporary, rows.open("rb") as read, temporary.open("wb") as file:
+            table = pl.scan_csv(read, schema=schema, has_header=False, raise_if_empty=False)
+            table.sink_parquet(file)
 
 
 def _flat(one: Row) -> Row:

@@ -15,7 +15,7 @@ from clfer.faces.alignment import align, coloured, places, whole
 from clfer.faces.detection import Detections
 from clfer.faces.detectors import open_detector
 from clfer.faces.preprocessing import Cut
-from clfer.inference.engines import open_engine
+from clfer.inference.engines import check_probability, open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels
 from clfer.inference.models import SHIPPED, located
 from clfer.pictures import UnreadableError
@@ -23,6 +23,7 @@ from clfer.progress import Track, silent
 from clfer.team import cores
 
 BATCH = 128  # faces that are classified at once
+PIXELS = BATCH * 224**2  # of them as the network sees them
 WAITING = 1 << 27  # bytes of kept pictures that wait for their faces to be classified
 UNSURE = "unsure"  # shown for a face whose best class is less probable than was asked for
 
@@ -196,10 +197,13 @@ class Predictor:
             for i, cut in enumerate(self._cuts)
         }
         by_model = []
-        for engine, order in zip(self.engines, self._orders, strict=True):
+        for engine, file, order in zip(self.engines, self.files, self._orders, strict=True):
             crops = faces[engine.card.cut]
-            parts = [engine(crops[i : i + BATCH]) for i in range(0, len(crops), BATCH)]
-            by_model.append(np.concatenate(parts)[:, order])
+            step = min(BATCH, max(PIXELS // engine.card.view.crop**2, 1))
+            parts = [engine(crops[i : i + step]) for i in range(0, len(crops), step)]
+            found = np.concatenate(parts)
+            check_probability(found, file)
+            by_model.append(found[:, order])
         mean: np.ndarray = np.mean(by_model, axis=0)
         return mean
 

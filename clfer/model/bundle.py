@@ -5,10 +5,11 @@ PyTorch is imported by `save` and `load` alone, so that cards can be read where 
 """
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from clfer.errors import InputError
 from clfer.faces.preprocessing import MEAN, STD, Cut, View
@@ -25,18 +26,31 @@ FORMAT = 2
 METADATA = "clfer"  # one entry: several would be written in no fixed order, and bytes must repeat
 
 
+def _checked(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names) or not all(name and name.isprintable() for name in names):
+        raise ValueError("expected names that can be printed, each once")
+    return names
+
+
+def _only(expected: tuple[float, ...], found: tuple[float, ...]) -> tuple[float, ...]:
+    """Every view is normalised by these."""
+    if found != expected:
+        raise ValueError(f"expected {expected}")
+    return found
+
+
 class Card(Settings):
     """What has to be known to use a network, and where it comes from."""
 
     format: int
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], AfterValidator(_checked)]
     backbone: str
     stem: str
     variant: Variant
     cut: Cut
     view: View
-    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
-    std: tuple[float, ...]
+    mean: Annotated[tuple[float, ...], AfterValidator(partial(_only, MEAN))]  # of pixels in [0, 1]
+    std: Annotated[tuple[float, ...], AfterValidator(partial(_only, STD))]
     provenance: dict[str, Any]
 
     def text(self) -> str:
@@ -85,11 +99,14 @@ def load(path: Path) -> tuple["clfer.model.network.Network", Card]:
     from clfer.model.network import Network
 
     try:
+        path.open("rb").close()  # of one that may not be read safetensors says that it is missing
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(METADATA)
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; `clfer train` writes it") from error
+    except PermissionError:
+        raise
     except (SafetensorError, OSError, KeyError, AttributeError) as error:  # types torch has not
         raise InputError(
             f"{path} is no readable safetensors file ({error}); train it again"

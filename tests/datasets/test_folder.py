@@ -111,6 +111,10 @@ def test_what_lies_elsewhere_is_counted(tmp_path):
             TREE | {"train/bird/x.png": 9},
             "found 'bird' only in train; add images of it to test or",
         ),
+        (
+            TREE | {"train/\x1b[31mred/x.png": 9},
+            r"expected classes whose names can be printed, found '\x1b[31mred'; rename it",
+        ),
         (TREE | {"val/dog/x.png": 9}, "found 'cat' only in train, test; add images of it to val"),
         ({"train/a/a.png": 1, "test/a/a.png": 1}, "found a single class (a); put them there, or"),
         ({"test/happy/a.png": 1, "b.png": 2}, "none of them in a class to train on (first: b.png)"),

@@ -1,10 +1,11 @@
 """The network of an exported model answers as the one that was exported."""
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from bundles import refusal
-from exported_models import exported, faces
+from exported_models import card_of, exported, faces
 from variants import BASELINE
 
 from clfer.explanation.attention import class_maps
@@ -64,3 +65,8 @@ def test_what_is_no_such_model_is_refused(folder):
     assert "name the .safetensors that it was made from" in refusal(restored, out / "msr.onnx")
     for name in ("broken.onnx", "none.onnx"):
         assert f"{name}: expected a model by `clfer export`" in refusal(restored, out / name)
+    exported(out / "other.onnx")
+    model = onnx.load(out / "other.onnx")
+    model.metadata_props[0].value = card_of(backbone="vit").text()
+    onnx.save(model, out / "other.onnx")
+    assert "name the .safetensors that it was made from" in refusal(restored, out / "other.onnx")

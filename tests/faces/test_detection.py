@@ -222,3 +222,10 @@ def test_an_upright_face_comes_out_of_a_photo(detector, photo):
         align(p, detector(p).landmarks[0], TEMPLATE, 64).astype(float) for p in (picture, turned)
     ]
     assert np.corrcoef(faces[0].ravel(), faces[1].ravel())[0, 1] > 0.9
+
+
+@pytest.mark.parametrize("shape", [(1, 700), (2, 700, 3), (4000, 6, 3)])
+def test_a_strip_has_no_face(detector, turning, shape):
+    """It would be less than a pixel wide in the networks' looks."""
+    for one in (detector, turning):
+        assert one(np.zeros(shape, np.uint8)).box.shape == (0, 4)

@@ -1,14 +1,18 @@
 """Whoever writes a file, and however it says that it could not: one line, and nothing is left."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from bundles import model, refusal
 from closure import ROOT
 from failing_disks import full, limited, needs_mounts
+from PIL import Image
 
-from clfer.files import replacing
+from clfer.files import replacing, write_text
 
 WRITE = """
 import sys
@@ -148,3 +152,75 @@ def test_an_interrupt_right_after_the_file_was_made_leaves_none(tmp_path, monkey
     with pytest.raises(SystemExit), replacing(tmp_path / "out.csv"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_followed_but_not_to_what_is_read_only(tmp_path):
+    """As DVC's cache is, where a stage's files are links into it."""
+    for name, mode in (("own", 0o644), ("cached", 0o444)):
+        (tmp_path / f"{name}.csv").write_text("old")
+        (tmp_path / f"{name}.csv").chmod(mode)
+        (tmp_path / f"{name}-link.csv").symlink_to(f"{name}.csv")
+        write_text(tmp_path / f"{name}-link.csv", "new")
+    assert (tmp_path / "own-link.csv").is_symlink()
+    assert (tmp_path / "own.csv").read_text() == "new"
+    assert not (tmp_path / "cached-link.csv").is_symlink()
+    assert (tmp_path / "cached.csv").read_text() == "old"
+    (tmp_path / "to come.csv").symlink_to("in/here.csv")
+    write_text(tmp_path / "to come.csv", "new")
+    assert (tmp_path / "in/here.csv").read_text() == "new"
+
+
+def test_what_is_no_file_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "null").symlink_to(os.devnull)
+    for name in ("pipe", "folder", "null"):
+        said = refusal(write_text, tmp_path / name, "new")
+        assert said.startswith(f"{tmp_path / name}: expected a name for a file, found a folder, a ")
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["folder", "null", "pipe"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_who_may_read_a_file_is_as_the_user_has_it(tmp_path, mask):
+    """safetensors makes files for their owner alone."""
+    before = os.umask(mask)
+    try:
+        made = model(tmp_path / "a.safetensors")
+    finally:
+        os.umask(before)
+    assert made.stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".csv", "é" * 125 + ".csv", os.fsdecode(b"\xe9.csv")])
+def test_any_name_that_the_system_takes(tmp_path, name, monkeypatch):
+    """The temporary file beside it has a shorter one, in UTF-8, and is found by its whole path."""
+    monkeypatch.chdir(tmp_path)
+    with replacing(Path(name)) as temporary:
+        assert temporary.is_absolute()
+        temporary.name.encode()
+        temporary.write_text("whole")
+    assert os.listdir() == [name]
+
+
+@needs_mounts
+@pytest.mark.parametrize("free", [4096, 16384])
+def test_a_drawing_on_a_disk_with_room_for_a_part_of_it(tmp_path, free):
+    """Pillow writes that part of a JPEG, and says nothing."""
+    place, made = tmp_path / "place", model(tmp_path / "a.safetensors")
+    place.mkdir()
+    (place / "n.jpg").write_text("old")
+    noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "n.jpg", quality=92)
+    assert (tmp_path / "n.jpg").stat().st_size > 20_000
+    words = ["predict", tmp_path / "n.jpg", "--no-detect", "--model", made, "--draw", place]
+    command = [sys.executable, "-m", "pipeline", *map(str, words)]
+    done = subprocess.run(
+        [*full(place, free, tmp_path / "copies"), *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 1
+    assert f"error: {place / 'n.jpg'}: expected room to write it, found the disk" in done.stderr
+    assert (tmp_path / "copies/after/n.jpg").read_text() == "old"

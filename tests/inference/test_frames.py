@@ -1,11 +1,15 @@
 """Files, arrays and videos: which are taken, in which order, and which are refused."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from bundles import refusal
 from PIL import Image
 
-from clfer.inference.frames import Video, as_pixels, quiet, sources
+from clfer.inference import frames
+from clfer.inference.frames import Video, as_pixels, quiet, read, sources
 from clfer.inference.output import film
 from clfer.pictures import UnreadableError
 
@@ -51,6 +55,7 @@ def test_what_is_not_there_is_named(folder):
         ("a\0b", "found nothing there"),
         ("x" * 5000, "found nothing there"),
         (str(folder / "empty"), "empty: expected pictures (.bmp"),
+        ("", "PATH: expected a picture, a video or a folder; found an empty name"),
         ("-", "expected names of files, one a line; found none"),
     ):
         assert words in refusal(sources, [given], ["\n"])
@@ -142,3 +147,33 @@ def test_what_is_no_video_is_told_and_no_name_is_an_address(tmp_path, monkeypatc
         path.write_bytes(content)
         with quiet(), pytest.raises(UnreadableError, match=words):
             Video(path.relative_to(tmp_path))
+
+
+def test_what_can_t_be_read_is_named_and_not_passed_over(tmp_path, monkeypatch):
+    """Pictures of a telephone, and a subfolder that the system does not open."""
+    touch(tmp_path / "a.png")
+    touch(tmp_path / "b.HEIC")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(20):
+        os.mkdir("d" * 250)
+        os.chdir("d" * 250)
+    found = sources([str(tmp_path)], [])
+    assert [one.path.name for one in found] == ["a.png", "b.HEIC", "d" * 250]
+    for one, words in zip(found, ("empty file", "no .heic can be read", "too long"), strict=True):
+        with pytest.raises(UnreadableError, match=words):
+            read(one.path)
+
+
+def test_a_device_without_an_end_is_no_picture(monkeypatch):
+    monkeypatch.setattr(frames, "LARGEST_FILE", 1 << 20)
+    with pytest.raises(UnreadableError, match="larger than 1 MiB"):
+        read(Path("/dev/full"))
+
+
+def test_a_video_that_went_meanwhile_and_one_whose_name_is_no_utf_8(tmp_path):
+    path = tmp_path / os.fsdecode(b"v\xe9.mp4")
+    with pytest.raises(UnreadableError, match="no such file"):
+        Video(path)
+    with film(path, 5.0) as add:
+        add(np.zeros((64, 96, 3), np.uint8))
+    assert len(list(Video(path))) == 1

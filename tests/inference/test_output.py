@@ -2,8 +2,11 @@
 
 import csv
 import json
+import os
+import tempfile
 from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -122,3 +125,26 @@ def test_a_film_that_ends_badly_or_has_no_frame_leaves_what_was_there(tmp_path):
         add(np.zeros((48, 48, 3), np.uint8))
         raise KeyError
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.mp4", b"old")]
+
+
+def test_what_a_killed_process_would_leave_lies_beside_the_file_and_goes(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    with tables(CLASSES, None, None, tmp_path / "out.parquet") as write:
+        write(row(frame("a.png"), CROP, 0.0))
+        assert not list(elsewhere.iterdir())
+        (begun,) = tmp_path.glob(".out.*.parquet")
+        (tmp_path / ".out.99999999.parquet").write_bytes(begun.read_bytes())
+    with tables(CLASSES, None, None, tmp_path / "out.parquet"):
+        assert len(list(tmp_path.glob(".out.*"))) == 1
+
+
+def test_a_folder_whose_name_is_no_utf_8(tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    *_, stored = written(folder, [row(frame("a.png"), DETECTED, 0.0)])
+    with stored.open("rb") as file:
+        assert pl.read_parquet(file)["file"].to_list() == ["a.png"]
+    with film(folder / "a.mp4", 25.0) as add:
+        add(np.zeros((48, 48, 3), np.uint8))
+    assert (folder / "a.mp4").stat().st_size

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from bundles import CLASSES, SCRFD, model, refusal
+from exported_models import tiny
 from PIL import Image
 from safetensors.torch import save_file
 from variants import CUT
@@ -21,7 +22,7 @@ from clfer.faces.scrfd import Scrfd
 from clfer.faces.views import central
 from clfer.inference.frames import Frame, read
 from clfer.inference.predictor import BATCH, Predictor
-from clfer.model.bundle import METADATA, load
+from clfer.model.bundle import METADATA, load, save
 from clfer.pictures import UnreadableError
 from clfer.team import cores
 
@@ -142,8 +143,9 @@ def test_several_models_are_averaged_by_the_names_of_their_classes(tmp_path):
 
 def test_what_is_missing_or_does_not_fit_is_named(file, tmp_path, monkeypatch):
     assert "nowhere.safetensors: expected a model file" in refusal(Predictor, "nowhere.safetensors")
-    said = refusal(Predictor, file, detect=False, device="abacus")
-    assert "--device: expected one that PyTorch has here" in said
+    for device in ("abacus", "meta", "hpu"):
+        said = refusal(Predictor, file, detect=False, device=device)
+        assert "--device: expected one that PyTorch has here" in said
     monkeypatch.setenv("CLFER_DETECTOR", str(tmp_path / "det.onnx"))
     assert "det.onnx: expected yunet, insightface" in refusal(Predictor, file)
     network, card = load(file)
@@ -158,3 +160,17 @@ def test_importing_clfer_imports_nothing_heavy():
     code = "import clfer, sys; print([m for m in ('torch', 'cv2', 'numpy') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_model_of_no_probabilities_is_refused(tmp_path):
+    """One whose weights are NaN, and a graph that ends without a softmax."""
+    broken, graph = tmp_path / "a.safetensors", tiny()
+    network, about = load(model(broken))
+    network.classifier.weight.data.fill_(torch.nan)
+    save(network.state_dict(), about, broken)
+    graph.graph.node[-1].op_type = "Identity"
+    del graph.graph.node[-1].attribute[:]
+    (tmp_path / "a.onnx").write_bytes(graph.SerializeToString())
+    for file in (broken, tmp_path / "a.onnx"):
+        said = refusal(Predictor(file, detect=False).faces, noise())
+        assert said.startswith(f"{file}: expected a model that gives probabilities, found one that")

@@ -73,3 +73,21 @@ def test_every_shallow_block_has_a_weight():
         CLFM(alpha=(0.1, 0.1))
     with pytest.raises(ValidationError, match=r"beta.*\n.*at most 3 items"):
         CLBS(beta=(0.1,) * 4)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("classes", ["x"] * 8),
+        ("classes", ["", *CLASSES[1:]]),
+        ("classes", ["\x1b[31mred", *CLASSES[1:]]),
+        ("mean", [0.0, 0.0, 0.0]),
+        ("std", [0.0, 0.0, 0.0]),
+        ("view", {"resize": 64, "crop": 4096}),
+    ],
+)
+def test_a_card_that_asks_for_what_is_not_done_is_refused(tmp_path, key, value):
+    _, made = written(tmp_path / "model.safetensors")
+    text = json.dumps(made.model_dump(mode="json") | {key: value})
+    with pytest.raises(InputError, match=rf"found one that is broken \({key}"):
+        read_card(text, Path("a.safetensors"))

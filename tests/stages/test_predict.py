@@ -141,11 +141,19 @@ def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained):
         (["photos", "--model", "params.yaml"], "params.yaml: expected a model file, fer"),
         (["photos", "--model", "photos/a.png"], "photos/a.png is no readable safetensors"),
         (["photos", "--detector", "x.onnx"], "x.onnx: expected yunet, insightface"),
-        (["photos", "--no-detect", "--draw", "photos"], "--draw: expected another folder"),
+        (
+            ["photos", "--no-detect", "--draw", "photos"],
+            "--draw: expected a file of its own; found photos/a.png",
+        ),
         (
             ["photos", "--csv", "photos/../photos/a.png"],
             "--csv: expected a file of its own; found photos/../photos/a.png",
         ),
+        (
+            ["photos/deep/c.png", "photos/a.png", "--draw", "photos"],
+            "--draw: expected a file of its",
+        ),
+        (["photos", "--model", FILE, "--csv", FILE], "--csv: expected a file of its own; found r"),
         (["photos", "--csv", "x", "--json", "x"], "--json: expected a file of its own"),
         (
             ["photos/broken.png", "--no-detect", "--csv", "x"],
@@ -260,3 +268,28 @@ def test_an_exported_model_predicts_where_pytorch_is_not(trained):
             expected = network(central(pixels, about.view)).softmax(1)[0]
         found = [one["probability"][name] for name in about.classes]
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_every_picture_is_drawn_under_a_name_of_its_own(trained, tmp_path):
+    """Also one with the longest name there is, and one whose drawing is called like another's."""
+    names = ["n" * 251 + ".bmp", "a.bmp", "a.bmp.png"]
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(names):
+        Image.fromarray(face(number)).save(tmp_path / "in" / name)
+    predict(tmp_path / "in", "--draw", tmp_path / "out")
+    drawn = sorted(one.name for one in (tmp_path / "out").iterdir())
+    assert drawn == ["a.bmp-2.png", "a.bmp.png", "n" * 251 + ".png"]
+
+
+def test_names_on_standard_input_as_the_system_has_them(trained, tmp_path):
+    """Bytes that are no UTF-8, in any locale; and no input at all."""
+    name = os.fsencode(tmp_path) + b"/caf\xe9.png"
+    Image.fromarray(face(0)).save(os.fsdecode(name))
+    words = [sys.executable, "-m", "pipeline", "predict", "-", "--no-detect", "--csv", "in.csv"]
+    env = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(words, cwd=trained, env=env, input=name, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    assert pl.read_csv(trained / "in.csv")["file"][0].endswith(r"caf\udce9.png")
+    closed = subprocess.run(["sh", "-c", '"$@" <&-', "sh", *words], cwd=trained, env=env, stderr=-1)
+    assert closed.returncode == 1
+    assert b"error: -: expected names of files, one a line; found none" in closed.stderr
