@@ -3,6 +3,7 @@
 import heapq
 import io
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -19,13 +20,13 @@ from PIL import Image
 
 from clfer.errors import InputError
 from clfer.figures.annotation import annotated
-from clfer.files import write_bytes
+from clfer.files import fingerprint, replacing, sha256, write_bytes
 from clfer.inference.frames import Frame, Source, Video, free_name, quiet, read, sources
-from clfer.inference.output import film, row, tables
+from clfer.inference.output import file_name, film, row, tables
 from clfer.inference.predictor import Predictor, Result
 from clfer.pictures import UnreadableError
 from clfer.report.numbers import plural, short
-from pipeline import models
+from pipeline import models, shards
 from pipeline.console import plain, say, table, track
 from pipeline.options import Detect, Device, Finder, Models, check_own
 
@@ -58,12 +59,21 @@ def predict(
     ] = 0.0,
     every: Annotated[int, typer.Option(min=1, help="Of a video, only each such frame.")] = 1,
     device: Device = None,
+    shard: shards.Option = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Of --shard: where its faces go.")
+    ] = None,
 ) -> None:
     """Say the expressions of the faces in photos, folders and videos.
 
-    A picture that can't be read is named and left out; the command fails if none can be.
+    A picture that can't be read is named and left out; the command fails if none can be. Shards
+    leave their faces in --to; the same command without --shard puts them together, as
+    faces.parquet.
     """
     wanted = sources(given, map(os.fsdecode, sys.stdin.buffer) if sys.stdin else ())
+    if (shard or to) and (not to or csv or json or parquet):
+        raise InputError("--shard: expected --to DIR, without --csv, --json and --parquet")
+    part = shards.parsed(shard) if shard else None
     drawn = _targets(draw, wanted, _drawn)
     plots = _targets(timeline, (source for source in wanted if source.is_video), lambda _: PLOT)
     tables_of = [("--csv", csv), ("--json", json), ("--parquet", parquet)]
@@ -72,14 +82,27 @@ def predict(
         [*tables_of, *((option, one) for option, by in pictures_of for one in by.values())],
         [*(source.path for source in wanted), *map(Path, [*(model or ()), detector or ""])],
     )
-    written = [path for _, path in tables_of if path]
     predictor = models.predictor(model, detector, device, detect)
+    if to:
+        weights = [sha256(file) for file in predictor.files]
+        files = sorted(os.fsencode(source.path).hex() for source in wanted)
+        work = fingerprint(weights, detect, detector, min_confidence, every, files)
+        if part is None:
+            _join(to, work, wanted, shlex.join(["clfer", *sys.argv[1:]]))
+            return
+        parquet = shards.place(to, work, part, ".parquet")
+        if parquet.exists():
+            say([], f"already there: {parquet}")
+            return
+        ordered = sorted(wanted, key=lambda source: os.fsencode(source.path))
+        wanted = ordered[part.number - 1 :: part.of]
+    written = [path for path in (csv, json, parquet) if path]
     job = Job(predictor, min_confidence, drawn, plots, every)
     with quiet(), tables(predictor.classes, csv, json, parquet) as write:
         for result in job.results(wanted):
             for face in result.faces:
                 write(row(result.frame, face, min_confidence))
-        if not job.pictures.frames and not job.videos:
+        if not (job.pictures.frames or job.videos or shard):
             job.report(None)
             raise InputError(
                 f"{given[0]}: expected at least one picture or video that can be read, found none"
@@ -90,6 +113,24 @@ def predict(
         say([], f"{plural(faces, 'face')}: {path}")
     for folder in filter(None, (draw, timeline)):
         say([], f"to look at: {folder}")
+
+
+def _join(to: Path, work: str, wanted: list[Source], command: str) -> None:
+    """The faces of all shards in one table, in the order of the sources."""
+    import polars as pl
+
+    paths = shards.complete(to, work, ".parquet", command)
+    if not paths:
+        raise InputError(f"{to}: expected shards, found none; make them by `{command} --shard I/N`")
+    names = [file_name(str(source.path)) for source in wanted]
+    rank = pl.LazyFrame({"file": names, "rank": range(len(names))}).unique("file", keep="first")
+    parts = [pl.scan_parquet(path).with_row_index("line") for path in paths]
+    faces = pl.concat(parts).join(rank, on="file").sort("rank", "line").drop("rank", "line")
+    target = to / "faces.parquet"
+    with replacing(target) as temporary:
+        faces.sink_parquet(temporary)
+    count = pl.scan_parquet(target).select(pl.len()).collect().item()
+    say([f"of {len(paths)} shards"], f"{plural(count, 'face')}: {target}")
 
 
 @dataclass

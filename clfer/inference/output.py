@@ -28,10 +28,10 @@ Write = Callable[[Row], None]
 
 def row(frame: Frame, face: Face, minimum: float) -> Row:
     """A face as a table has it, its box in pixels. `label` is None where its probability is below
-    `minimum`; bytes of a file name that are no UTF-8 are escaped.
+    `minimum`.
     """
     return {
-        "file": frame.name.encode("utf-8", "backslashreplace").decode(),
+        "file": file_name(frame.name),
         "frame": frame.number,
         "seconds": frame.seconds,
         "box": face.box and [round(side, 2) for side in face.box],
@@ -40,6 +40,11 @@ def row(frame: Frame, face: Face, minimum: float) -> Row:
         "label": face.label if face.confidence >= minimum else None,
         "confidence": round(face.confidence, DIGITS),
     }
+
+
+def file_name(name: str) -> str:
+    """A file's name in UTF-8: bytes that are none are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
