@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
@@ -11,7 +12,7 @@ from clfer.errors import InputError
 from clfer.files import fingerprint, locked_folder, replacing, sha256
 from clfer.progress import silent
 from clfer.team import ALONE, Team, started
-from pipeline import app, options, paths
+from pipeline import app, options, paths, shards
 from pipeline.console import say, track
 from pipeline.params import check_there, dataset, settings
 
@@ -19,13 +20,20 @@ LABELS = ("row", "name", "landmarks", "box")
 PATIENCE = timedelta(days=7)  # one process's share may be done long before another's
 
 
-def align(name: options.Dataset, processes: options.Processes = 1) -> None:
-    """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy."""
+def align(
+    name: options.Dataset, processes: options.Processes = 1, shard: shards.Option = None
+) -> None:
+    """Detect, align and pack the faces of a dataset into data/faces/DATASET.npy.
+
+    Shards leave their faces in data/faces/DATASET-shards; the same command without --shard puts
+    them together.
+    """
     check_there("datasets", name)
-    if app.launched(processes, "align", name):
+    part = shards.parsed(shard) if shard else None
+    if app.launched(processes, "align", name, *(["--shard", shard] if shard else [])):
         return
     with _joined() as team:
-        _align(name, team)
+        _align(name, team, part)
 
 
 @contextmanager
@@ -49,7 +57,7 @@ def _joined() -> Iterator[Team]:
         yield team
 
 
-def _align(name: str, team: Team) -> None:
+def _align(name: str, team: Team, part: shards.Shard | None) -> None:
     """The same in this process, which may be one of several: the leader holds the work, brings it
     together and speaks.
     """
@@ -84,12 +92,31 @@ def _align(name: str, team: Team) -> None:
                 ) from error
             weights = f"{find.weights.name} {sha256(find.weights)}"
         pictures = module.pictures(raw, paths.BASE)
-    array = paths.faces(name)
+    array, parts = paths.faces(name), paths.face_shards(name)
     work = fingerprint(packing.FORMAT, name, alignment.model_dump(), weights, sha256(labels))
-    scratch = paths.scratch(work)
+    wanted = range(len(rows))
+    scratch, chosen = paths.scratch(work), array
+    if part:
+        wanted, done = part.part(len(rows)), shards.place(parts, work, part, ".parquet")
+        chosen = done.with_suffix(".npy")
+        scratch = paths.scratch(f"{work}-{part.number}-of-{part.of}")
+        if done.exists():
+            say([], f"already there: {done}")
+            return
+    there = [] if part else shards.complete(parts, work, ".parquet", f"clfer align {name}")
     with locked_folder(scratch, f"aligning {name}") if team.leads else nullcontext():
-        table = packing.pack(pictures, rows, alignment, find, array, scratch, shown, team)
+        if there:
+            table = packing.join(there, array) if team.leads else None
+        else:
+            table = packing.pack(
+                pictures, packing.Part(rows, wanted), alignment, find, chosen, scratch, shown, team
+            )
         if table is None:
+            return
+        if part:
+            with replacing(done) as temporary:  # it says that the shard is there
+                table.with_columns(pl.col("row", "face") + wanted.start).sink_parquet(temporary)
+            say([], f"{len(wanted):,} images: {chosen}")
             return
         with replacing(array.with_suffix(".parquet")) as temporary:
             table.sink_parquet(temporary, metadata={"detector": weights}, row_group_size=GROUP)
@@ -101,3 +128,5 @@ def _align(name: str, team: Team) -> None:
     size = f"{alignment.size} x {alignment.size} x {alignment.channels}"
     lines = [f"{len(rows):,} images, faces of {size}", *outcomes]
     say([*lines, f"to look at: {array.with_suffix('.png')}"], f"align {name}: {array}")
+    if there:
+        shutil.rmtree(parts)

@@ -41,6 +41,11 @@ def faces(dataset: str) -> Path:
     return Path("data/faces") / f"{dataset}.npy"
 
 
+def face_shards(dataset: str) -> Path:
+    """The folder of arrays and tables that `clfer align --shard` leaves."""
+    return Path("data/faces") / f"{dataset}-shards"
+
+
 def split(dataset: str) -> Path:
     """The table; the audit beside it has the same name and .json."""
     return Path("data/splits") / f"{dataset}.parquet"

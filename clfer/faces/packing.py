@@ -43,6 +43,20 @@ class Labels(Protocol):
     def __getitem__(self, rows: slice, /) -> pl.DataFrame: ...
 
 
+class Part:
+    """Some consecutive rows of such a table."""
+
+    def __init__(self, whole: Labels, rows: range) -> None:
+        self.whole, self.rows = whole, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: slice, /) -> pl.DataFrame:
+        chosen = self.rows[rows]
+        return self.whole[chosen.start : chosen.stop]
+
+
 def pack(
     pictures: Opened,
     labels: Labels,
@@ -105,19 +119,40 @@ def pack(
     return pl.scan_parquet(list(records.values())) if records else pl.LazyFrame(schema=SCHEMA)
 
 
+def join(parts: Sequence[Path], path: Path) -> pl.LazyFrame:
+    """Write the arrays of all parts, beside their tables `parts`, as one to `path`; their tables
+    as one.
+    """
+    arrays = [np.load(one.with_suffix(".npy"), mmap_mode="r") for one in parts]
+    shape = (sum(map(len, arrays)), *arrays[0].shape[1:])
+    with replacing(path) as temporary:
+        _allocate(temporary, shape)
+        whole, first = np.lib.format.open_memmap(temporary, mode="r+"), 0
+        for array in arrays:
+            whole[first : first + len(array)] = array
+            first += len(array)
+        whole.flush()
+    return pl.scan_parquet(list(parts))
+
+
 def _prepare(store: Path, shape: tuple[int, ...]) -> None:
     """Put an array of faces on disk, unless an interrupted call has left one."""
     if store.exists():
         return
     for record in store.parent.glob("*.parquet"):  # of faces that have left already
         record.unlink()
-    # under its name only when its header is there
-    with replacing(store) as temporary:
-        np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape).flush()
-        if hasattr(os, "posix_fallocate"):
-            # takes the room now: writing to a map on a full disk kills the process silently
-            with temporary.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
+    with replacing(store) as temporary:  # under its name only when its header is there
+        _allocate(temporary, shape)
+
+
+def _allocate(path: Path, shape: tuple[int, ...]) -> None:
+    """An array on disk that has its room: writing to a map on a full disk kills the process
+    silently.
+    """
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape).flush()
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def outcomes(table: pl.LazyFrame) -> list[str]:

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import polars as pl
 import pytest
+from checkouts import Running, checkout, done, edit, refused
 from closure import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,3 +99,27 @@ def test_predictions_are_those_of_one_run_whatever_was_killed(pictures, tmp_path
     said = run(tmp_path, pictures, "--min-confidence", "0.5", "--to", to, status=1)
     assert "found those of others" in said
     assert "expected --to DIR" in run(tmp_path, pictures, "--shard", "1/2", status=1)
+
+
+def test_alignment_is_that_of_one_run_whatever_was_killed(tmp_path):
+    checkout(tmp_path)
+    edit(tmp_path, ("train: 1000", "train: 700"))
+    for stage in ("download", "relabel", "align"):
+        done(tmp_path, stage, "demo")
+    kept = ("data/faces/demo.npy", "data/faces/demo.parquet", "data/faces/demo.png")
+    expected = {name: (tmp_path / name).read_bytes() for name in kept}
+    for name in kept:
+        (tmp_path / name).unlink()
+    chance = random.Random(1)
+    for number in (2, 3, 1):
+        if number != 2:
+            assert "expected 3 shards, missing" in refused(tmp_path, "align", "demo")
+        running = Running(tmp_path, "align", "demo", "--shard", f"{number}/3")
+        time.sleep(chance.uniform(0.5, 2.5))
+        running.process.kill()
+        running.process.wait()
+        done(tmp_path, "align", "demo", "--shard", f"{number}/3")
+        assert "already there" in done(tmp_path, "align", "demo", "--shard", f"{number}/3")
+    done(tmp_path, "align", "demo")
+    assert {name: (tmp_path / name).read_bytes() for name in kept} == expected
+    assert not (tmp_path / "data/faces/demo-shards").exists()
