@@ -65,7 +65,8 @@ Finder = Annotated[
     typer.Option(
         "--detector",
         metavar="yunet|insightface|FILE",
-        help="What finds the faces; default: $CLFER_DETECTOR, or yunet.",
+        envvar="CLFER_DETECTOR",
+        help="What finds the faces; default: yunet.",
     ),
 ]
 Device = Annotated[

@@ -95,11 +95,11 @@ class Exported:
         # waiting threads shall not take the cores from whoever computes meanwhile
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # errors are raised as well
-        self.path, content = path, path.read_bytes()
+        self.path = path
         with self._explained("written by `clfer export`"):
             # of bytes onnxruntime reads no weights from other files
             self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
+                path.read_bytes(), options, providers=["CPUExecutionProvider"]
             )
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.card = read_card(metadata.get(METADATA), path)
@@ -116,6 +116,8 @@ class Exported:
         """InputError for any error: onnxruntime has as many kinds as files can be broken."""
         try:
             yield
+        except PermissionError:
+            raise
         except Exception as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(

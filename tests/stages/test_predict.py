@@ -134,7 +134,7 @@ def test_one_is_singular_and_the_file_that_has_all_is_named(monkeypatch):
     assert "3 faces: all.json" in done.stdout
 
 
-def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained):
+def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained, monkeypatch):
     before = (trained / "photos/a.png").read_bytes()
     for arguments, line in (
         (["gone.png"], "gone.png: expected a picture, a video or a folder; found nothing"),
@@ -162,6 +162,8 @@ def test_what_does_not_fit_is_one_line_and_no_picture_is_replaced(trained):
     ):
         assert refused(*arguments).startswith(line)
         assert not (trained / "x").exists()
+    monkeypatch.setenv("CLFER_DETECTOR", "params.yaml")
+    assert refused("photos", "--csv", "params.yaml").startswith("--csv: expected a file of its own")
     assert (trained / "photos/a.png").read_bytes() == before
 
 
