@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from clfer.errors import InputError
 from clfer.faces.preprocessing import MEAN, STD, Cut, View
@@ -29,14 +29,14 @@ class Card(Settings):
     """What has to be known to use a network, and where it comes from."""
 
     format: int
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] = Field(strict=False)
     backbone: str
     stem: str
     variant: Variant
     cut: Cut
     view: View
-    mean: tuple[float, ...]  # per channel, of pixels in [0, 1]
-    std: tuple[float, ...]
+    mean: tuple[float, ...] = Field(strict=False)  # per channel, of pixels in [0, 1]
+    std: tuple[float, ...] = Field(strict=False)
     provenance: dict[str, Any]
 
     def text(self) -> str:
