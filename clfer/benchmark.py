@@ -126,7 +126,8 @@ def _peak(variant: Variant, recipe: Recipe, device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / MIB
     if PROCESS.exists():  # psutil has the highest value on Windows only
-        peak = next(line for line in PROCESS.read_text().splitlines() if line.startswith("VmHWM"))
+        lines = PROCESS.read_text(encoding="utf-8").splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM"))
         return int(peak.split()[1]) / 1024
     memory = psutil.Process().memory_info()
     return float(getattr(memory, "peak_wset", memory.rss)) / MIB

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from clfer.errors import FULL, InputError, error_number, write_refusal
 
 PROBE = 1 << 20  # bytes
 LONGEST = 200  # bytes of a name that a temporary one keeps; systems take 255
+UNUSED = 30 * 24 * 3600  # seconds after which what an interrupted process has left goes
 
 
 @contextmanager
@@ -108,8 +110,9 @@ def fingerprint(*parts: Any) -> str:
 def locked_folder(folder: Path, doing: str) -> Iterator[None]:
     """The folder, made if need be, for this process alone; removed when the block ends well.
 
-    What an interrupted process has left there stays, for the next one to go on from. Raises
-    InputError naming the process that holds it: "... is {doing}; wait for it or stop it".
+    What an interrupted process has left there stays, for the next one to go on from; folders beside
+    it that none has used for UNUSED seconds go. Raises InputError naming the process that holds it:
+    "... is {doing}; wait for it or stop it".
     """
     from filelock import FileLock, Timeout
 
@@ -121,11 +124,12 @@ def locked_folder(folder: Path, doing: str) -> Iterator[None]:
             lock.acquire(timeout=0)
         except Timeout as error:
             with suppress(OSError):
-                doing = f"({holder.read_text()}) is {doing}"
+                doing = f"({holder.read_text(encoding='utf-8')}) is {doing}"
             raise InputError(f"another process {doing}; wait for it or stop it") from error
     try:
         with writing(lock_file):
-            holder.write_text(f"pid {os.getpid()}")
+            holder.write_text(f"pid {os.getpid()}", encoding="utf-8")
+        _remove_unused(folder.parent)
         yield
         # before the lock is released, or the next process loses its own
         shutil.rmtree(folder, ignore_errors=os.name == "nt")
@@ -154,6 +158,18 @@ def _followed(path: Path) -> Path:
 def _kept(path: Path) -> str:
     """As much of a name as its temporary ones have: short, and UTF-8, which some libraries ask."""
     return os.fsencode(path.stem)[:LONGEST].decode(errors="ignore")
+
+
+def _remove_unused(parent: Path) -> None:
+    """Delete the folders of `locked_folder` that none holds, and none has written to of late."""
+    from filelock import FileLock, Timeout
+
+    for lock_file in parent.glob("*/lock"):
+        folder = lock_file.parent
+        with suppress(OSError, Timeout):
+            if time.time() - max(one.stat().st_mtime for one in folder.iterdir()) > UNUSED:
+                with FileLock(lock_file, timeout=0):
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -14,11 +14,14 @@ BRIEF.maxlevel = 2
 
 
 class Settings(BaseModel):
-    """A block of parameters: frozen, unknown keys refused. A key that params.yaml leaves out has
-    the default of its class, where that has one, and is missing otherwise.
+    """A block of parameters: frozen, unknown keys refused, numbers finite and no text or truth
+    value. A key that params.yaml leaves out has the default of its class, where that has one, and
+    is missing otherwise.
+
+    Fields that YAML and JSON write as another kind, tuples and paths, have `strict=False`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 def check_name(name: object, place: str) -> None:

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import wraps
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -49,9 +50,17 @@ STYLE: Any = {"rich_markup_mode": "markdown", "pretty_exceptions_enable": False}
 
 
 class Command(TyperCommand):
-    """Says of `train demo ours -1` what is wrong, which click takes for an option."""
+    """Takes its arguments by name too, all of them first and in order, as DVC writes and quotes
+    them: `--dataset demo --variant ours --seed 0`. Says of `train demo ours -1` what is wrong,
+    which click takes for an option.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        arguments = (one for one in self.params if one.param_type_name == "argument")
+        named = [f"--{str(one.metavar or one.name).lower()}" for one in arguments]
+        behind = 2 * len(named)
+        if named and args[:behind:2] == named:
+            args = [*args[behind:], "--", *args[1:behind:2]]
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
@@ -163,6 +172,9 @@ def main(words: Sequence[str] | None = None) -> None:
     """Run a command, that of sys.argv if there are no words; what the user can fix is one line on
     standard error and exit status 1.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # UTF-8 to the terminal, whatever its locale
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         app(words, prog_name="clfer")
     except Exception as error:

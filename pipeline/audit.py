@@ -8,7 +8,7 @@ import typer
 
 from clfer.datasets.expressions import FERPLUS_VOTES
 from clfer.errors import InputError
-from clfer.files import replacing
+from clfer.files import replacing, write_json
 from clfer.report.numbers import short
 from pipeline import options, paths
 from pipeline.console import say, table, track
@@ -68,8 +68,7 @@ def audit(
         **numbers,
     }
     out = paths.audit(name)
-    with replacing(out) as temporary:
-        temporary.write_text(json.dumps(document, indent=2) + "\n")
+    write_json(out, document)
     overview, sheet = out.with_suffix(".png"), out.with_name(f"{name}-pairs.png")
     figures.draw_overview(document, means, f"{name}: {document['protocol']}", overview)
     shown = split.select("row", "face", "published", pl.col("label").cast(pl.String)).iter_rows()

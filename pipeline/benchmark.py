@@ -120,7 +120,8 @@ def _window(side: int) -> dict[str, Any]:
 
 def _processor() -> str:
     """What the processor calls itself."""
-    for line in CPUINFO.read_text().splitlines() if CPUINFO.exists() else ():
+    text = CPUINFO.read_text(encoding="utf-8") if CPUINFO.exists() else ""
+    for line in text.splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()

@@ -1,7 +1,9 @@
 """What Git says of the checkout: the commit, and what is not as in it."""
 
+import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -36,9 +38,13 @@ def committed() -> Mapping[str, Any] | None:
 
 
 def _git(*arguments: str) -> str | None:
-    """What it prints; None where it fails or is not installed."""
+    """What it prints of the checkout's own repository, not of one that the checkout lies in; None
+    where it fails or is not installed.
+    """
+    own = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path.cwd().parent)}
+    how: Any = {"encoding": "utf-8", "errors": "surrogateescape", "env": own}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *arguments], capture_output=True, check=True, **how)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout
+    return str(done.stdout)

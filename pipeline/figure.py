@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from clfer.errors import InputError, did_you_mean
-from clfer.files import replacing, sha256
+from clfer.files import sha256, write_json
 from pipeline import options, paths
 from pipeline.console import say
 from pipeline.params import block as block_of
@@ -105,8 +105,7 @@ def figure(
     about: dict[str, Any] = {"name": name, "title": title, "caption": caption, "dataset": dataset}
     about |= {"variants": variants, "seeds": seeds, "evidence": evidence}
     about |= _sources(name, dataset, runs, variants, seeds)
-    with replacing(target.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(about, indent=2) + "\n")
+    write_json(target.with_suffix(".json"), about)
     shown = f"{', '.join(variants)}{_numbers('; seed', seeds)}"
     lines = [*filter(None, [shown]), *missing, *drawing.notes, *wrap(caption, 78)]
     say(lines, f"figure {name}: {written[0]}, .svg, .json")

@@ -12,6 +12,7 @@ import typer
 from clfer.errors import InputError, did_you_mean
 
 MOST = 1_000  # numbers of an option
+SEEDS = 2**31 - 1  # the largest
 
 
 def names(*block: str) -> Callable[[], list[str]]:
@@ -44,7 +45,7 @@ Variant = Annotated[
 ]
 Seed = Annotated[
     int,
-    typer.Argument(metavar="SEED", min=0, max=2**31 - 1, autocompletion=names("run", "seeds")),
+    typer.Argument(metavar="SEED", min=0, max=SEEDS, autocompletion=names("run", "seeds")),
 ]
 Processes = Annotated[
     int, typer.Option(min=1, help="Processes of this machine that share the images.")
@@ -91,18 +92,24 @@ def words(option: str, given: str, known: Sequence[str]) -> list[str]:
 
 
 def numbers(option: str, given: str) -> list[int]:
-    """Whole numbers between commas, and ranges such as 0-9: at most MOST of them."""
+    """Whole numbers between commas, and ranges such as 0-9: at most MOST of them, up to SEEDS."""
+    wrong = InputError(
+        f"{option}: expected numbers such as 0,1,2 or 0-9, up to {SEEDS:,}; found '{given[:60]}'"
+    )
     listed: list[int] = []
     for part in given.split(","):
         first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash)):
-            raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
-        whole = range(int(first), int(last or first) + 1)
+        ends = (first, last) if dash else (first, first)
+        if not all(one.isdecimal() and len(one) <= len(str(SEEDS)) for one in ends):
+            raise wrong
+        whole = range(int(ends[0]), int(ends[1]) + 1)
+        if whole.stop > SEEDS + 1:
+            raise wrong
         if len(listed) + len(whole[: MOST + 1]) > MOST:
             raise InputError(f"{option}: expected at most {MOST:,} numbers; found '{given}'")
         listed += whole
     if not listed:
-        raise InputError(f"{option}: expected numbers such as 0,1,2 or 0-9; found '{given}'")
+        raise wrong
     return list(dict.fromkeys(listed))
 
 

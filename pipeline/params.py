@@ -11,30 +11,32 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, StrictInt, ValidationError
+from pydantic import Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
 from clfer.errors import InputError, did_you_mean
 from clfer.settings import Settings, check_name, explained, shown
+from pipeline.options import SEEDS
 
 PARAMS = Path("params.yaml")
-INSTEAD: dict[str, Any] = {}  # blocks that are read instead of the file's, see `overridden`
+INSTEAD: dict[str, Any] = {}  # all that is read instead of the file, see `overridden`
 ASKED: dict[tuple[str, ...], Any] = {}  # what `block` was asked for, and what stood there
 OF_BLOCKS = ("datasets", "variants", "recipes")  # every entry of these is a block itself
 PREPARING = r"split\b|datasets\.[^.]+\.(source|labels|faces)\b"  # settings of data, by place
 ENTRIES = 10_000  # of one block, merged ones (<<) included
 LARGEST = 1 << 18  # bytes; ours has 6,000
+Several = Field(min_length=1, strict=False)
 S = TypeVar("S", bound=Settings)
 
 
 class Run(Settings):
     """The grid: every variant is trained on every dataset with every seed."""
 
-    datasets: Annotated[tuple[str, ...], Field(min_length=1)]
-    variants: Annotated[tuple[str, ...], Field(min_length=1)]
-    seeds: Annotated[tuple[Annotated[StrictInt, Field(ge=0, lt=1 << 31)], ...], Field(min_length=1)]
+    datasets: tuple[str, ...] = Several
+    variants: tuple[str, ...] = Several
+    seeds: tuple[Annotated[int, Field(ge=0, le=SEEDS)], ...] = Several
     recipe: str | None = None  # a block of `recipes`, over the datasets' own
 
 
@@ -77,8 +79,14 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
     for name in OF_BLOCKS:
         _check_block(loaded.get(name, {}), name)
+        folders: dict[str, str] = {}
         for entry, own in loaded.get(name, {}).items():
             check_name(entry, f"{PARAMS}: {name}")
+            if (other := folders.setdefault(entry.casefold(), entry)) != entry:
+                raise InputError(
+                    f"{PARAMS}: {name}: expected names that differ in more than capitals, which "
+                    f"some systems write into one folder; found {other} and {entry}"
+                )
             _check_block(own, name, entry)
     for name, own in loaded.get("datasets", {}).items():
         _check_block(own.get("recipe", {}), "datasets", name, "recipe")
@@ -87,14 +95,16 @@ def _parsed(path: Path) -> Mapping[str, Any]:
 
 
 def _check_run(loaded: Mapping[str, Any]) -> None:
-    """InputError where the grid names a dataset or variant that there is not: DVC would name it
-    late, and without what is alike.
+    """InputError where the grid is none, or names a dataset or variant that there is not: DVC would
+    name it late, and without what is alike.
     """
-    run = loaded.get("run")
-    for name in ("datasets", "variants"):
-        for one in (run.get(name) if isinstance(run, dict) else None) or ():
-            if name in loaded and one not in loaded[name]:
-                near = did_you_mean(str(one), loaded[name])
+    if "run" not in loaded:
+        return
+    run = _validated(Run, loaded["run"], "run")
+    for name, listed in (("datasets", run.datasets), ("variants", run.variants)):
+        for one in listed:
+            if one not in (known := loaded.get(name, {})):
+                near = did_you_mean(one, known)
                 raise InputError(f"{PARAMS}: run.{name}: there is no {shown(one)} in {name}{near}")
 
 
@@ -129,8 +139,13 @@ def settings(
     of `without`.
     """
     merged = {**mapping(*keys), **(over or {})}
+    return _validated(model, {k: v for k, v in merged.items() if k not in without}, *keys)
+
+
+def _validated(model: type[S], values: Any, *keys: str) -> S:
+    _check_block(values, *keys)
     try:
-        return model.model_validate({k: v for k, v in merged.items() if k not in without})
+        return model.model_validate(values)
     except ValidationError as error:
         raise InputError(explained(error, model, f"{PARAMS}: {'.'.join(keys)}")) from error
 
@@ -181,7 +196,7 @@ def overridden(overrides: Sequence[str]) -> Iterator[None]:
     """
     try:
         if overrides:
-            replace(_with(overrides))
+            INSTEAD.update(_with(overrides))
         yield
     finally:
         INSTEAD.clear()
@@ -189,7 +204,7 @@ def overridden(overrides: Sequence[str]) -> Iterator[None]:
 
 def replace(blocks: Mapping[str, Any]) -> None:
     """Read these blocks instead of the file's until `overridden` ends."""
-    INSTEAD.update(blocks)
+    INSTEAD.update({**(INSTEAD or everything()), **blocks})
 
 
 def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
@@ -200,7 +215,7 @@ def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
     for key in (one.partition("=")[0] for one in overrides if "=" in one):
         if key not in before and key[:1] not in ("+", "~"):
             near = did_you_mean(key, before)
-            near = near if "did you mean" in near else f"; +{key}=VALUE adds it"
+            near = near if near.startswith("; did you mean") else f"; +{key}=VALUE adds it"
             raise InputError(f"-S: {PARAMS} has no '{key}'{near}")
     with TemporaryDirectory() as folder:
         copy = Path(shutil.copy(PARAMS, folder))
@@ -233,7 +248,7 @@ def _dotted(values: Mapping[str, Any], outer: str = "") -> Iterator[tuple[str, A
 
 def _under(keys: Sequence[str]) -> Any:
     """What stands there; InputError names what is missing and what is alike."""
-    value: Any = {**everything(), **INSTEAD}
+    value: Any = INSTEAD or everything()
     for depth, key in enumerate(keys):
         if not isinstance(value, dict) or key not in value:
             where = ".".join((str(PARAMS), *keys[:depth]))

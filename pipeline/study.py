@@ -195,7 +195,8 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
     cells = [one for one in study.cells if (one.name, one.seed) in there]
     histories = [_history(study, run) for run in runs]
     facts = [
-        json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text()) for one in cells
+        json.loads((grid.folder_of(study.folder, one) / grid.CELL).read_text(encoding="utf-8"))
+        for one in cells
     ]
     recipes: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for fact in facts:

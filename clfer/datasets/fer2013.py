@@ -5,7 +5,7 @@ Archives are extracted first.
 
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from jaxtyping import Int8, Shaped, UInt8
 
 from clfer.archives import extract, stem
 from clfer.datasets.expressions import FER2013 as EMOTIONS
+from clfer.datasets.images import is_junk
 from clfer.datasets.labels import DAMAGE
 from clfer.errors import InputError
 from clfer.pictures import Opened, read_npy
@@ -44,7 +45,7 @@ class Fer2013(NamedTuple):
 def find(folder: Path) -> Path | None:
     """FER2013 in this folder or one folder down: the first of FORMS, then a .zip; None without."""
     named = (place for form in FORMS for place in _places(folder, form))
-    zips = (place for place in _places(folder, "*.zip") if _holds_table(place))
+    zips = (place for place in _places(folder, "*.[zZ][iI][pP]") if _holds_table(place))
     return next((place for places in (named, zips) for place in places if place.is_file()), None)
 
 
@@ -57,7 +58,8 @@ def unpacked(path: Path, scratch: Path) -> Path:
         return path
     top = scratch / f"{path.name}.files"
     extract(path, top)
-    names = {file.name: file for file in sorted(top.rglob("*"), reverse=True) if file.is_file()}
+    inside = (place for place in sorted(top.rglob("*"), reverse=True) if place.is_file())
+    names = {place.name: place for place in inside if _is_meant(place.relative_to(top))}
     if table := next((names[name] for name in TABLES if name in names), None):
         return table
     if TAR in names and path.name != f"{TAR}.files":  # Kaggle serves it in a zip
@@ -149,15 +151,21 @@ def check(shown: Path, rows: pl.DataFrame, column: str, valid: pl.Expr, expected
 
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
-    yield from sorted(folder.glob(name))
-    yield from sorted(folder.glob(f"*/{name}"))
+    for pattern in (name, f"*/{name}"):
+        yield from (p for p in sorted(folder.glob(pattern)) if _is_meant(p.relative_to(folder)))
+
+
+def _is_meant(path: PurePath) -> bool:
+    """Not of `__MACOSX`, which a Mac puts beside every file of an archive."""
+    return not any(map(is_junk, path.parts))
 
 
 def _holds_table(path: Path) -> bool:
     """Whether a .zip holds one of TABLES. A damaged one does: extracting it says what is wrong."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return any(name.rpartition("/")[2] in TABLES for name in archive.namelist())
+            inside = map(PurePosixPath, archive.namelist())
+            return any(one.name in TABLES and _is_meant(one) for one in inside)
     except Exception:  # zipfile raises many kinds
         return True
 

@@ -11,8 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
 import polars as pl
+from pydantic import Field
 
 from clfer.datasets import expressions, fer2013, labels, votes
+from clfer.datasets.images import is_junk
 from clfer.download import Address, UnavailableError, download, file_name, from_kaggle
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
@@ -92,7 +94,7 @@ class Source(Settings):
     for GitHub.
     """
 
-    folder: Path
+    folder: Path = Field(strict=False)
     fer2013: Address
     url: str | None
 
@@ -197,7 +199,7 @@ def _faces(folder: Path, address: Address, track: Track) -> tuple[Path | None, l
     tried = []
     if address.url is not None:
         target = folder / file_name(address.url)
-        if target.name not in fer2013.FORMS and target.suffix != ".zip":
+        if target.name not in fer2013.FORMS and target.suffix.lower() != ".zip":
             raise InputError(
                 f"source.fer2013.url: expected an address that ends in {fer2013.ACCEPTED}, found "
                 f"{address.url}; take another, or put the file into {folder}"
@@ -214,9 +216,11 @@ def _faces(folder: Path, address: Address, track: Track) -> tuple[Path | None, l
         return target, [f"{target.name}: from Kaggle ({COMPETITION})"]
     except UnavailableError as error:
         tried.append(f"at Kaggle: {error.reason}")
+    others = sorted(one.name for one in folder.glob("*") if not is_junk(one.name))[:5]
+    instead = f" but {', '.join(others)}" if others else ""
     return None, [
-        f"no FER2013 there or one folder down as {fer2013.ACCEPTED} ({'; '.join(tried)}): download "
-        f"it from {KAGGLE} (needs a Kaggle account)"
+        f"no FER2013 there or one folder down as {fer2013.ACCEPTED}{instead} ({'; '.join(tried)}): "
+        f"download it from {KAGGLE} (needs a Kaggle account)"
     ]
 
 

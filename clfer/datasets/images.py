@@ -65,6 +65,11 @@ def folders(path: str) -> list[str]:
     return [archives.stem(part) or part for part in path.split("/")[:-1]]
 
 
+def is_junk(name: str) -> bool:
+    """Whether a file or folder of this name is the system's, or hidden: nobody means it."""
+    return name.startswith(".") or name.lower() in JUNK
+
+
 def is_image(path: str) -> bool:
     return path.lower().endswith(IMAGES)
 
@@ -228,7 +233,7 @@ def _walk(
 ) -> Iterator[File]:
     for entry in os.scandir(folder / below):
         path = f"{below}/{entry.name}" if below else entry.name
-        if entry.name.startswith(".") or entry.name.lower() in JUNK:
+        if is_junk(entry.name):
             continue
         real = ""
         if entry.is_symlink():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
+from pydantic import Field
 
 from clfer import archives
 from clfer.datasets import images
@@ -30,7 +31,7 @@ NOTES = {"path": pl.String(), "content": pl.Binary()}
 class Source(Address):
     """Where the user put the dataset, and the archive to download where nothing is there."""
 
-    folder: Path
+    folder: Path = Field(strict=False)
 
 
 class Wanted(NamedTuple):

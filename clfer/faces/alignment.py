@@ -6,11 +6,12 @@ The landmarks are brought to standard places by a similarity transform, as for A
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+from pydantic import Field
 
 from clfer.errors import InputError
 from clfer.faces.detection import Detections, are_usable, principal
@@ -34,7 +35,9 @@ class Alignment(Cut):
 
     # given: by the dataset; none: they are crops
     detector: Literal["insightface", "yunet", "given", "none"]
-    weights: Path | None  # of the detector; null: see clfer.faces.detectors
+    weights: (
+        Annotated[Path, Field(strict=False)] | None
+    )  # of the detector; null: see clfer.faces.detectors
 
 
 class CropOutcome(NamedTuple):

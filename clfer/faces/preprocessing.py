@@ -12,7 +12,7 @@ from clfer.settings import Settings
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet in [0, 1], whichever weights the encoder starts from
 STD = (0.229, 0.224, 0.225)
 
-Point = tuple[FiniteFloat, FiniteFloat]
+Point = Annotated[tuple[FiniteFloat, FiniteFloat], Field(strict=False)]
 LARGEST = 1024  # pixels of a side: a model's card must not ask for more than there is memory
 
 
@@ -38,4 +38,9 @@ class Cut(Settings):
     channels: Literal[1, 3]
     margin: float = Field(ge=0, lt=0.5)  # see clfer.faces.alignment.places
     # where published faces have eyes, nose and corners of the mouth, to cut photos alike
-    landmarks: Annotated[tuple[Point, Point, Point, Point, Point], AfterValidator(_distinct)] | None
+    landmarks: (
+        Annotated[
+            tuple[Point, Point, Point, Point, Point], Field(strict=False), AfterValidator(_distinct)
+        ]
+        | None
+    )

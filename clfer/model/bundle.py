@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from clfer.errors import InputError
 from clfer.faces.preprocessing import MEAN, STD, Cut, View
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import clfer.model.network
 
 FORMAT = 2
+Numbers = Annotated[tuple[float, ...], Field(strict=False)]
 METADATA = "clfer"  # one entry: several would be written in no fixed order, and bytes must repeat
 
 
@@ -43,14 +44,14 @@ class Card(Settings):
     """What has to be known to use a network, and where it comes from."""
 
     format: int
-    classes: Annotated[tuple[str, ...], AfterValidator(_checked)]
+    classes: Annotated[tuple[str, ...], Field(strict=False), AfterValidator(_checked)]
     backbone: str
     stem: str
     variant: Variant
     cut: Cut
     view: View
-    mean: Annotated[tuple[float, ...], AfterValidator(partial(_only, MEAN))]  # of pixels in [0, 1]
-    std: Annotated[tuple[float, ...], AfterValidator(partial(_only, STD))]
+    mean: Annotated[Numbers, AfterValidator(partial(_only, MEAN))]  # of pixels in [0, 1]
+    std: Annotated[Numbers, AfterValidator(partial(_only, STD))]
     provenance: dict[str, Any]
 
     def text(self) -> str:

@@ -7,7 +7,9 @@ from pydantic import AliasChoices, Field, model_validator
 from clfer.settings import Settings
 
 Weight = Annotated[float, Field(ge=0)]
-Weights = Annotated[tuple[Weight, ...], Field(min_length=3, max_length=3)]  # blocks 1..L-1
+Weights = Annotated[
+    tuple[Weight, ...], Field(min_length=3, max_length=3, strict=False)
+]  # blocks 1..L-1
 
 
 class CLFM(Settings):

@@ -7,9 +7,11 @@ words around a table stand in clfer/report/templates/experiments.yaml.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 from clfer.datasets.expressions import canonical
+from clfer.errors import InputError
 from clfer.paper import published
 
 Settings = Mapping[str, Any]
@@ -117,11 +119,19 @@ def table3(variants: Variants, categories: Sequence[str], kept: Sequence[int]) -
         for name, values in listed.items()
     }
     rows = []
+    folders = {name: re.sub(r"[^\w-]", "_", name) for name in categories}
+    for one, other in combinations(categories, 2):
+        if folders[one].casefold() == folders[other].casefold():
+            raise InputError(
+                f"table3: expected classes that differ in letters or digits, found {one!r} and "
+                f"{other!r}, whose models would share a folder; rename one, or name the classes "
+                "by --categories"
+            )
     for share in kept:
         for category in categories:
             values = paper.get((share, canonical(category) or category))
             recipe = {"scarce_class": category, "scarce_kept": share / 100}
-            named = f"{share}_" + re.sub(r"[^\w-]", "_", category)  # of a folder
+            named = f"{share}_{folders[category]}"
             for place, (base, method) in enumerate(METHODS3.items()):
                 row = _row(
                     (f"{share} %", category, method),

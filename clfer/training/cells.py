@@ -33,7 +33,7 @@ from safetensors.torch import save_file
 
 from clfer import __version__, distributed
 from clfer.errors import InputError
-from clfer.files import replacing
+from clfer.files import replacing, write_json
 from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
 from clfer.progress import Track, silent
@@ -86,7 +86,10 @@ def _write(cell: Cell, data: Data, state: State, folder: Path) -> None:
         **cell.sources(data),
         "clfer": __version__,
     }
-    with replacing(folder / HISTORY) as temporary, temporary.open("w", newline="") as file:
+    with (
+        replacing(folder / HISTORY) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.DictWriter(file, list(state.history[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(state.history)
@@ -163,8 +166,7 @@ def _finish(cell: Cell, data: Data, state: State, seconds: float | None, folder:
     }
     with replacing(folder / PREDICTIONS) as temporary:
         np.savez_compressed(temporary, **probability)
-    with replacing(folder / CELL) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n")
+    write_json(folder / CELL, facts, indent=1)
 
 
 def folder_of(out: Path, cell: Cell) -> Path:
@@ -196,7 +198,7 @@ def missing(cells: Sequence[Cell], data: Data, out: Path, training: bool = True)
         sources = cell.sources(data) if training else data.sources
         now = _settings({**cell.to_json(), "sources": sources})
         with undamaged(folder / CELL):
-            found = json.loads((folder / CELL).read_text())
+            found = json.loads((folder / CELL).read_text(encoding="utf-8"))
             if not training:
                 found["sources"] = {key: found["sources"].get(key) for key in sources}
             was = _settings(found)

@@ -18,7 +18,7 @@ import torch
 from clfer.archives import DAMAGE
 from clfer.errors import InputError
 from clfer.faces.preprocessing import Cut
-from clfer.files import replacing
+from clfer.files import replacing, write_json
 from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.machine import memory
@@ -46,8 +46,7 @@ def write(data: Data, cells: Sequence[Cell], faces: Path, folder: Path) -> None:
         shutil.copyfile(faces, temporary)
     with replacing(folder / SPLITS) as temporary:
         np.savez_compressed(temporary, **arrays)
-    with replacing(folder / PLAN) as temporary:
-        temporary.write_text(json.dumps(plan, indent=1) + "\n")
+    write_json(folder / PLAN, plan, indent=1)
 
 
 def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
@@ -63,7 +62,7 @@ def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
     with undamaged(folder / FACES):
         faces = Faces(np.load(folder / FACES, mmap_mode="r"), device, memory())
     with undamaged(folder / PLAN):
-        plan = json.loads((folder / PLAN).read_text())
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         data = Data(
             name=plan["dataset"],
             classes=tuple(plan["classes"]),

@@ -112,3 +112,16 @@ def test_find_prefers_the_documented_order(tmp_path):
         for folder in (below, tmp_path):
             path = place(folder, name, FORMS[name])
             assert fer2013.find(tmp_path) == path
+
+
+def test_what_a_mac_puts_beside_a_file_is_not_taken_for_it(tmp_path):
+    for name in ("__MACOSX/fer2013.csv", "._fer2013.csv", ".trash/fer2013.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        place(tmp_path, name, b"junk")
+    place(tmp_path, "a.zip", zipped({"__MACOSX/fer2013.csv": b"junk"}))
+    assert fer2013.find(tmp_path) is None
+    packed = zipped({"fer2013.csv": official(), "__MACOSX/fer2013.csv": b"junk"})
+    path = place(tmp_path, "b.ZIP", packed)
+    assert fer2013.find(tmp_path) == path
+    table = fer2013.read(fer2013.unpacked(path, tmp_path / "scratch"))
+    assert np.array_equal(table.pixels, FACES)

@@ -248,3 +248,11 @@ def test_protocols_differ():
     names = {ferplus.protocol(each, pl.DataFrame()) for each in labels}
     assert len(names) == len(labels)
     assert "FERPlus, Microsoft's label.csv per split, majority, 8 classes" in names
+
+
+def test_what_lies_there_under_another_name_is_named(tmp_path, dead_address, no_kaggle):
+    (tmp_path / "placed").mkdir()
+    for name in ("fer2013.csv.gz", "FER2013 (1).csv", ".hidden"):
+        (tmp_path / "placed" / name).write_bytes(b"?")
+    line = refused(tmp_path / "placed", dead_address)
+    assert "one of the csv files but FER2013 (1).csv, fer2013.csv.gz (at Kaggle" in line

@@ -1,5 +1,6 @@
 """Whoever writes a file, and however it says that it could not: one line, and nothing is left."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -224,3 +225,40 @@ def test_a_drawing_on_a_disk_with_room_for_a_part_of_it(tmp_path, free):
     assert done.returncode == 1
     assert f"error: {place / 'n.jpg'}: expected room to write it, found the disk" in done.stderr
     assert (tmp_path / "copies/after/n.jpg").read_text() == "old"
+
+
+BINARY = {"av", "archive", "gzip", "Image", "tarfile", "webbrowser"}  # whose `open` is of no text
+OF_TEXT = {"read_text", "write_text", "open", "fdopen", "TextIOWrapper", "reconfigure"}
+
+
+def in_the_locale_s_encoding(tree):
+    """The lines that open text without naming an encoding."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        named = {one.arg for one in node.keywords}
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        receiver = getattr(getattr(node.func, "value", None), "id", "")
+        modes = [*node.args, *(one.value for one in node.keywords if one.arg == "mode")]
+        words = [one.value for one in modes if isinstance(one, ast.Constant)]
+        binary = any(isinstance(one, str) and "b" in one and len(one) < 4 for one in words)
+        decoded = {"text", "universal_newlines"} & named
+        ours = getattr(node.func, "id", "") == "write_text"  # of clfer.files
+        opened = name in OF_TEXT and receiver not in BINARY and not binary and not ours
+        if (opened or decoded) and not {"encoding", None} & named:
+            yield node.lineno
+
+
+def test_text_is_utf_8_whatever_the_locale():
+    """What this finds, and what it leaves alone; then our code."""
+    wrong = "open(a)\np.open('w')\np.read_text()\nsubprocess.run(a, text=True)\np.write_text(a)\n"
+    assert [*in_the_locale_s_encoding(ast.parse(wrong))] == [1, 2, 3, 4, 5]
+    right = "open(a, 'rb')\np.open('r+b')\np.read_text(encoding='utf-8')\nImage.open(a)\n"
+    assert [*in_the_locale_s_encoding(ast.parse(right))] == []
+    found = [
+        f"{path.relative_to(ROOT)}:{line}"
+        for folder in ("clfer", "pipeline")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for line in in_the_locale_s_encoding(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert found == []

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from itertools import product
 
+import checkouts
 import pytest
 from closure import ROOT
 from image_trees import encoded, fetched, plant, zipped
@@ -114,3 +115,34 @@ def test_a_name_in_a_zip_that_leads_out(tmp_path, name):
     assert str(told.value).isprintable()
     assert not list(tmp_path.parent.rglob("evil*"))
     assert not [path for path in (tmp_path / "raw").rglob("*") if path.is_file()]
+
+
+SHELL = ("x;touch F", "$(touch F)", "`touch F`", "';touch F;'", "x\ntouch F\n", '"&touch F&"', "")
+
+
+@pytest.mark.parametrize("name", [*SHELL, {"x;touch F": 1}, ["x;touch F"]])
+@pytest.mark.parametrize("part", ["datasets", "variants", "seeds"])
+def test_dvc_runs_nothing_that_stands_in_the_grid(part, name, tmp_path):
+    """DVC writes the commands before any code of ours could look at the names."""
+    folder = checkouts.checkout(tmp_path / "checkout")
+    shutil.copy(ROOT / "dvc.yaml", folder)
+    shutil.copytree(ROOT / ".dvc", folder / ".dvc", ignore=shutil.ignore_patterns("cache", "tmp"))
+    with (folder / ".dvc/config").open("a") as file:
+        file.write("    no_scm = true\n")
+    loaded = YAML(typ="safe").load(folder / "params.yaml")
+    if part != "seeds" and isinstance(name, str):
+        loaded[part][name] = loaded[part]["demo" if part == "datasets" else "ours"]
+    grid = {**checkouts.GRID, "variants": ["ours"], part: [name]}
+    checkouts.change(folder, run=grid, **{k: loaded[k] for k in ("datasets", "variants")})
+    stage = "download" if part == "datasets" else "train"
+    done = subprocess.run(
+        [sys.executable, "-m", "dvc", "repro", "--glob", "-s", f"{stage}@*"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env=checkouts.environment(folder),
+    )
+    assert done.returncode != 0, done.stdout
+    assert "ERROR" in done.stderr
+    assert not list(folder.rglob("F"))
+    assert not list(folder.glob("runs/*/*/*"))

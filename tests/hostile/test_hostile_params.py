@@ -105,8 +105,12 @@ def test_a_gigabyte(tmp_path):
         ("train: 1\ntrain: 2", "found duplicate key"),
         ("train: \x1b[2J", "is no valid YAML: unacceptable character #x001b"),
         ("datasets: [demo]", "datasets: expected a block of parameters, found ['demo']"),
+        ("variants: {ours: {}, Ours: {}}", "more than capitals, which some systems write into"),
         ("variants: {ours: 3}", "variants.ours: expected a block of parameters, found 3"),
-        ("variants: {1: {}}", "variants: expected a name of letters, digits, _ and -; found 1"),
+        (
+            "variants: {1: {}}",
+            "variants: expected a name of letters, digits, _ and -; found 1",
+        ),
         *(
             (f"{block}: {{{name!r}: {{}}}}", f"{block}: expected a name of letters, digits")
             for block in ("datasets", "variants", "recipes")

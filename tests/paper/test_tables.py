@@ -4,6 +4,7 @@ import pytest
 from recipes import PARAMS
 
 from clfer.datasets.expressions import FERPLUS
+from clfer.errors import InputError
 from clfer.model.variant import Variant
 from clfer.paper import tables
 from clfer.report.experiment import texts
@@ -110,3 +111,8 @@ def test_leakage_compares_copies_kept_with_dropped():
     for row in rows:
         kept = row.label[2] == "kept"
         assert row.against == (tables.leaked(row.label[1], False) if kept else None)
+
+
+def test_classes_whose_models_would_share_a_folder_are_refused():
+    with pytest.raises(InputError, match="found 'sad!' and 'Sad\\?', whose models would share"):
+        tables.table3(ROWS, ("sad!", "happy", "Sad?"), (0,))

@@ -168,6 +168,7 @@ def test_overrides_are_read_and_the_file_stays(checkout):
     assert (checkout / "params.yaml").read_bytes() == before
     assert params.block("run", "seeds") == [0, 1, 2]
     assert "-S: expected settings of params.yaml such as" in refusal(set_param=["train"])
+    assert "params.yaml has no 'train'" in refusal(set_param=["~train"])
     for wrong, near in (
         ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
         ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),

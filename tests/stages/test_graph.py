@@ -1,6 +1,7 @@
 """dvc.yaml: what a stage computes is among its dependencies."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from ruamel.yaml import YAML
 
 from pipeline import app
 
+ARGUMENTS = ["dataset", "variant", "seed"]
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 DATASETS = YAML(typ="safe").load(ROOT / "params.yaml")["datasets"]
 
@@ -33,7 +35,7 @@ def plumbing(file, stage):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_code_that_a_stage_runs_is_among_its_dependencies(stage):
-    declared = STAGES[stage].get("do", STAGES[stage])["deps"]
+    declared = STAGES[stage]["deps"]
     assert all((ROOT / one).exists() for one in declared if one.startswith(("clfer", "pipeline")))
     ran = closure(Path(f"pipeline/{stage}.py"))
     if "dataset(name)" in (ROOT / f"pipeline/{stage}.py").read_text():
@@ -52,8 +54,12 @@ def test_the_code_that_a_stage_runs_is_among_its_dependencies(stage):
 def test_the_stages_are_the_commands_and_only_significance_leaves_the_cache():
     assert list(STAGES) == list(app.STAGES)
     for stage, entry in STAGES.items():
-        assert entry.get("do", entry)["cmd"].startswith(f"python -m pipeline {stage}")
-        uncached = [out for out in entry.get("do", entry)["outs"] if isinstance(out, dict)]
+        assert entry["cmd"].startswith(f"python -m pipeline {stage}")
+        # DVC quotes what is in a block, and nothing else: a name could be a command
+        interpolated = re.findall(r"\$\{.*?\}", entry["cmd"])
+        assert interpolated == ["${item}"] * ("matrix" in entry)
+        assert [*entry.get("matrix", {})] == ARGUMENTS[: len(entry.get("matrix", {}))]
+        uncached = [out for out in entry["outs"] if isinstance(out, dict)]
         assert bool(uncached) == (stage == "significance")
 
 

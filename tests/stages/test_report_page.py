@@ -12,6 +12,8 @@ from closure import ROOT
 from markup import read
 from materials import audit, picture
 
+from pipeline import checkout
+
 MODEL = "runs/demo/ours/0/model.safetensors"
 
 
@@ -184,3 +186,34 @@ def test_every_folder_of_code_is_a_package_and_its_other_files_are_named_in_pypr
         else:
             globs = settings["package-data"][".".join(package.relative_to(ROOT).parts)]
             assert any(file in package.glob(one) for one in globs)
+
+
+def test_the_repository_that_a_checkout_lies_in_is_not_its_own(tmp_path, monkeypatch):
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    (inner / "params.yaml").write_text("train: {note: \u2013}\n", encoding="utf-8")
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+
+    def committed(folder):
+        for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "one"]):
+            subprocess.run(["git", *words], cwd=folder, check=True)
+
+    monkeypatch.chdir(inner)
+    committed(tmp_path)
+    assert (checkout.commit(), checkout.changed(), checkout.committed()) == (None, [], None)
+    committed(inner)
+    assert checkout.commit()
+    assert checkout.committed() == {"train": {"note": "\u2013"}}
+
+
+def test_git_brings_the_same_bytes_wherever_it_changes_the_ends_of_lines(tmp_path):
+    (tmp_path / "here").mkdir()
+    for name in (".gitattributes", "params.yaml", "dvc.yaml"):
+        shutil.copy(ROOT / name, tmp_path / "here")
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "one"]):
+        subprocess.run(["git", *words], cwd=tmp_path / "here", check=True)
+    clone = ["git", "-c", "core.autocrlf=true", "clone", "-q", "here", "there"]
+    subprocess.run(clone, cwd=tmp_path, check=True)
+    for name in ("params.yaml", "dvc.yaml"):
+        assert (tmp_path / "there" / name).read_bytes() == (ROOT / name).read_bytes()

@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from checkouts import Running, edit, environment, half, refused
+from checkouts import Running, command, edit, environment, half, refused
 from closure import ROOT
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
@@ -53,6 +53,11 @@ def complete(words, shell="bash"):
     done = run(**asked)
     assert (done.exit_code, done.stderr) == (0, "")
     return done.stdout.split("\n")[:-1]
+
+
+def words(dataset, variant, seed):
+    """The arguments as DVC writes them."""
+    return ["--dataset", dataset, "--variant", variant, "--seed", str(seed)]
 
 
 DATASETS, VARIANTS = [*PARAMS["datasets"]], [*PARAMS["variants"]]
@@ -187,8 +192,15 @@ def test_the_datasets_that_help_lists_are_those_of_params():
     ("status", "words", "said"),
     [
         (1, ("train", "FER+", "ours", "0"), "did you mean 'ferplus'?"),
+        (1, ("train", *words("FER+", "ours", 0)), "did you mean 'ferplus'?"),
+        (1, ("train", *words("demo", "our", 0)), "did you mean 'ours'?"),
+        (2, ("train", *words("demo", "ours", -1)), "Invalid value for 'SEED'"),
+        (2, ("train", "--variant", "ours", "--dataset", "demo", "--seed", "0"), "No such option"),
         (1, ("experiment", "tabel4", "--dataset", "demo"), "did you mean 'table4'?"),
         (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "0-999999999"), "at most 1,0"),
+        (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "9" * 5000), "2,147,483,647;"),
+        (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "2147483648"), "147,483,647;"),
+        (1, ("experiment", "table4", "--dataset", "demo", "--seeds", "3-"), "such as 0,1,2 or 0-9"),
         (1, ("experiment", "table4", "--dataset", "demo", "-S", "trian.lr=1"), "mean 'train.lr'?"),
         (2, ("trian",), "Did you mean 'train'?"),
         (2, ("train", "demo"), "Missing argument 'VARIANT'"),
@@ -234,3 +246,17 @@ def test_an_interrupt_that_is_lost_in_a_callback_still_gives_its_status(tmp_path
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
     assert (done.returncode, done.stderr) == (130, b"")
+
+
+def test_it_prints_utf_8_whatever_the_locale(trained_copy):
+    """Tables have dashes, which neither ASCII nor ISO-8859-1 has."""
+    latin = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    latin["PYTHONIOENCODING"] = "iso-8859-1"
+    done = subprocess.run(
+        command("significance"),
+        cwd=trained_copy,
+        capture_output=True,
+        env=environment(trained_copy, **latin),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\u2013" in done.stdout.decode("utf-8")

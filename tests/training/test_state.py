@@ -1,5 +1,9 @@
 """The state of a run: its optimizer and moving average, and the checkpoint it is resumed from."""
 
+import os
+import time
+from contextlib import suppress
+
 import pytest
 import torch
 from recipes import recipe
@@ -8,7 +12,7 @@ from variants import BASELINE, OURS
 
 from clfer.errors import InputError
 from clfer.faces.views import central
-from clfer.files import fingerprint
+from clfer.files import UNUSED, fingerprint
 from clfer.training.batches import Batches
 from clfer.training.state import MOMENTUM, begin, claim, optimizer
 from clfer.training.step import forward, lr_on_device, set_lr, update
@@ -154,3 +158,18 @@ def test_a_broken_state_is_named(tmp_path):
     (tmp_path / "state.pt").write_bytes(b"half a fi")
     with pytest.raises(InputError, match=r"state.pt is no readable state"):
         run(folder=tmp_path)
+
+
+def test_what_none_goes_on_with_for_a_month_goes(tmp_path):
+    for name in ("old", "held", "young", "other"):
+        with suppress(RuntimeError), claim(tmp_path / name) as checkpoint:
+            checkpoint.path.write_bytes(b"a state")
+            raise RuntimeError
+    (tmp_path / "other/lock").unlink()  # a folder of somebody else
+    with claim(tmp_path / "held"):
+        for file in tmp_path.glob("*/*"):
+            age = UNUSED - 3600 if file.parent.name == "young" else UNUSED + 3600
+            os.utime(file, (time.time() - age,) * 2)
+        with claim(tmp_path / "new"):
+            pass
+        assert {one.name for one in tmp_path.iterdir()} == {"held", "young", "other"}
