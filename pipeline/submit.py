@@ -85,7 +85,9 @@ def _submit(study: Study, given: Cluster) -> bool:
 
     place = study.folder / ".jobs"
     listed = place / "jobs.json"
-    known: dict[str, Any] = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else {}
+    known: dict[str, Any] = (
+        json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else {}
+    )
     absent = grid.missing(study.cells, study.data, study.folder)
     running, failed, wanted = [], {}, []
     for cell in absent:

@@ -186,7 +186,8 @@ def test_which_model_is_taken_follows_params_and_no_file_time(tmp_path, monkeypa
     assert "found 4: " in said
     assert "; name one by --model" in said
     rows = "  datasets: [demo, ferplus, sfew]\n  variants: [baseline, ours]\n  seeds: [0, 1]\n"
-    (tmp_path / "params.yaml").write_text(f"run:\n{rows}")
+    blocks = "datasets: {demo: {}, ferplus: {}, sfew: {}}\nvariants: {baseline: {}, ours: {}}\n"
+    (tmp_path / "params.yaml").write_text(f"run:\n{rows}{blocks}")
     everything.cache_clear()
     assert default_model().samefile(files["ferplus/ours/0"])
     everything.cache_clear()

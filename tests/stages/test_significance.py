@@ -50,6 +50,7 @@ def grid(folder, selected_on):
         cell(folder, "ours", seed, 6, selected_on)
     (folder / "params.yaml").write_text(
         "run: {datasets: [toy], variants: [baseline, ours], seeds: [0, 1]}\n"
+        "datasets: {toy: {}}\nvariants: {baseline: {}, ours: {}}\n"
         "significance: {alpha: 0.05, margin: 0.01, baseline: baseline}\n"
     )
 
