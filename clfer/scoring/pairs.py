@@ -169,9 +169,9 @@ def _pair(a: Entry, b: Entry, margin: float) -> dict[str, Any]:
     ).sort("row")
     if images.is_empty() or len(classes) < 2:
         raise InputError(f"{a.name} and {b.name}: expected images that both answered, found none")
-    over_seeds = min(len(a.seeds), len(b.seeds)) >= comparison.SEEDS_FOR_A_TEST
+    several = min(len(a.seeds), len(b.seeds)) >= comparison.SEEDS_FOR_A_TEST
     shared = [seed for seed in a.seeds if seed in b.seeds]
-    paired = over_seeds and len(shared) >= comparison.SEEDS_FOR_A_TEST
+    paired = several and len(shared) >= comparison.SEEDS_FOR_A_TEST
     if paired:
         a, b = (replace(one, seeds={seed: one.seeds[seed] for seed in shared}) for one in (a, b))
     right = [one.right(classes, images["row"]) for one in (a, b)]
@@ -197,7 +197,7 @@ def _pair(a: Entry, b: Entry, margin: float) -> dict[str, Any]:
         "ci95_bootstrap": list(bootstrap(apart, group)),
         "margin": margin,
     }
-    if not over_seeds:
+    if not several:
         tests = [
             {"seeds": [i, j], **comparison.mcnemar(one, other)._asdict()}
             for (i, one), (j, other) in product(
@@ -254,9 +254,16 @@ def changed(a: pl.DataFrame, b: pl.DataFrame) -> dict[str, Any]:
     """Two files of one model, made in different orders or batches: what differs between them.
 
     Accuracy of each on the images that both have, images with another answer, the largest
-    difference of a probability (None without probabilities), McNemar's test.
+    difference of a probability, McNemar's test. Raises InputError where they share no image, or
+    have other classes.
     """
     both = a.join(b, on="row", suffix="_b")
+    if both.is_empty() or labels.classes(a) != labels.classes(b):
+        raise InputError(
+            "--orders: expected two files of one model, of the same images and classes; found "
+            f"{len(both):,} images that both answered, of {len(labels.classes(a))} and "
+            f"{len(labels.classes(b))} classes"
+        )
     right = [
         (both[one].cast(pl.String) == both["label"].cast(pl.String)).to_numpy()
         for one in ("predicted", "predicted_b")

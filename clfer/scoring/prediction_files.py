@@ -86,6 +86,14 @@ def read(path: Path, truth: Truth, meaning: Mapping[str, str]) -> Read:
     Raises InputError, in one line, where it can't be read, an image stands twice, an answer is none
     or is inconsistent, or most images are not of this dataset.
     """
+    try:
+        return _read(path, truth, meaning)
+    except labels.DAMAGE as error:  # a column of lists, dates or whatever else can be in a table
+        reason = " ".join(str(error).split())[:150]
+        raise _wrong(path, "images, labels and probabilities", f"others ({reason})") from error
+
+
+def _read(path: Path, truth: Truth, meaning: Mapping[str, str]) -> Read:
     found = _table(path, truth)
     answers = _Answers(path, found, truth, meaning)
     key = next((one for one in KEYS if one in found.columns), None)
@@ -354,7 +362,7 @@ _READERS: dict[str, Callable[[Path, Truth], pl.DataFrame]] = {
 
 def _classes_of(found: pl.DataFrame) -> list[str] | None:
     """The classes of an array of probabilities, where the file names them."""
-    if "classes" in found.columns:
+    if isinstance(found.schema.get("classes"), pl.List):
         first: list[str] = found["classes"][0].to_list()
         return first
     kinds = (found.schema[one] for one in ANSWERS if one in found.columns)

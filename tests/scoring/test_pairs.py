@@ -198,6 +198,14 @@ def test_two_orders_of_one_model():
     ]
 
 
+def test_files_of_other_images_or_classes_are_no_two_orders():
+    one, other = entry("a", 0.8, rows=slice(0, 9)), entry("a", 0.8, rows=slice(9, 20))
+    two = table([0, 1], [0, 1], classes=CLASSES[:2]).with_columns(row=pl.Series([0, 1]))
+    for second in (other.seeds[0], two):
+        with pytest.raises(InputError, match="--orders: expected two files of one model"):
+            changed(one.seeds[0], second)
+
+
 def test_ranks_are_friedmans_and_the_critical_difference_is_the_published_one():
     """Demšar 2006, Table 5a: q of 0.05 is 2.343 for three, 2.850 for six methods."""
     for names, q in ((2, 1.960), (3, 2.343), (6, 2.850), (10, 3.164)):

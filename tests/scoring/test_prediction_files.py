@@ -247,6 +247,23 @@ def test_a_broken_file_is_named(tmp_path, name, content):
         one_of(tmp_path / "none.csv")
 
 
+def test_columns_of_lists_are_no_images_and_no_answers(tmp_path):
+    """And a column that happens to be called `classes` is none of an array's."""
+    listed = {"row": pl.Series([[1]] * N)}, {"name": pl.Series([[1]] * N)}
+    for number, columns in enumerate((*listed, {"label": pl.Series([{"a": 1}] * N)})):
+        path = tmp_path / f"{number}.parquet"
+        lines("name", probability=False).with_columns(**columns).write_parquet(path)
+        with pytest.raises(InputError) as error:
+            one_of(path)
+        assert "\n" not in str(error.value)
+    ours = TRUTH.images.drop("label", "target").with_columns(
+        probability=pl.Series(GUESS, dtype=pl.Array(pl.Float32, 8)), classes=pl.lit("all")
+    )
+    ours.write_parquet(tmp_path / "own.parquet")
+    found = one_of(tmp_path / "own.parquet")
+    assert found.predictions["predicted"].cast(pl.String).to_list() == ANSWER
+
+
 def test_a_pickle_is_not_run(tmp_path):
     np.savez(tmp_path / "a.npz", row=np.array([{}], dtype=object), label=np.array(["fear"]))
     with pytest.raises(InputError, match="something else"):
