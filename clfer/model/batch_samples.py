@@ -6,8 +6,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from clfer.distributed import gathered
+from clfer.errors import InputError
 from clfer.model.clustering import group_means, kmeans
-from clfer.model.contrast import agreement
+from clfer.model.contrast import agreement, assign, log_likelihood, unit
 from clfer.model.variant import CLBS
 
 POOLED = 512  # channels before the pooling: GAP(512) in Fig. 2
@@ -25,8 +26,11 @@ class BatchSampleContrast(nn.Module):
     activation; it then equals a linear map of the pooled features, which is what is computed.
 
     Where the vectors of all samples come to point one way, all shallow ones resemble the same
-    centroid, and the loss stays near -beta / sqrt(K), whatever they do. With `groups: own`, which
-    is not in the paper, each joins the group of its own image's deep vector instead.
+    centroid, and the loss stays near -beta / sqrt(K), whatever they do. Against this stand settings
+    that are not in the paper: `groups: own`, each joins the group of its own image's deep vector;
+    `normalised`, batch normalisation before the ReLU; `centred`, vectors of length one without the
+    batch's mean; `deep: features`, deep vectors that are the pooled features themselves and get no
+    gradient; `loss: softmax`, where the other centroids count as negatives.
     """
 
     def __init__(self, channels: Sequence[int], classes: int, settings: CLBS) -> None:
@@ -36,14 +40,34 @@ class BatchSampleContrast(nn.Module):
         self.k = settings.k or classes
         self.shallow = [j for j, beta in enumerate(settings.beta) if beta > 0]
         self.layers = [*self.shallow, len(channels) - 1]
+        features = settings.deep == "features"
+        fd, projected = (channels[-1], self.shallow) if features else (settings.fd, self.layers)
         self.projections = nn.ModuleDict(
-            {str(j): _projection(channels[j], settings.fd) for j in self.layers}
+            {str(j): _projection(channels[j], fd, settings.normalised) for j in projected}
         )
 
     def project(self, pooled: Float[Tensor, "B C H W"], layer: int) -> Float[Tensor, "B fd"]:
-        """Conv, GAP, FC and ReLU of Fig. 2."""
-        projected: Tensor = self.projections[str(layer)](pooled.mean((-2, -1)))
+        """Conv, GAP, FC and ReLU of Fig. 2, or the pooled features.
+
+        Raises InputError on a single image that is to be normalised over the batch.
+        """
+        means = pooled.mean((-2, -1))
+        if str(layer) not in self.projections:
+            return means.detach()
+        if self.settings.normalised and len(means) == 1:
+            raise InputError(
+                "variants: clbs.normalised: expected at least 2 images in a batch, found 1; train "
+                "on more"
+            )
+        projected: Tensor = self.projections[str(layer)](means)
         return projected
+
+    def vectors(self, pooled: Float[Tensor, "_ C H W"], layer: int) -> Float[Tensor, "1 B fd"]:
+        """The samples of the whole batch in a layer."""
+        samples = gathered(self.project(pooled, layer))
+        if self.settings.centred:
+            samples = unit(samples - samples.mean(dim=0))
+        return samples.unsqueeze(0)
 
     def forward(
         self,
@@ -56,7 +80,7 @@ class BatchSampleContrast(nn.Module):
         """
         maps = pooled[self.layers[-1]]
         maps = maps.detach() if self.settings.detach_deep else maps
-        deep = gathered(self.project(maps, self.layers[-1])).unsqueeze(0)
+        deep = self.vectors(maps, self.layers[-1])
         labels = gathered(labels)
         if self.settings.centers == "class":
             clusters, k = labels.unsqueeze(0), self.classes
@@ -67,11 +91,18 @@ class BatchSampleContrast(nn.Module):
         joined = clusters if self.settings.groups == "own" else None
         loss = deep.new_zeros(())
         for j in self.shallow:
-            shallow = gathered(self.project(pooled[j], j)).unsqueeze(0)  # [1, B, fd], as is deep
-            matched = agreement(shallow, centroids, occupied, joined)  # [1]
+            shallow = self.vectors(pooled[j], j)
+            if self.settings.loss == "softmax":
+                own = assign(shallow, centroids, occupied) if joined is None else joined
+                matched = log_likelihood(
+                    shallow, centroids, occupied, own, self.settings.temperature
+                )
+            else:
+                matched = agreement(shallow, centroids, occupied, joined)  # [1]
             loss = loss - self.settings.beta[j] * matched.sum()
         return loss
 
 
-def _projection(channels: int, features: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(channels, POOLED), nn.Linear(POOLED, features), nn.ReLU())
+def _projection(channels: int, fd: int, normalised: bool) -> nn.Module:
+    norm = [nn.BatchNorm1d(fd)] if normalised else []
+    return nn.Sequential(nn.Linear(channels, POOLED), nn.Linear(POOLED, fd), *norm, nn.ReLU())

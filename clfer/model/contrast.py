@@ -51,3 +51,34 @@ def agreement(
             group = assign(shallow, centroids, occupied)
     means, _ = group_means(shallow, group, centroids.shape[1])
     return (unit(means.flatten(1)) * unit(centroids.flatten(1))).sum(-1)
+
+
+def nearest_cosine(
+    shallow: Float[Tensor, "B N D"],
+    centroids: Float[Tensor, "B K D"],
+    occupied: Bool[Tensor, "B K"],
+) -> Float[Tensor, "B N"]:
+    """Cosine of each shallow vector with the occupied centroid that it resembles most. Not in the
+    paper, which averages a group's vectors first: the mean of vectors chosen for resembling a
+    centroid resembles it whatever they are.
+    """
+    cosine = unit(shallow) @ unit(centroids).mT
+    return cosine.masked_fill(~occupied.unsqueeze(1), -torch.inf).amax(dim=-1)
+
+
+def log_likelihood(
+    shallow: Float[Tensor, "B N D"],
+    centroids: Float[Tensor, "B K D"],
+    occupied: Bool[Tensor, "B K"],
+    group: Int[Tensor, "B N"],
+    temperature: float,
+) -> Float[Tensor, " B"]:
+    """Mean over the vectors of a group (below 0: none) of log softmax(cosine / temperature) over
+    the occupied centroids, at its own. Not in the paper: the other centroids are negatives, as in
+    Li et al., "Prototypical Contrastive Learning of Unsupervised Representations", ICLR 2021.
+    """
+    logits = unit(shallow) @ unit(centroids).mT / temperature
+    logits = logits.masked_fill(~occupied.unsqueeze(1), torch.finfo(logits.dtype).min)
+    own = logits.log_softmax(dim=-1).gather(2, group.clamp(min=0).unsqueeze(2)).squeeze(2)
+    grouped = group >= 0
+    return (own * grouped).sum(dim=1) / grouped.sum(dim=1).clamp(min=1)

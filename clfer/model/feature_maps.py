@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from clfer.errors import InputError
 from clfer.model.clustering import group_means, kmeans
-from clfer.model.contrast import agreement, assign
+from clfer.model.contrast import agreement, assign, nearest_cosine
 from clfer.model.hashing import hard_code, soft_code
 from clfer.model.multiscale import pool
 from clfer.model.variant import CLFM
@@ -70,7 +70,11 @@ class FeatureMapContrast(nn.Module):
         centroids, occupied = group_means(deep, clusters, self.settings.k)
         loss = deep.new_zeros(())
         for j in self.shallow:
-            matched = agreement(self.code(pooled[j], j), centroids, occupied)  # [B]
+            shallow = self.code(pooled[j], j)
+            if self.settings.agreement == "channels":
+                matched = nearest_cosine(shallow, centroids, occupied)  # [B, C]
+            else:
+                matched = agreement(shallow, centroids, occupied)  # [B]
             loss = loss - self.settings.alpha[j] * matched.mean()
         return loss
 

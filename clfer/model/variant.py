@@ -23,6 +23,7 @@ class CLFM(Settings):
     iterations: int = Field(10, ge=1)  # of K-means
     restarts: int = Field(1, ge=1)
     detach_deep: bool = False  # whether the deepest block gets no gradient from this loss
+    agreement: Literal["means", "channels"] = "means"  # with the centroid: of group means, of each
 
 
 class CLBS(Settings):
@@ -36,6 +37,12 @@ class CLBS(Settings):
     iterations: int = Field(10, ge=1)
     restarts: int = Field(1, ge=1)
     detach_deep: bool = False
+    # not in the paper
+    normalised: bool = False  # batch normalisation in the heads
+    centred: bool = False  # vectors without the batch's mean, of length one
+    deep: Literal["head", "features"] = "head"  # features: as they are, fixed
+    loss: Literal["cosine", "softmax"] = "cosine"
+    temperature: float = Field(0.1, gt=0)  # of the softmax
 
 
 class MSR(Settings):

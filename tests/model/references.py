@@ -165,6 +165,25 @@ def agreement(shallow, centroids, groups=None):
     return cosine(np.concatenate(rows), np.concatenate(phi))
 
 
+def nearest_cosine(shallow, centroids):
+    """Of each vector the highest cosine with a centroid."""
+    return [max(cosine(v, c) for c in centroids if c is not None) for v in shallow]
+
+
+def log_likelihood(shallow, centroids, groups, temperature):
+    """The mean over the vectors of a group of the log of their own centroid's softmax."""
+    found = []
+    for vector, own in zip(shallow, groups, strict=True):
+        if own >= 0:
+            scores = {
+                k: math.exp(cosine(vector, c) / temperature)
+                for k, c in enumerate(centroids)
+                if c is not None
+            }
+            found.append(math.log(scores[own] / sum(scores.values())))
+    return sum(found) / len(found) if found else 0.0
+
+
 def feature_map_loss(pooled, convolutions, settings, draws):
     """Eq. 1-6 with soft codes, the mean over the images. `draws` [B, R, K]."""
     codes, loss = {}, 0.0
@@ -177,22 +196,41 @@ def feature_map_loss(pooled, convolutions, settings, draws):
         centroids = group_means(deep, clusters, settings.k)
         for j, alpha in enumerate(settings.alpha):
             if alpha:
-                loss -= alpha * agreement(codes[j][i], centroids) / len(draws)
+                if settings.agreement == "channels":
+                    found = np.mean(nearest_cosine(codes[j][i], centroids))
+                else:
+                    found = agreement(codes[j][i], centroids)
+                loss -= alpha * found / len(draws)
     return loss
 
 
-def project(pooled, projection):
-    """Fig. 2: Conv, GAP(512), FC, ReLU of each sample."""
+def project(pooled, projection, normalised=False):
+    """Fig. 2: Conv, GAP(512), FC, ReLU of each sample; or the means where there is no head."""
+    means = [sample.mean((1, 2)) for sample in pooled]
+    if projection is None:
+        return np.array(means)
     (convolution, c), (fc, f) = projection
-    vectors = [convolution @ sample.mean((1, 2)) + c for sample in pooled]
-    return np.array([np.maximum(fc @ v + f, 0) for v in vectors])
+    vectors = [fc @ (convolution @ v + c) + f for v in means]
+    if normalised:
+        mean, variance = np.mean(vectors, axis=0), np.var(vectors, axis=0)
+        vectors = [(v - mean) / np.sqrt(variance + 1e-5) for v in vectors]
+    return np.array([np.maximum(v, 0) for v in vectors])
+
+
+def centre(vectors):
+    """Each vector without the mean, of length one."""
+    apart = [v - np.mean(vectors, axis=0) for v in vectors]
+    lengths = [math.sqrt(sum(x * x for x in v)) for v in apart]
+    return np.array([v / n if n > 1e-6 else 0 * v for v, n in zip(apart, lengths, strict=True)])
 
 
 def batch_sample_loss(pooled, projections, settings, draws, labels, classes):
     """Eq. 7: each sample a vector, the deep ones clustered into min(K, samples) or, with class
     centers, averaged by label (eq. 12; -1 is no class). `draws` [R, K].
     """
-    vectors = {j: project(pooled[j], layers) for j, layers in projections.items()}
+    vectors = {j: project(pooled[j], p, settings.normalised) for j, p in projections.items()}
+    if settings.centred:
+        vectors = {j: centre(v) for j, v in vectors.items()}
     deep = vectors[max(vectors)]
     if settings.centers == "class":
         clusters, centroids = labels, group_means(deep, labels, classes)
@@ -200,12 +238,17 @@ def batch_sample_loss(pooled, projections, settings, draws, labels, classes):
         k = min(settings.k or classes, len(deep))
         clusters = kmeans(deep, [d[:k] for d in draws], settings.iterations)
         centroids = group_means(deep, clusters, k)
-    groups = clusters if settings.groups == "own" else None
-    return -sum(
-        beta * agreement(vectors[j], centroids, groups)
-        for j, beta in enumerate(settings.beta)
-        if beta
-    )
+    loss = 0.0
+    for j, beta in enumerate(settings.beta):
+        if beta:
+            shallow = vectors[j]
+            groups = clusters if settings.groups == "own" else assign(shallow, centroids)
+            if settings.loss == "softmax":
+                found = log_likelihood(shallow, centroids, groups, settings.temperature)
+            else:
+                found = agreement(shallow, centroids, groups)
+            loss -= beta * found
+    return loss
 
 
 def random_maps(seed, images, layers=(0, 2, 3)):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from references import CHANNELS, draws, random_maps
 from variants import CLBS_SETTINGS
 
+from clfer.errors import InputError
 from clfer.model.batch_samples import BatchSampleContrast
 
 
@@ -40,20 +41,71 @@ def test_the_loss_is_equation_7_or_with_class_centers_12(
     maps, uniform = random_maps(seed, images, range(4)), draws(seed, restarts, k or classes)
     labels = torch.randint(-1, classes, (images,))
     labels[seed % images] = seed % classes
+    check(clbs, maps, labels, uniform)
+
+
+def check(clbs, maps, labels, uniform):
+    """The loss is that of the loops."""
     projections = {
         int(j): [references.layer(p[i]) for i in (0, 1)] for j, p in clbs.projections.items()
     }
     expected = references.batch_sample_loss(
         references.arrays(maps),
-        projections,
+        {j: projections.get(j) for j in clbs.layers},
         clbs.settings,
         uniform.numpy(),
         labels.tolist(),
-        classes,
+        clbs.classes,
     )
     assert float(clbs(maps, labels, uniform).detach()) == pytest.approx(
         expected, rel=1e-9, abs=1e-12
     )
+
+
+@given(
+    seed=st.integers(0, 2**31),
+    images=st.integers(2, 9),
+    centers=st.sampled_from(["kmeans", "class"]),
+    groups=st.sampled_from(["nearest", "own"]),
+    normalised=st.booleans(),
+    centred=st.booleans(),
+    deep=st.sampled_from(["head", "features"]),
+    loss=st.sampled_from(["cosine", "softmax"]),
+    temperature=st.sampled_from([0.1, 1.0]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_losses_that_are_not_in_the_paper(seed, images, centers, groups, **changes):
+    torch.manual_seed(seed)
+    clbs = module(centers=centers, groups=groups, **changes)
+    maps, uniform = random_maps(seed, images, range(4)), draws(seed, 1, 3)
+    labels = torch.randint(-1, 3, (images,))
+    labels[seed % images] = seed % 3
+    check(clbs, maps, labels, uniform)
+
+
+def test_features_get_no_gradient_and_heads_do():
+    clbs = module(deep="features", loss="softmax", groups="own")
+    maps = {j: m.requires_grad_() for j, m in random_maps(0, 6).items()}
+    clbs(maps, torch.full((6,), -1), draws(0, 1, 3)).backward()
+    assert maps[3].grad is None
+    assert all(maps[j].grad.abs().sum() > 0 for j in (0, 2))
+
+
+def test_a_single_image_cannot_be_normalised():
+    with pytest.raises(InputError, match=r"clbs.normalised: expected at least 2 images in a batch"):
+        module(normalised=True)(random_maps(0, 1), torch.tensor([0]), draws(0, 1, 3))
+
+
+@pytest.mark.parametrize("changes", [{"normalised": True}, {"centred": True}])
+def test_vectors_that_all_but_point_one_way_are_told_apart(changes):
+    """What the paper's heads start with: most of a vector is the same for all images."""
+    clbs = module((2, 2, 2, 2), fd=4, k=3, beta=(0.0, 1.0, 0.0), **changes)
+    for projection in clbs.projections.values():
+        projection[1].bias.data.fill_(100.0)
+    maps = torch.rand(30, 2, 2, 2, dtype=torch.float64)
+    vectors = clbs.vectors(maps, 3)[0].detach()
+    cosine = torch.nn.functional.cosine_similarity(vectors[:, None], vectors[None], dim=2)
+    assert float(cosine.mean()) < 0.6
 
 
 @pytest.mark.parametrize(("groups", "expected"), [("nearest", -1 / 3), ("own", -1)])
@@ -79,8 +131,24 @@ DEGENERATE = {
 @pytest.mark.parametrize("name", DEGENERATE)
 @pytest.mark.parametrize("centers", ["kmeans", "class"])
 def test_a_degenerate_batch_gives_a_finite_loss_and_gradient(centers, name):
+    value, nothing, gradients = degenerate(name, centers)
+    assert value == 0 if nothing else -1 - 1e-9 <= value < 0
+    assert all(one.isfinite().all() for one in gradients)
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+@pytest.mark.parametrize("centers", ["kmeans", "class"])
+def test_so_do_negatives_and_centred_vectors(centers, name):
+    changes = {"loss": "softmax", "centred": True, "groups": "own"}
+    value, _, gradients = degenerate(name, centers, **changes)
+    assert 0 <= value < float("inf")
+    assert all(one.isfinite().all() for one in gradients)
+
+
+def degenerate(name, centers, **changes):
+    """The loss, whether it has to be zero, and the gradients of the weights."""
     labels, constant = DEGENERATE[name]
-    clbs, maps = module(classes=8, centers=centers), random_maps(0, len(labels))
+    clbs, maps = module(classes=8, centers=centers, **changes), random_maps(0, len(labels))
     if constant == "maps":
         maps = {j: torch.full_like(m, 2.0) for j, m in maps.items()}
     elif constant == "weights":
@@ -90,5 +158,4 @@ def test_a_degenerate_batch_gives_a_finite_loss_and_gradient(centers, name):
     loss.backward()
     value = float(loss.detach())
     nothing = constant == "weights" or (name == "no labels" and centers == "class")
-    assert value == 0 if nothing else -1 - 1e-9 <= value < 0
-    assert all(p.grad.isfinite().all() for p in clbs.parameters())
+    return value, nothing, [p.grad for p in clbs.parameters()]

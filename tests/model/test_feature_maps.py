@@ -25,11 +25,13 @@ def module(**changes):
     k=st.integers(2, 5),
     alpha=st.sampled_from([(0.3, 0.0, 0.7), (0.0, 0.2, 0.0), (0.1, 0.2, 0.3)]),
     detach=st.booleans(),
+    agreement=st.sampled_from(["means", "channels"]),
 )
-@settings(max_examples=60, deadline=None)
-def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
+@settings(max_examples=80, deadline=None)
+def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach, agreement):
+    """Or, with `agreement: channels`, of each channel by itself."""
     torch.manual_seed(seed)
-    clfm = module(k=k, alpha=alpha, detach_deep=detach)
+    clfm = module(k=k, alpha=alpha, detach_deep=detach, agreement=agreement)
     maps, uniform = random_maps(seed, images, range(4)), draws(seed, images, restarts, k)
     convolutions = {int(j): references.layer(c) for j, c in clfm.convolutions.items()}
     expected = references.feature_map_loss(
@@ -41,8 +43,9 @@ def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach):
 @pytest.mark.parametrize("value", [0.0, 7.0])
 @pytest.mark.parametrize("which", [(0,), (3,), (0, 2, 3)])
 @pytest.mark.parametrize("kind", ["soft", "hard"])
-def test_constant_maps_give_a_finite_loss_and_gradient(value, which, kind):
-    clfm, maps = module(hash=kind), random_maps(0, 2)
+@pytest.mark.parametrize("agreement", ["means", "channels"])
+def test_constant_maps_give_a_finite_loss_and_gradient(value, which, kind, agreement):
+    clfm, maps = module(hash=kind, agreement=agreement), random_maps(0, 2)
     for j in which:
         maps[j] = torch.full_like(maps[j], value)
     for m in maps.values():

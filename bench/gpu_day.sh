@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# What half an hour of one GPU is worth most for, in that order.
+#
+#   bench/gpu_day.sh pack PACKS                where the pipeline is, with FERPlus prepared (docs/data.md)
+#   bench/gpu_day.sh run PACKS CELLS SECONDS   where the GPU is: PyTorch, torchvision, pydantic, jaxtyping, safetensors
+#   bench/gpu_day.sh collect CELLS OUT         there: everything but weights and features, in parts of 15 MB
+#   bench/gpu_day.sh pages OUT CELLS TO        back at the pipeline: unpacked, and a page for each step
+#
+# --dry-run before the rest only says what would be run. A step that was interrupted goes on where it stopped.
+# DATASET, EXTRA (more arguments of `clfer experiment`), ROUNDS and COMPILE make it small enough to try on a CPU:
+#   export DATASET=demo ROUNDS=1 COMPILE= \
+#     EXTRA="--seeds 0 -S train.epochs=1 -S train.batch_size=32 -S datasets.demo.recipe.backbone=resnet18"
+set -euo pipefail
+
+DATASET=${DATASET:-ferplus}
+read -ra EXTRA <<< "${EXTRA:-}"
+COMPILE=${COMPILE---compile}
+PYTHON=${PYTHON:-python3}
+
+# calls "$@" with each step: the folder of its cells, and the experiment
+steps() {
+    "$@" released comparison --recipe scratch_5000 --variants baseline,released_plain,released,released_running,ours \
+        --seeds 0-9 -S recipes.scratch_5000.resize=126 \
+        -S recipes.scratch_5000.crop=112 -S recipes.scratch_5000.watch_test=outputs
+    "$@" contrast comparison --recipe scratch_5000 \
+        --variants baseline,cl,cl_channels,cl_normalised,cl_centred,cl_features,cl_negatives,cl_together \
+        --seeds 0-9 -S recipes.scratch_5000.watch_test=false
+    "$@" table2 table2 --recipe scratch --seeds 0-4 -S recipes.scratch.watch_test=false
+    "$@" argmax8 comparison --recipe scratch --variants baseline,ours --seeds 0-2
+    "$@" seeds comparison --recipe scratch --variants baseline,msr,cl,ours --seeds 0-9
+    "$@" paper comparison --variants baseline,ours --seeds 0-2 -S recipes.paper.weights=none
+}
+
+say_and_do() {
+    echo "+ $*"
+    [[ $DRY ]] || "$@"
+}
+
+experiment() { # NAME ARGUMENTS... with the labels of the step `$STEP`
+    if [[ $STEP != argmax8 ]]; then
+        say_and_do clfer experiment "$1" --dataset "$DATASET" "${@:2}"
+    else # the strongest vote is the label, in a checkout of its own
+        say_and_do mkdir -p "$ARGMAX8/data"
+        say_and_do ln -sfn "$PWD/data/external" "$ARGMAX8/data/external"
+        [[ $DRY ]] || sed 's/mode: majority/mode: argmax8/' params.yaml > "$ARGMAX8/params.yaml"
+        (cd "${DRY:-$ARGMAX8}" && say_and_do clfer experiment "$1" --dataset "$DATASET" "${@:2}")
+    fi
+}
+
+pack_step() {
+    STEP=$1
+    experiment "${@:2}" "${EXTRA[@]}" --pack "$PACKS/$STEP"
+}
+
+train_step() {
+    local left=$((END - SECONDS))
+    ((left > 30)) || return 0
+    # shellcheck disable=SC2086
+    say_and_do "$PYTHON" -m clfer.training "$PACKS/$1" "$CELLS/$1" $COMPILE --seconds "$left" 2>&1 | tee -a "$CELLS/$1.log" || echo "$1 failed"
+}
+
+page_step() {
+    STEP=$1
+    [[ $DRY || -d $CELLS/$STEP ]] || return 0
+    experiment "${@:2}" "${EXTRA[@]}" --cells "$CELLS/$STEP" --no-train --to "$TO/$DATASET-$STEP"
+}
+
+DRY=
+[[ ${1:-} == --dry-run ]] && DRY=. && shift
+case "${1:-} $#" in
+"pack 2")
+    PACKS=$(realpath -m "$2") ARGMAX8=$(realpath -m "$2")-argmax8
+    steps pack_step
+    # one array of faces, for all packs that have the same
+    [[ $DRY ]] || for pack in "$PACKS"/*/faces.npy; do
+        ! cmp -s "$PACKS/released/faces.npy" "$pack" || ln -f "$PACKS/released/faces.npy" "$pack" 2> /dev/null || true
+    done
+    ;;
+"run 4")
+    PACKS=$2 CELLS=$3 END=$((SECONDS + $4))
+    mkdir -p "$CELLS"
+    for pack in seeds paper; do # step times at 64 and 224 px, and where the time of `ours` goes
+        # shellcheck disable=SC2086
+        [[ -s $CELLS/steps-$pack.txt ]] || say_and_do "$PYTHON" -m bench.steps "$PACKS/$pack" --rounds "${ROUNDS:-21}" $COMPILE --profile ours |
+            tee "$CELLS/steps-$pack.txt"
+    done
+    steps train_step
+    ;;
+"collect 3")
+    mkdir -p "$3"
+    rm -f "$3"/cells.tar.*
+    (cd "$2" && find . -name '*.txt' -o -name '*.log' -o -name cell.json -o -name history.csv -o -name predictions.npz) |
+        tar -cf - -C "$2" -T - | split -b 15M - "$3/cells.tar."
+    ;;
+"pages 4")
+    CELLS=$(realpath -m "$3") TO=$(realpath -m "$4") ARGMAX8=$(realpath -m "$3")-argmax8
+    mkdir -p "$CELLS" "$TO"
+    cat "$2"/cells.tar.* | tar -xf - -C "$CELLS"
+    steps page_step
+    ;;
+*)
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0"
+    exit 1
+    ;;
+esac
