@@ -33,9 +33,7 @@ if __name__ == "__main__":
     plan = json.loads((asked.pack / PLAN).read_text(encoding="utf-8"))
     cells = override([Cell.from_json(one) for one in plan["cells"]], asked.compile, None)
     first = {cell.name: cell for cell in reversed(cells)}
-    steps = {
-        name: training_step(cell.variant, cell.recipe, there) for name, cell in first.items()
-    }
+    steps = {name: training_step(cell.variant, cell.recipe, there) for name, cell in first.items()}
     seconds = medians(steps, asked.rounds, there, silent)
     recipe = cells[0].recipe
     found = {

@@ -17,6 +17,7 @@ from clfer.errors import InputError
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
 from clfer.files import replacing, write_json, write_text
+from clfer.model.method import noise_loss
 from clfer.paper.result import leakage_result, result
 from clfer.paper.tables import Plan
 from clfer.report import comparison
@@ -209,9 +210,15 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         recipes={name: recipes},
         planned=len({one.name for one in study.cells}) - 1,
     )
+    recipe = cells[0].recipe
+    noise = {
+        one.name: noise_loss(recipe.backbone, recipe.stem, recipe.crop, one.variant)
+        for one in {cell.name: cell for cell in cells}.values()
+    }
     document = comparison.document(
         summary["datasets"][name],
         [(fact, h, selection_gap(h)) for fact, h in zip(facts, histories, strict=True)],
+        noise,
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
         command(),
     )

@@ -31,7 +31,7 @@ INTENSITY = (
 INTENSITY_OF_GROUPS = (
     " Right, the same with respect to a single channel of block {block}, averaged over the "
     "channels of a semantic group: those that resemble the same deep channels, ordered by where on "
-    "the face these respond."
+    "the face these respond; dotted: over all channels, as groups drawn at random would have it."
 )
 
 Histories = Mapping[str, Sequence[pl.DataFrame]]  # of each variant, a `history.csv` per seed
@@ -80,7 +80,7 @@ def draw_intensity(histories: Histories, block: int | None, title: str, path: Pa
         _gradients(halves[0], histories, blocks, "gradient norm of a block")
         if groups:
             name = f"gradient norm of a channel of block {block}"
-            _gradients(halves[1], histories, groups, name)
+            _gradients(halves[1], histories, groups, name, f"gradient_{block}_channel")
         _legend(figure, histories, columns=6)
 
 
@@ -131,13 +131,21 @@ def _gradients(
     histories: Histories,
     columns: Mapping[str, str],
     title: str | None = None,
+    beside: str | None = None,
 ) -> None:
-    """A panel for each column under its name, two in a row, on one logarithmic axis."""
+    """A panel for each column under its name, two in a row, on one logarithmic axis.
+
+    beside: a column whose mean is dotted in all of them, where the histories have it.
+    """
     if title:
         part.suptitle(title, x=0.03, ha="left", fontsize=9)
     grid = style.panels(part, len(columns), 2, sharex=True, sharey=True)
     for axes, (name, column) in zip(grid, columns.items(), strict=True):
         _lines(axes, histories, column)
+        for variant, frames in histories.items():
+            if beside and all(beside in frame.columns for frame in frames):
+                colour = style.strokes(list(histories), BASELINE)[variant].colour
+                axes.plot(*mean(frames, beside), c=colour, ls=":", lw=1)
         axes.set_title(name, fontsize=9)
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))

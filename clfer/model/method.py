@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -93,3 +94,21 @@ def build(
     contrast = Contrast(network, classes, variant, seed)
     load_weights(network.encoder, backbone, weights)
     return network, contrast
+
+
+@torch.no_grad()
+def noise_loss(
+    backbone: str, stem: Stem, size: int, variant: Variant, images: int = 64
+) -> float | None:
+    """CLFM's weighted loss before training with Gaussian noise as every block's features, for
+    images of size x size: what its value has to be held against. None without CLFM.
+    """
+    network, contrast = build(backbone, "none", stem, 2, variant, seed=0)
+    if contrast.clfm is None:
+        return None
+    with seeded(0, "noise"):
+        features = network.features(torch.zeros(images, 3, size, size))
+        noise = [torch.randn_like(maps) for maps in features]
+        draws = torch.rand(images, *contrast.draws[0])
+    pooled = {j: pool(noise[j], noise[-1]) for j in contrast.clfm.layers}
+    return float(contrast.clfm(pooled, draws))

@@ -12,11 +12,22 @@ from clfer.report.markdown import LEGEND, bullets, differences, paragraphs, sect
 from clfer.report.numbers import marked
 from clfer.scoring.selection import SelectionGap, gap_over_seeds
 
-LOSSES = {"loss_cls": "classification", "loss_fm": "CLFM", "loss_bs": "CLBS", "loss_sim": "SimSiam"}
+NOISE = "noise_fm"
+LOSSES = {
+    "loss_cls": "classification loss",
+    "loss_fm": "CLFM loss",
+    NOISE: "CLFM loss of noise",
+    "loss_bs": "CLBS loss",
+    "loss_sim": "SimSiam loss",
+}
 INTENSITY = (
     "Mean over the seeds in the last epoch. The learning intensity of a block is the norm of the "
     "gradient of one image's loss with respect to the block's features; training losses are "
     "weighted as they enter the sum."
+)
+OF_NOISE = (
+    "CLFM's loss of noise is that of an untrained network whose features are Gaussian noise: a "
+    "mean of codes that were chosen for resembling a centroid resembles it, whatever they are."
 )
 CLASSES = "Recall of each class in percent, mean over the seeds, with its 95 % interval."
 
@@ -24,6 +35,7 @@ CLASSES = "Recall of each class in percent, mean over the seeds, with its 95 % i
 def document(
     summary: Mapping[str, Any],
     runs: Sequence[tuple[Mapping[str, Any], pl.DataFrame, SelectionGap | None]],
+    noise: Mapping[str, float | None],
     missing: Sequence[str],
     command: str,
 ) -> dict[str, Any]:
@@ -32,6 +44,7 @@ def document(
 
     runs: of each cell its own facts, as `clfer.training.cells` writes them, its history, and where
     both choices of its epoch would have led; all were trained by one recipe.
+    noise: of each variant CLFM's loss of noise, if it has one.
     """
     facts = [one for one, _, _ in runs]
     machines = {
@@ -41,13 +54,17 @@ def document(
     }
     of = {name: [run for run in runs if run[0]["variant"] == name] for name in summary["variants"]}
     gaps = {name: {one["seed"]: gap for one, _, gap in cells if gap} for name, cells in of.items()}
+    last = {name: last_epoch([h for _, h, _ in cells]) for name, cells in of.items()}
+    for name, loss in noise.items():
+        if loss is not None and name in last:
+            last[name][NOISE] = loss
     return {
         **summary,
         "variants": {
             name: {**one, "optimistic": gap_over_seeds(gaps[name])}
             for name, one in summary["variants"].items()
         },
-        "last_epoch": {name: last_epoch([h for _, h, _ in cells]) for name, cells in of.items()},
+        "last_epoch": last,
         "recipe": facts[0]["recipe"],
         "sources": facts[0]["sources"],
         "seconds": {name: [one["seconds"] for one, _, _ in cells] for name, cells in of.items()},
@@ -73,7 +90,7 @@ def page(name: str, found: Mapping[str, Any], stem: str) -> str:
         f"Not trained yet: {', '.join(found['missing'])}." if found["missing"] else "",
         section(title, found),
         LEGEND,
-        f"## Losses and learning intensity\n\n{_intensity(found)}\n\n{INTENSITY}",
+        f"## Losses and learning intensity\n\n{_intensity(found)}",
         f"![Validation accuracy and gradients by epoch]({stem}-curves.png)",
         f"## Classes\n\n{_recalls(found)}\n\n{CLASSES}",
         f"![Confusion matrices]({stem}-confusions.png)",
@@ -106,13 +123,14 @@ def _intensity(found: Mapping[str, Any]) -> str:
     """A line for each variant."""
     last = found["last_epoch"]
     keys = list(dict.fromkeys(key for one in last.values() for key in one))
-    heads = {key: f"{name} loss" for key, name in LOSSES.items() if key in keys}
+    heads = {key: name for key, name in LOSSES.items() if key in keys}
     heads |= {key: f"block {key.removeprefix('gradient_')}" for key in filter(is_block, keys)}
     rows = [
         [name, *(f"{one[key]:.3g}" if key in one else numbers.ABSENT for key in heads)]
         for name, one in last.items()
     ]
-    return table(["variant", *heads.values()], rows)
+    shown = table(["variant", *heads.values()], rows)
+    return paragraphs(shown, INTENSITY, OF_NOISE if NOISE in keys else "")
 
 
 def _recalls(found: Mapping[str, Any]) -> str:

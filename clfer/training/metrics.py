@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from clfer.distributed import size, summed
@@ -17,9 +17,10 @@ class EpochMetrics:
     """Losses by part, training accuracy, and the learning intensity of each block.
 
     The learning intensity of block j is the norm of the gradient with respect to its features f_ij,
-    of the loss of one image, averaged over images (Fig. 1a and 5a). That of a semantic group is the
-    norm with respect to one channel's map, averaged over the channels of the group in all images
-    whose groups are given (Fig. 5b).
+    of the loss of one image, averaged over the labelled images (Fig. 1a and 5a). That of a semantic
+    group is the norm with respect to one channel's map, averaged over the channels of the group in
+    all labelled images whose groups are given (Fig. 5b); over all channels it is what groups drawn
+    at random would have.
 
     The same tensors are kept from epoch to epoch and reset, since a recorded step adds to them.
     """
@@ -41,20 +42,24 @@ class EpochMetrics:
     def watch(
         self,
         features: Sequence[Float[Tensor, "B _ _ _"]],
+        label: Int[Tensor, " B"],
         groups: Sequence[Int[Tensor, "B _"]] = (),
     ) -> None:
         """Add each block's gradient norms during the backward pass, which comes next.
 
         `groups`: of the first blocks, the semantic group of each image's channels.
         """
+        labelled = label != UNLABELLED
         if not self.intensity:
             self.intensity = [torch.zeros((), device=f.device) for f in features]
         for total, feature in zip(self.intensity, features, strict=True):
-            feature.register_hook(partial(_add_norms, total))
+            feature.register_hook(partial(_add_norms, total, labelled))
         for block, (feature, group) in enumerate(zip(features, groups, strict=False), start=1):
             if block not in self.by_group:
                 self.by_group[block] = torch.zeros(2, SEMANTICS, device=feature.device)
-            feature.register_hook(partial(_add_norms_by_group, self.by_group[block], group))
+            feature.register_hook(
+                partial(_add_norms_by_group, self.by_group[block], group, labelled)
+            )
 
     @torch.no_grad()
     def add(
@@ -92,6 +97,7 @@ class EpochMetrics:
             for j, total in enumerate(self.intensity, start=1)
         }
         for j, (norms, channels) in sorted(self.by_group.items()):
+            gradients[f"gradient_{j}_channel"] = float(norms.sum() / channels.sum().clamp(min=1))
             for k, mean in enumerate((norms / channels.clamp(min=1)).tolist(), start=1):
                 gradients[f"gradient_{j}_group_{k}"] = mean
         return {
@@ -105,23 +111,29 @@ class EpochMetrics:
         return [self.correct, self.labelled, *self.by_group.values()]
 
 
-def _add_norms(total: Tensor, gradient: Float[Tensor, "B C H W"]) -> None:
-    """Add a batch's mean intensity. The loss is a mean over B images, so that an image's own
-    gradient is B times what arrives, and the mean of B such norms is the plain sum of those that
-    arrive.
+def _add_norms(
+    total: Tensor, labelled: Bool[Tensor, " B"], gradient: Float[Tensor, "B C H W"]
+) -> None:
+    """Add a batch's mean intensity. The loss is a mean over its n labelled images, so that an
+    image's own gradient is n times what arrives, and the mean of n such norms is the plain sum of
+    those that arrive.
     """
-    total.add_(_norms(gradient, (1, 2, 3)).sum())
+    total.add_((_norms(gradient, (1, 2, 3)) * labelled).sum())
 
 
 def _add_norms_by_group(
-    total: Tensor, group: Int[Tensor, "B C"], gradient: Float[Tensor, "B C H W"]
+    total: Tensor,
+    group: Int[Tensor, "B C"],
+    labelled: Bool[Tensor, " B"],
+    gradient: Float[Tensor, "B C H W"],
 ) -> None:
-    """Add, per group, the norms of its channels' own gradients, B times what arrives, and their
+    """Add, per group, the norms of its channels' own gradients, n times what arrives, and their
     number.
     """
-    norms = _norms(gradient, (2, 3))  # [B, C]
+    norms = _norms(gradient, (2, 3)) * labelled.sum()  # [B, C]
     member = group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)
-    total[0].add_(torch.einsum("bc,bck->k", norms * len(gradient), member.to(norms.dtype)))
+    member &= labelled[:, None, None]
+    total[0].add_(torch.einsum("bc,bck->k", norms, member.to(norms.dtype)))
     total[1].add_(member.float().sum((0, 1)))
 
 

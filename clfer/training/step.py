@@ -131,7 +131,7 @@ class Stepper:
         groups: Sequence[Int[Tensor, "B _"]] = ()
         if grouping:  # of the shallow blocks' channels
             groups = semantic_groups(outcome.features, batch.start_semantics, STRONGEST)[:-1]
-        self.metrics.watch(outcome.features, groups)
+        self.metrics.watch(outcome.features, batch.label, groups)
         update(self.state, outcome)
         return outcome
 

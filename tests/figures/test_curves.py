@@ -16,6 +16,7 @@ def frame(epochs, level, groups=4):
     columns = {f"gradient_{block}": level * 2.0**block / epoch for block in range(1, 5)}
     for group in range(1, groups + 1):
         columns[f"gradient_2_group_{group}"] = level * 1.5**group / epoch
+    columns["gradient_2_channel"] = 2.0 * level / epoch
     losses = {"loss": -1.0 / epoch, "loss_cls": level / epoch, "val_loss": level + 1 / epoch}
     return pl.DataFrame(
         {"epoch": epoch, "val_accuracy": 1 - 0.5 / epoch, **losses, **columns}, strict=False

@@ -9,6 +9,7 @@ from recipes import recipe
 from torch.nn import functional as F
 from variants import BASELINE, OURS, SCN_SETTINGS, SIMSIAM_SETTINGS, changed, small
 
+from clfer.model.method import noise_loss
 from clfer.model.multiscale import pool
 from clfer.model.variant import Variant, Warmup
 from clfer.training.batches import Batch
@@ -250,3 +251,12 @@ def test_what_variants_share_starts_the_same_in_all_of_them():
     assert not torch.equal(
         other["clbs.projections.3.1.weight"], seen["clbs.projections.3.1.weight"]
     )
+
+
+def test_noise_agrees_in_the_mean_of_many_channels_more_than_by_single_ones():
+    def loss(variant, backbone="resnet10_quarter"):
+        return noise_loss(backbone, "small", 64, variant)
+
+    assert loss(BASELINE) is None
+    assert -0.1 < loss(OURS, "resnet18") < loss(OURS) < -0.06  # with more channels, more
+    assert -0.05 < loss(changed(OURS, "clfm", agreement="channels")) < 0

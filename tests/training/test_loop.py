@@ -25,6 +25,7 @@ LARGE = {"backbone": "resnet18", "resize": 116, "crop": 112}
 COLUMNS = {"epoch", "lr", "loss", "loss_cls", "train_accuracy", "val_loss", "val_accuracy"}
 COLUMNS |= {f"gradient_{j}" for j in (1, 2, 3, 4)}
 COLUMNS |= {f"gradient_{j}_group_{k}" for j in (1, 2, 3) for k in (1, 2, 3, 4)}
+COLUMNS |= {f"gradient_{j}_channel" for j in (1, 2, 3)}
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -12,7 +12,9 @@ def begun(steps):
     return metrics
 
 
-def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
+@pytest.mark.parametrize("label", [[0, 0, 1, 1, 1], [0, -1, 1, -1, -1]])
+def test_intensity_is_the_mean_norm_of_each_labelled_image_s_own_gradient(label):
+    """The others get a gradient from the contrast alone, here a part that all images have."""
     random = torch.Generator().manual_seed(0)
     images = torch.randn(5, 3, 4, 4, generator=random)
     weight = torch.randn(3, 6, generator=random)
@@ -23,18 +25,20 @@ def test_intensity_is_the_mean_norm_of_each_image_s_own_gradient():
     features = (images * 2).requires_grad_()
     inner = features * 1.5
     metrics = begun(1)
-    metrics.watch([inner])
-    loss = loss_of(inner).mean()
-    loss.backward()
-    metrics.add(0, {"a": loss, "b": 2 * loss}, torch.zeros(5, 2), torch.tensor([0, 0, 1, 1, 1]))
+    label = torch.tensor(label)
+    labelled = label >= 0
+    metrics.watch([inner], label)
+    loss = loss_of(inner)[labelled].mean()
+    (loss + 0.1 * inner[~labelled].sum()).backward()
+    metrics.add(0, {"a": loss, "b": 2 * loss}, torch.zeros(5, 2), label)
     norms = []
-    for image in images:
+    for image in images[labelled]:
         one = (image[None] * 3).requires_grad_()
         (gradient,) = torch.autograd.grad(loss_of(one).sum(), one)
         norms.append(float(gradient.norm()))
     means = metrics.means()
-    assert means["gradient_1"] == pytest.approx(sum(norms) / 5, rel=1e-5)
-    assert means["train_accuracy"] == pytest.approx(0.4)
+    assert means["gradient_1"] == pytest.approx(sum(norms) / len(norms), rel=1e-5)
+    assert means["train_accuracy"] == pytest.approx(float((label == 0).sum() / labelled.sum()))
     assert means["loss"] == pytest.approx(3 * float(loss.detach()), rel=1e-5)
 
 
@@ -67,7 +71,9 @@ def test_a_loss_is_the_mean_over_the_steps():
     assert (means["a"], means["b"], means["loss"]) == (2.5, -0.25, 2.25)
 
 
-def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients():
+@pytest.mark.parametrize("label", [[0, 0, 1], [0, 1, -1]])
+def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients(label):
+    label = torch.tensor(label)
     random = torch.Generator().manual_seed(0)
     images = torch.randn(3, 5, 4, 4, generator=random)
     weight = torch.randn(5, 6, generator=random)
@@ -82,11 +88,11 @@ def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients
         features = (shown * 1.0).requires_grad_()
         inner = features * 1.0
         deeper = inner * 1.0
-        metrics.watch([inner, deeper], [groups])
-        loss = loss_of(deeper).mean()
+        metrics.watch([inner, deeper], label, [groups])
+        loss = loss_of(deeper)[label >= 0].mean()
         loss.backward()
-        metrics.add(step, {"a": loss}, torch.zeros(3, 2), torch.tensor([0, 0, 1]))
-        for image, group in zip(shown, groups.tolist(), strict=True):
+        metrics.add(step, {"a": loss}, torch.zeros(3, 2), label)
+        for image, group in zip(shown[label >= 0], groups[label >= 0].tolist(), strict=True):
             one = (image[None] * 1.0).requires_grad_()
             (gradient,) = torch.autograd.grad(loss_of(one).sum(), one)
             for channel, k in enumerate(group):
@@ -95,5 +101,7 @@ def test_the_intensity_of_a_group_is_the_mean_norm_of_its_channels_own_gradients
     for k, values in norms.items():
         expected = sum(values) / len(values) if values else 0
         assert means[f"gradient_1_group_{k + 1}"] == pytest.approx(expected, rel=1e-5)
+    every = [norm for values in norms.values() for norm in values]
+    assert means["gradient_1_channel"] == pytest.approx(sum(every) / len(every), rel=1e-5)
     assert not norms[2]
     assert "gradient_2_group_1" not in means
