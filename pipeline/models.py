@@ -62,15 +62,20 @@ def predictor(
 
     opened = Predictor(*chosen, detect=detect, detector=detector, device=device, track=track)
     for file, engine in zip(opened.files, opened.engines, strict=True):
-        print_banner(file, engine.card, chosen=models is not None)
+        where = f"; device {engine.device}"
+        if opened.detector and opened.detector.device != engine.device:
+            where += f", detector on {opened.detector.device}"
+        print_banner(file, engine.card, chosen=models is not None, where=where)
     return opened
 
 
-def print_banner(file: Path, card: "Card", chosen: bool) -> None:
-    """The model and what it was trained on, with a warning of the demo's. chosen: by the user."""
+def print_banner(file: Path, card: "Card", chosen: bool, where: str = "") -> None:
+    """The model, what it was trained on and where it runs, with a warning of the demo's. chosen: by
+    the user.
+    """
     other = "" if chosen else " (another by --model)"
     names = {path: name for name, path in SHIPPED.items()}
-    line = f"model: {names.get(file, file)}{other}: {model_line(card)}"
+    line = f"model: {names.get(file, file)}{other}: {model_line(card)}{where}"
     line += f"; {LIMITS}" if file in names else ""
     err.print(plain(line), highlight=False, soft_wrap=True)
     if card.provenance.get("dataset") == DEMO:

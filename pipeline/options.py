@@ -71,7 +71,12 @@ Finder = Annotated[
     ),
 ]
 Device = Annotated[
-    str | None, typer.Option(envvar="CLFER_DEVICE", help="cpu or cuda; a GPU if there is one.")
+    str | None,
+    typer.Option(
+        metavar="cpu|cuda|cuda:N",
+        envvar="CLFER_DEVICE",
+        help="Of models and SCRFD; default: cpu, but for .safetensors a GPU if there is one.",
+    ),
 ]
 
 

@@ -40,6 +40,7 @@ class Detector(ABC):
     small: int
     border: float
     large: tuple[int, ...]
+    device = "cpu"  # or cuda:N
 
     def __init__(self, weights: Path, turned: bool) -> None:
         self.weights = weights

@@ -21,11 +21,14 @@ def open_detector(
     track: Track,
     option: str = "--detector",
     kind: str | None = None,
+    device: str | None = None,
 ) -> Detector:
     """The detector of this name or file, or else of CLFER_DETECTOR, or else the default.
 
     kind:   the name of the one it has to be; of CLFER_DETECTOR only a file counts then
     option: how the user names one, for InputErrors
+    device: cuda or cuda:N for SCRFD; anything else is the CPU, which YuNet always takes: OpenCV 5
+            ignores the backend that it is given
 
     A name's weights are downloaded where they are not at hand. Which network a file holds is seen
     from its content.
@@ -37,7 +40,7 @@ def open_detector(
     if chosen == "yunet":
         return yunet.YuNet(yunet.located(track, ways), cut.turned)
     if chosen == "insightface":
-        return scrfd.Scrfd(scrfd.located(track, ways), cut.threshold, cut.turned)
+        return scrfd.Scrfd(scrfd.located(track, ways), cut.threshold, cut.turned, device)
     file = Path(chosen)
     if not file.is_file():
         raise InputError(
@@ -51,4 +54,4 @@ def open_detector(
         )
     if held == "yunet":
         return yunet.YuNet(file, cut.turned)
-    return scrfd.Scrfd(file, cut.threshold, cut.turned)
+    return scrfd.Scrfd(file, cut.threshold, cut.turned, device)

@@ -13,6 +13,7 @@ from clfer.archives import extract
 from clfer.errors import InputError
 from clfer.faces.detection import Corners, Detector, Five, Picture
 from clfer.files import sha256, writing
+from clfer.onnx_session import open_session
 from clfer.progress import Track
 
 FOLDER = Path(".insightface") / "models"  # insightface's, below the home folder
@@ -25,30 +26,35 @@ LARGEST = 1 << 28  # bytes of the pack, and of what it unpacks to
 
 
 class Scrfd(Detector):
-    """An SCRFD model (det_*.onnx of insightface's packs); threshold: the least score of a face."""
+    """An SCRFD model (det_*.onnx of insightface's packs).
+
+    threshold: the least score of a face; device: cuda or cuda:N, anything else is the CPU
+    """
 
     # Of FER2013's faces of 48 px 99 in 100 are found so, fewer without a border or at another side.
     small, border, large = 320, 0.25, (640, 320)
 
-    def __init__(self, weights: Path, threshold: float, turned: bool) -> None:
+    def __init__(
+        self, weights: Path, threshold: float, turned: bool, device: str | None = None
+    ) -> None:
         super().__init__(weights, turned)
-        import onnxruntime  # seconds to import, and not needed without a detector
-        from insightface.model_zoo.scrfd import SCRFD
+        from insightface.model_zoo.scrfd import SCRFD  # seconds, and not needed without a detector
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # pictures are looked at in parallel instead
-        options.log_severity_level = 4  # we report errors ourselves
+        if not (device or "").startswith("cuda"):
+            device = "cpu"
         try:
-            session = onnxruntime.InferenceSession(
-                weights, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
+            # one thread: pictures are looked at in parallel instead
+            session, self.device = open_session(weights, device, threads=1)
             self.model = SCRFD(str(weights), session=session)
             five = self.model.use_kps
+        except InputError:
+            raise
         except Exception as error:  # whatever a file that is something else leads to
             raise InputError(self.expected("something else")) from error
         if not five:
             raise InputError(self.expected("a detector without landmarks"))
-        self.model.prepare(ctx_id=-1, input_size=(self.small, self.small), det_thresh=threshold)
+        # ctx_id: below zero insightface puts the session back on the CPU
+        self.model.prepare(ctx_id=0, input_size=(self.small, self.small), det_thresh=threshold)
 
     def find(self, picture: Picture, sides: tuple[int, ...]) -> tuple[Corners, Five]:
         found, points = self.model.detect(picture, input_size=[(side, side) for side in sides])

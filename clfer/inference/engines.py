@@ -10,6 +10,7 @@ from jaxtyping import Float, UInt8
 
 from clfer.errors import InputError
 from clfer.model.bundle import METADATA, Card, read_card
+from clfer.onnx_session import open_session
 from clfer.team import cores
 
 FACES, PROBABILITY = "faces", "probability"  # input and output of an exported graph
@@ -21,17 +22,14 @@ class Engine(Protocol):
     """Class probabilities, float32, of faces that were cut as `card.cut` says."""
 
     card: Card
+    device: str  # such as cpu or cuda:0
 
     def __call__(self, faces: UInt8[np.ndarray, "N S S C"]) -> Float[np.ndarray, "N K"]: ...
 
 
 def open_engine(path: Path, device: str | None) -> Engine:
-    """The engine for a model's file. InputError where it is no model."""
-    if path.suffix.lower() != ".onnx":
-        return Trained(path, device)
-    if device not in (None, "cpu"):
-        raise InputError(f"--device: expected cpu for {path.name}, found '{device}'")
-    return Exported(path)
+    """The engine for a model's file. InputError: it is no model, or there is no such device."""
+    return (Exported if path.suffix.lower() == ".onnx" else Trained)(path, device)
 
 
 def check_probability(found: Float[np.ndarray, "N K"], path: Path) -> None:
@@ -64,7 +62,7 @@ class Trained:
             raise InputError(
                 f"--device: expected one that PyTorch has here, such as cpu; found '{name}'"
             ) from error
-        self.device = probe.device
+        self.device = str(probe.device)
         network, self.card = load(path)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self._central, self._torch = central, torch
@@ -78,29 +76,20 @@ class Trained:
 
 
 class Exported:
-    """A model as `clfer export` wrote it, in onnxruntime on the CPU.
+    """A model as `clfer export` wrote it, in onnxruntime.
 
-    InputError where the file is missing, broken or something else, and where it can't be computed.
+    device: cpu, cuda or cuda:N; None: cpu. InputError where onnxruntime has none of that name, the
+    file is missing, broken or something else, and where it can't be computed.
     """
 
     card: Card
 
-    def __init__(self, path: Path) -> None:
-        import onnxruntime
-
+    def __init__(self, path: Path, device: str | None = None) -> None:
         if not path.exists():
             raise InputError(f"{path} is missing; `clfer export` writes it")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = cores(), 1
-        # waiting threads shall not take the cores from whoever computes meanwhile
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4  # errors are raised as well
         self.path = path
         with self._explained("written by `clfer export`"):
-            # of bytes onnxruntime reads no weights from other files
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session, self.device = open_session(path, device, cores())
         metadata = self._session.get_modelmeta().custom_metadata_map
         self.card = read_card(metadata.get(METADATA), path)
         self._check()
@@ -116,7 +105,7 @@ class Exported:
         """InputError for any error: onnxruntime has as many kinds as files can be broken."""
         try:
             yield
-        except PermissionError:
+        except (PermissionError, InputError):
             raise
         except Exception as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__

@@ -89,7 +89,8 @@ class Predictor:
               by default the one in the package
     detect:   False where pictures are faces already, cut like those that the model was trained on
     detector: yunet, insightface or the file of either; None: that of CLFER_DETECTOR, or yunet
-    device:   such as cpu or cuda, for .safetensors; None: a GPU where there is one
+    device:   cpu, cuda or cuda:N for models and insightface's detector, and what else PyTorch has
+              for .safetensors; None: the CPU, but for .safetensors a GPU where there is one
 
     For one thread at a time. InputError names what is missing or does not fit.
     """
@@ -115,7 +116,9 @@ class Predictor:
                 )
             self._orders.append([own.index(name) for name in self.classes])
         self._cuts: list[Cut] = list(dict.fromkeys(engine.card.cut for engine in self.engines))
-        self._detector = open_detector(detector, self._cuts[0], track) if detect else None
+        self.detector = (
+            open_detector(detector, self._cuts[0], track, device=device) if detect else None
+        )
 
     def faces(self, picture: str | Path | Image.Image | np.ndarray) -> list[Face]:
         """The faces in a picture, from left to right.
@@ -168,10 +171,10 @@ class Predictor:
 
     def _crop(self, result: Result, picture: Picture) -> _Cropped:
         """The faces of a picture, cut in each way that a model wants."""
-        if self._detector is None:
+        if self.detector is None:
             squares = [central_square(picture, cut)[None] for cut in self._cuts]
             return _Cropped(result, None, squares)
-        detections = left_to_right(self._detector(picture))
+        detections = left_to_right(self.detector(picture))
         crops = []
         for cut in self._cuts:
             faces = [cut_out(picture, landmarks, cut) for landmarks in detections.landmarks]

@@ -143,7 +143,7 @@ def test_several_models_are_averaged_by_the_names_of_their_classes(tmp_path):
 
 def test_what_is_missing_or_does_not_fit_is_named(file, tmp_path, monkeypatch):
     assert "nowhere.safetensors: expected a model file" in refusal(Predictor, "nowhere.safetensors")
-    for device in ("abacus", "meta", "hpu"):
+    for device in ("abacus", "meta", "hpu", "cuda:99"):
         said = refusal(Predictor, file, detect=False, device=device)
         assert "--device: expected one that PyTorch has here" in said
     monkeypatch.setenv("CLFER_DETECTOR", str(tmp_path / "det.onnx"))

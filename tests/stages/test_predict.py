@@ -91,7 +91,7 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
     outs = ("--csv", "o/f.csv", "--json", "o/f.json", "--parquet", "o/f.parquet", "--draw", "o/d")
     done = predict("photos", *outs)
     said = done.stderr.splitlines()
-    assert said[0] == f"model: {FILE} (another by --model): ours on ferplus, seed 0"
+    assert said[0] == f"model: {FILE} (another by --model): ours on ferplus, seed 0; device cpu"
     assert "3 faces in 3 pictures\n" in done.stdout
     assert "could not be read, and left out: 1" in done.stdout
     assert "photos/broken.png: " in done.stdout
@@ -114,7 +114,8 @@ def test_a_folder_with_a_broken_picture_in_it(trained):
 
 def test_a_model_of_drawn_faces_is_taken_where_it_is_named_and_warned_of():
     said = predict("photos/a.png", "--model", DRAWN).stderr.splitlines()
-    assert said[0] == f"model: {DRAWN}: ours on demo, seed 0 (drawn faces: it knows no people)"
+    line = "ours on demo, seed 0 (drawn faces: it knows no people); device cpu"
+    assert said[0] == f"model: {DRAWN}: {line}"
     assert said[1].startswith("warning: this model was trained on drawn faces")
 
 
