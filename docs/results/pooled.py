@@ -25,9 +25,8 @@ def pooled(pages: list[list[float]], margin: float) -> tuple[float, list[float],
     """
     each = [np.var(one, ddof=1) / len(one) for one in pages]
     mean, error = np.mean([np.mean(one) for one in pages]), np.sqrt(sum(each)) / len(pages)
-    freedom = sum(each) ** 2 / sum(
-        v**2 / (len(one) - 1) for v, one in zip(each, pages, strict=True)
-    )
+    spread = sum(v**2 / (len(one) - 1) for v, one in zip(each, pages, strict=True))
+    freedom = sum(each) ** 2 / spread
     half = stats.t.ppf(0.975, freedom) * error
     p = 2 * stats.t.sf(abs(mean) / error, freedom)
     equal = stats.t.sf((margin - abs(mean)) / error, freedom)
