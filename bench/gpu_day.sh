@@ -55,8 +55,11 @@ pack_step() {
 train_step() {
     local left=$((END - SECONDS))
     ((left > 30)) || return 0
+    local how=(-m clfer.training "$PACKS/$1" "$CELLS/$1")
+    # and what each loss asks of each block
+    [[ $1 != contrast ]] || how=(docs/results/gradients.py "${how[@]:2}" "$CELLS/gradients.csv")
     # shellcheck disable=SC2086
-    say_and_do "$PYTHON" -m clfer.training "$PACKS/$1" "$CELLS/$1" $COMPILE --seconds "$left" 2>&1 | tee -a "$CELLS/$1.log" || echo "$1 failed"
+    PYTHONPATH=. say_and_do "$PYTHON" "${how[@]}" $COMPILE --seconds "$left" 2>&1 | tee -a "$CELLS/$1.log" || echo "$1 failed"
 }
 
 page_step() {
@@ -89,7 +92,7 @@ case "${1:-} $#" in
 "collect 3")
     mkdir -p "$3"
     rm -f "$3"/cells.tar.*
-    (cd "$2" && find . -name '*.txt' -o -name '*.log' -o -name cell.json -o -name history.csv -o -name predictions.npz) |
+    (cd "$2" && find . -name '*.txt' -o -name '*.log' -o -name gradients.csv -o -name cell.json -o -name history.csv -o -name predictions.npz) |
         tar -cf - -C "$2" -T - | split -b 15M - "$3/cells.tar."
     ;;
 "pages 4")

@@ -1,17 +1,27 @@
 """The cells of a pack as `python -m clfer.training` trains them, and after each epoch what each
 loss asks of each block.
 
-    python docs/results/gradients.py PACK CELLS GRADIENTS.csv [--precision bfloat16]
+    python docs/results/gradients.py PACK CELLS GRADIENTS.csv
+
+--seconds, --compile and --precision are as there.
 
 A line of GRADIENTS.csv for each epoch, loss and block of the encoder. On copies of the network and
 of the contrastive heads, so that the training is not touched, and on the first batches of the epoch
 just done:
 
-norm     of the loss' gradient with respect to the block's weights, mean over the batches
-cosine   between it and the gradient of the classification loss, mean over the batches; empty where
-         one of them is zero
-alike    for CLBS and the blocks that it looks at: the cosine between what its head makes of two
-         different images, mean over all pairs of the first batch. At 1 all of them point one way.
+value     of the loss, weighted as it enters the sum. To compare variants at equal cross-entropy,
+          take epochs of equal `value` of loss_cls
+norm      of the loss' gradient with respect to the block's weights
+cosine    between it and the gradient of the classification loss; empty where one of them is zero
+features  the norm of the gradient of one image's loss with respect to the block's features
+scaled    the same times the norm of the features: it stays where features are scaled and what reads
+          them is scaled back
+alike     for CLBS and the blocks that it looks at: the cosine between what its head makes of two
+          different images, mean over all pairs of the first batch. At 1 all of them point one way.
+joined    for CLBS and its shallow blocks: groups of the first batch that a sample joins
+
+All but the last two are means over the batches; `features` and `scaled` also over the labelled
+images, times their number.
 
 An epoch that was done again after a stop stands there twice.
 """
@@ -21,16 +31,19 @@ import csv
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from clfer.errors import orderly_exit
-from clfer.model.contrast import unit
+from clfer.model.clustering import group_means, kmeans
+from clfer.model.contrast import assign, unit
 from clfer.model.variant import Variant
 from clfer.training.batches import Batch, Batches
 from clfer.training.cell import Cell, Data
 from clfer.training.cells import override, train_cells
+from clfer.training.examples import UNLABELLED
 from clfer.training.machine import device
 from clfer.training.pack import read
 from clfer.training.recipe import Recipe
@@ -39,11 +52,27 @@ from clfer.training.step import forward
 
 BATCHES = 2  # of an epoch that are looked at
 CLASSIFICATION = "loss_cls"
-COLUMNS = ("variant", "seed", "epoch", "block", "loss", "norm", "cosine", "alike")
+COLUMNS = (
+    *("variant", "seed", "epoch", "block", "loss", "value"),
+    *("norm", "cosine", "features", "scaled", "alike", "joined"),
+)
 
 
-def measured(data: Data, cell: Cell, state: State) -> list[tuple[int, str, float, str, str]]:
-    """Block, loss, norm, cosine and likeness."""
+class Asked(NamedTuple):
+    """What a loss asks of a block on a batch.
+
+    weights:  its gradient with respect to them, as one vector
+    features: mean norm over the labelled images of an image's own gradient
+    scaled:   the same times the norm of the image's features
+    """
+
+    weights: Tensor
+    features: Tensor
+    scaled: Tensor
+
+
+def measured(data: Data, cell: Cell, state: State) -> list[dict[str, Any]]:
+    """The lines of an epoch, without its variant, seed and number."""
     recipe, variant = cell.recipe, cell.variant
     seed, epoch = cell.seed, len(state.history) - 1
     copy = replace(state, trained=deepcopy(state.trained), contrast=deepcopy(state.contrast))
@@ -54,38 +83,64 @@ def measured(data: Data, cell: Cell, state: State) -> list[tuple[int, str, float
         gradients(copy, batches[number], recipe, variant)
         for number in range(min(BATCHES, len(batches)))
     ]
-    likeness = alike(copy, batches[0])
+    likeness, groups = alike(copy, batches[0]), joined(copy, batches[0])
     rows = []
     for loss in looks[0]:
         for block in range(len(copy.trained.encoder.blocks)):
-            those = [look[loss][block] for look in looks]
-            towards = [look[CLASSIFICATION][block] for look in looks]
-            norm = torch.stack([one.norm() for one in those]).mean()
-            cosine = torch.stack(
+            those = [look[loss][1][block] for look in looks]
+            towards = [look[CLASSIFICATION][1][block].weights for look in looks]
+            norm = mean([one.weights.norm() for one in those])
+            cosine = mean(
                 [
-                    nn.functional.cosine_similarity(a.double(), b.double(), dim=0)
+                    nn.functional.cosine_similarity(a.weights.double(), b.double(), dim=0)
                     for a, b in zip(those, towards, strict=True)
                 ]
-            ).mean()
-            same = likeness.get(block, "") if loss == "loss_bs" else ""
-            rows.append((block + 1, loss, float(norm), f"{cosine:.4f}" if norm > 0 else "", same))
+            )
+            rows.append(
+                {
+                    "block": block + 1,
+                    "loss": loss,
+                    "value": mean([look[loss][0] for look in looks]),
+                    "norm": norm,
+                    "cosine": f"{cosine:.4f}" if norm > 0 else "",
+                    "features": mean([one.features for one in those]),
+                    "scaled": mean([one.scaled for one in those]),
+                    "alike": likeness.get(block, "") if loss == "loss_bs" else "",
+                    "joined": groups.get(block, "") if loss == "loss_bs" else "",
+                }
+            )
     return rows
+
+
+def mean(values: list[Tensor]) -> float:
+    return float(torch.stack(values).mean())
 
 
 def gradients(
     state: State, batch: Batch, recipe: Recipe, variant: Variant
-) -> dict[str, list[Tensor]]:
-    """Of each loss the gradient with respect to the weights of each block, as one vector."""
-    losses = forward(state, batch, recipe, variant, None).losses
+) -> dict[str, tuple[Tensor, list[Asked]]]:
+    """Of each loss its value, and what it asks of each block."""
+    outcome = forward(state, batch, recipe, variant, None)
+    labelled = batch.label != UNLABELLED
     found = {}
-    for name, loss in losses.items():
-        state.trained.zero_grad(set_to_none=True)
-        if loss.requires_grad:
-            loss.backward(retain_graph=True)
-        found[name] = [
-            torch.cat([flat(weights) for weights in block.parameters()])
-            for block in state.trained.encoder.blocks
-        ]
+    for name, loss in outcome.losses.items():
+        asked = []
+        for block, features in zip(state.trained.encoder.blocks, outcome.features, strict=True):
+            weights = [*block.parameters()]
+            towards: tuple[Tensor | None, ...] = (None,) * (len(weights) + 1)
+            if loss.requires_grad:
+                towards = torch.autograd.grad(
+                    loss, [*weights, features], retain_graph=True, allow_unused=True
+                )
+            *of_weights, of_features = (
+                torch.zeros_like(one) if gradient is None else gradient
+                for gradient, one in zip(towards, [*weights, features], strict=True)
+            )
+            own = labelled.sum() * of_features[labelled].flatten(1).float().norm(dim=1)
+            level = features[labelled].detach().flatten(1).float().norm(dim=1)
+            vector = torch.cat([one.flatten() for one in of_weights])
+            asked.append(Asked(vector, own.mean(), (own * level).mean()))
+        found[name] = loss.detach(), asked
     return found
 
 
@@ -105,30 +160,43 @@ def alike(state: State, batch: Batch) -> dict[int, str]:
     return found
 
 
-def flat(weights: nn.Parameter) -> Tensor:
-    """The gradient as a vector, zeros where there is none."""
-    return (torch.zeros_like(weights) if weights.grad is None else weights.grad).flatten()
+@torch.no_grad()
+def joined(state: State, batch: Batch) -> dict[int, int]:
+    """By shallow block (from 0) of CLBS the groups that its samples join."""
+    clbs = state.contrast.clbs
+    if clbs is None or clbs.settings.centers == "class":
+        return {}
+    features = state.trained.features(batch.views[0])
+    deep, k = clbs.vectors(features[-1], clbs.layers[-1]), batch.start_bs.shape[-1]
+    clusters = kmeans(deep, batch.start_bs[None], clbs.settings.iterations)
+    centroids, occupied = group_means(deep, clusters, k)
+    return {
+        j: len(assign(clbs.vectors(features[j], j), centroids, occupied).unique())
+        for j in clbs.shallow
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     for name in ("pack", "cells", "gradients"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=("float32", "bfloat16"))
     given = parser.parse_args()
     data, cells = read(given.pack, device())
 
     def measure(cell: Cell, state: State) -> None:
         with given.gradients.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             if not file.tell():
-                writer.writerow(COLUMNS)
-            start = (cell.name, cell.seed, len(state.history))
-            writer.writerows((*start, *row) for row in measured(data, cell, state))
+                writer.writeheader()
+            start = {"variant": cell.name, "seed": cell.seed, "epoch": len(state.history)}
+            writer.writerows(start | row for row in measured(data, cell, state))
 
     with orderly_exit():
-        cells = override(cells, False, given.precision)
-        train_cells(cells, data, given.cells, report=measure)
+        cells = override(cells, given.compile, given.precision)
+        train_cells(cells, data, given.cells, given.seconds, report=measure)
 
 
 if __name__ == "__main__":

@@ -54,12 +54,35 @@ def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
     state, batch = first_batch()
     parts = SCRIPT["gradients"](state, batch, SHORT, OURS)
     state.trained.zero_grad()
-    sum(forward(state, batch, SHORT, OURS, None).losses.values()).backward()
+    outcome = forward(state, batch, SHORT, OURS, None)
+    for features in outcome.features:
+        features.retain_grad()
+    sum(outcome.losses.values()).backward()
+    for name, loss in outcome.losses.items():
+        assert float(parts[name][0]) == pytest.approx(float(loss.detach()), rel=1e-4)
     for number, block in enumerate(state.trained.encoder.blocks):
         whole = torch.cat([weights.grad.flatten() for weights in block.parameters()])
-        together = sum(part[number] for part in parts.values())
+        together = sum(asked[number].weights for _, asked in parts.values())
         torch.testing.assert_close(together, whole, rtol=1e-3, atol=1e-6)
-        assert parts["loss_fm"][number].norm() > 0
+        assert parts["loss_fm"][1][number].weights.norm() > 0
+
+
+def test_the_norms_are_those_of_each_image_s_own_gradient():
+    """Of the cross-entropy of an image alone, with the batch's statistics fixed."""
+    state, batch = first_batch()
+    state.trained.eval()
+    found = SCRIPT["gradients"](state, batch, SHORT, OURS)["loss_cls"][1]
+    for number in range(4):
+        own, scaled = [], []
+        for image, label in zip(batch.views[0], batch.label, strict=True):
+            features = state.trained.features(image[None])
+            logits = state.trained.classify(state.trained.represent(features))
+            loss = torch.nn.functional.cross_entropy(logits, label[None])
+            (gradient,) = torch.autograd.grad(loss, features[number])
+            own.append(float(gradient.norm()))
+            scaled.append(own[-1] * float(features[number].detach().norm()))
+        assert float(found[number].features) == pytest.approx(sum(own) / len(own), rel=2e-2)
+        assert float(found[number].scaled) == pytest.approx(sum(scaled) / len(own), rel=2e-2)
 
 
 def test_hard_codes_have_no_gradient(folder):
@@ -69,9 +92,12 @@ def test_hard_codes_have_no_gradient(folder):
     state = begin(SHORT, hard, known.splits["train"], 0, torch.device("cpu"))
     state.history.append({"epoch": 1})
     rows = SCRIPT["measured"](known, cell, state)
-    told = {(norm, cosine) for _, loss, norm, cosine, _ in rows if loss == "loss_fm"}
-    assert told == {(0.0, "")}
-    assert all(norm > 0 for _, loss, norm, _, _ in rows if loss != "loss_fm")
+    of_fm = [row for row in rows if row["loss"] == "loss_fm"]
+    assert all((row["norm"], row["cosine"], row["features"]) == (0, "", 0) for row in of_fm)
+    assert all(row["norm"] > 0 for row in rows if row["loss"] != "loss_fm")
+    joined = {row["block"]: row["joined"] for row in rows if row["loss"] == "loss_bs"}
+    assert 1 <= joined.pop(2) <= 8
+    assert set(joined.values()) == {""}
 
 
 def test_likeness_is_the_mean_cosine_of_two_different_images():
