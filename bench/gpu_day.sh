@@ -36,6 +36,8 @@ say_and_do() {
     [[ $DRY ]] || "$@"
 }
 
+keep() { if [[ $DRY ]]; then cat; else tee -a "$1"; fi; } # what is printed, in a file too
+
 experiment() { # NAME ARGUMENTS... with the labels of the step `$STEP`
     if [[ $STEP != argmax8 ]]; then
         say_and_do clfer experiment "$1" --dataset "$DATASET" "${@:2}"
@@ -59,7 +61,7 @@ train_step() {
     # and what each loss asks of each block
     [[ $1 != contrast ]] || how=(docs/results/gradients.py "${how[@]:2}" "$CELLS/gradients.csv")
     # shellcheck disable=SC2086
-    PYTHONPATH=. say_and_do "$PYTHON" "${how[@]}" $COMPILE --seconds "$left" 2>&1 | tee -a "$CELLS/$1.log" || echo "$1 failed"
+    PYTHONPATH=. say_and_do "$PYTHON" "${how[@]}" $COMPILE --seconds "$left" 2>&1 | keep "$CELLS/$1.log" || echo "$1 failed"
 }
 
 page_step() {
@@ -81,11 +83,11 @@ case "${1:-} $#" in
     ;;
 "run 4")
     PACKS=$2 CELLS=$3 END=$((SECONDS + $4))
-    mkdir -p "$CELLS"
+    [[ $DRY ]] || mkdir -p "$CELLS"
     for pack in seeds paper; do # step times at 64 and 224 px, and where the time of `ours` goes
         # shellcheck disable=SC2086
         [[ -s $CELLS/steps-$pack.txt ]] || say_and_do "$PYTHON" -m bench.steps "$PACKS/$pack" --rounds "${ROUNDS:-21}" $COMPILE --profile ours |
-            tee "$CELLS/steps-$pack.txt"
+            keep "$CELLS/steps-$pack.txt"
     done
     steps train_step
     ;;
