@@ -32,7 +32,7 @@ steps() {
 }
 
 say_and_do() {
-    echo "+ $*"
+    echo "+ $*" >&2
     [[ $DRY ]] || "$@"
 }
 
@@ -90,11 +90,14 @@ case "${1:-} $#" in
             keep "$CELLS/steps-$pack.txt"
     done
     steps train_step
+    models=("$CELLS"/seeds/{msr,ours}/*/model.safetensors)
+    [[ -e ${models[0]} && ! -s $CELLS/layers.csv ]] && # what each layer brings where MSR weighs them
+        PYTHONPATH=. say_and_do "$PYTHON" docs/results/layers.py "$PACKS/seeds" "${models[@]}" > "$CELLS/layers.csv"
     ;;
 "collect 3")
     mkdir -p "$3"
     rm -f "$3"/cells.tar.*
-    (cd "$2" && find . -name '*.txt' -o -name '*.log' -o -name gradients.csv -o -name cell.json -o -name history.csv -o -name predictions.npz) |
+    (cd "$2" && find . -type f ! -name '*.safetensors' ! -path '*/.unfinished/*') |
         tar -cf - -C "$2" -T - | split -b 15M - "$3/cells.tar."
     ;;
 "pages 4")
