@@ -69,7 +69,7 @@ class BatchSampleContrast(nn.Module):
         for j in self.shallow:
             shallow = gathered(self.project(pooled[j], j)).unsqueeze(0)  # [1, B, fd], as is deep
             matched = agreement(shallow, centroids, occupied, joined)  # [1]
-            loss = loss - self.settings.beta[j] * matched.sum()
+            loss = loss.sub(matched.sum(), alpha=self.settings.beta[j])
         return loss
 
 

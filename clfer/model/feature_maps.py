@@ -71,7 +71,7 @@ class FeatureMapContrast(nn.Module):
         loss = deep.new_zeros(())
         for j in self.shallow:
             matched = agreement(self.code(pooled[j], j), centroids, occupied)  # [B]
-            loss = loss - self.settings.alpha[j] * matched.mean()
+            loss = loss.sub(matched.mean(), alpha=self.settings.alpha[j])
         return loss
 
 
