@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from clfer.model.clustering import at_least_float32
+from clfer.model.clustering import at_least_float32, has_kernel
 
 NUDGE = 1e-13  # in standard deviations, per position: far below what float32 tells apart
 
@@ -42,6 +42,11 @@ def soft_code(
     its (row, column, 1), s_n = x_n + exp(v_{n+1} - v_n) s_{n+1}. No exponent is above zero.
     """
     responses = _standardised(maps).flatten(0, 1)  # [M, HW]
+    if has_kernel(responses):
+        from clfer.model.code_kernel import SoftCode
+
+        code: Tensor = SoftCode.apply(responses, maps.shape[3], strongest, temperature)
+        return code.view(*maps.shape[:2], -1)
     top = _strongest(responses, strongest)  # [M, N]
     positions = F.pad(_positions(maps), (0, 1), value=1.0)  # [HW, 3]
     logits = responses / temperature
@@ -54,7 +59,7 @@ def soft_code(
     for n in reversed(range(strongest - 1)):
         sums.append(places[n] + share[n] * sums[-1])
     mean, mass = torch.stack(sums[::-1], dim=1).split([2, 1])
-    code: Tensor = (mean / mass).permute(2, 1, 0)  # [M, N, 2]
+    code = (mean / mass).permute(2, 1, 0)  # [M, N, 2]
     return code.reshape(*maps.shape[:2], -1)
 
 
