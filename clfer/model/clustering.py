@@ -53,25 +53,23 @@ def lloyd(
     The e-th empty cluster is moved to the point that is e-th farthest from its own centroid. There
     are at most as many clusters as points.
     """
-    k = start.shape[2]
-    # points stand last, since what is large here compares centroids or adds points up
-    points = at_least_float32(points).mT
-    half = points.square().sum(1, keepdim=True) / -2
-    lifted = torch.cat([points, half], dim=1)
-    points = F.pad(points, (0, 0, 0, 1), value=1.0)  # adds up to the sums and size of a cluster
+    points, k = at_least_float32(points), start.shape[2]
+    half = points.square().sum(-1, keepdim=True) / -2
+    lifted = torch.cat([points, half], dim=2).mT
+    points = F.pad(points, (0, 1), value=1.0)  # adds up to the sums and size of a cluster
     centroids = F.pad(at_least_float32(start), (0, 1), value=1.0)
-    nobody = points.new_zeros(*start.shape[:3], points.shape[2])
+    nobody = points.new_zeros(*start.shape[:3], points.shape[1])
     rank = torch.arange(k, 0, -1, device=points.device, dtype=points.dtype).unsqueeze(1)
     wanted = torch.arange(1, -1, -1, device=points.device).view(2, 1, 1)
     for _ in range(iterations):
         distance, member = _nearest(_apart(lifted, centroids), nobody, rank)
-        total = torch.bmm(points, member.flatten(1, 2).mT).mT.view_as(centroids)
+        total = torch.bmm(member.flatten(1, 2), points).view_as(centroids)
         size = total[..., -1:]
         # The farthest go to the empty clusters in order, the others to the full ones of a second
         # copy, so that each set takes all of its K.
         copies = (total / size).unsqueeze(2).expand(-1, -1, 2, -1, -1)
         moved = torch.logical_xor(size.unsqueeze(2), wanted)
-        farthest = _take(points.mT, distance.topk(k, dim=2).indices)
+        farthest = _take(points, distance.topk(k, dim=2).indices)
         centroids = copies.masked_scatter(moved, farthest)[:, :, 0]
     distance, clusters = _apart(lifted, centroids).min(dim=2)
     return clusters, distance.sum(-1)
@@ -139,7 +137,7 @@ def _apart(
     lifted: Float[Tensor, "B D1 N"], centroids: Float[Tensor, "B R K D1"]
 ) -> Float[Tensor, "B R K N"]:
     """|c - x|^2 = |c|^2 - 2 (c, 1) (x, -|x|^2 / 2) of each centroid and point. The factors are what
-    `centroids` and `lifted` hold.
+    `centroids` and `lifted` hold. Points stand last, since whoever reads this compares centroids.
     """
     flat = centroids.flatten(1, 2)
     square = torch.bmm(flat[..., :-1], flat[..., :-1].mT).diagonal(dim1=1, dim2=2).unsqueeze(2)
