@@ -29,17 +29,31 @@ class SoftCode(torch.autograd.Function):
         responses = responses.contiguous()
         maps, count = responses.shape
         code = responses.new_empty(maps, 2 * strongest)
-        ctx.shape = {"width": width, "temperature": temperature, "N": strongest}
-        ctx.shape |= {"count": count, "BLOCK": triton.next_power_of_2(count), "num_warps": 1}
-        _code[(maps,)](responses, code, **ctx.shape)
+        block = triton.next_power_of_2(count)
+        _code[(maps,)](
+            responses, code, count, width, temperature, N=strongest, BLOCK=block, num_warps=1
+        )
         ctx.save_for_backward(responses, code)
+        ctx.width, ctx.strongest, ctx.temperature = width, strongest, temperature
         return code
 
     @staticmethod
     def backward(ctx: Any, gradient: Float[Tensor, "M 2N"]) -> tuple[Tensor, None, None, None]:
         responses, code = ctx.saved_tensors
+        maps, count = responses.shape
         slope = torch.empty_like(responses)
-        _slope[(len(responses),)](responses, code, gradient.contiguous(), slope, **ctx.shape)
+        _slope[(maps,)](
+            responses,
+            code,
+            gradient.contiguous(),
+            slope,
+            count,
+            ctx.width,
+            ctx.temperature,
+            N=ctx.strongest,
+            BLOCK=triton.next_power_of_2(count),
+            num_warps=1,
+        )
         return slope, None, None, None
 
 
