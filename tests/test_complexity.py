@@ -135,19 +135,23 @@ def test_msr_by_hand():
     }
 
 
-def lloyd(points, clusters, dimensions, iterations):
-    """MACs of one K-means: starts after the first, nearest and means each time, nearest at last."""
-    return points * dimensions * ((clusters - 1) + clusters * (2 * iterations + 1))
+def lloyd(points, clusters, dimensions, iterations, restarts=1):
+    """MACs of K-means: starts after the first, nearest and means each time, nearest at last. The
+    squares of centroids are a diagonal, and what is beside it counts.
+    """
+    times = (clusters - 1) + clusters * (2 * iterations + 1)
+    squares = (restarts * clusters) ** 2 * dimensions * (iterations + 1)
+    return restarts * points * (dimensions + 1) * times + squares
 
 
 def test_clfm_by_hand():
     shallow, deep, positions = CHANNELS[1], CHANNELS[-1], 4 * 4
     k, fd = CLFM_SETTINGS.k, CLFM_SETTINGS.fd
     macs = positions * (shallow**2 + deep**2)  # 1 x 1 convolutions
-    macs += 2 * positions * (shallow + deep)  # mean row and column of what is not strongest
+    macs += 3 * positions * (shallow + deep)  # row, column and mass of what is not strongest
     macs += lloyd(deep, k, fd, CLFM_SETTINGS.iterations)
     macs += k * fd * deep  # means of the deep channels
-    macs += 2 * k * fd * shallow  # cosines, and means of the shallow channels
+    macs += 2 * k * fd * shallow + k * fd  # cosines, means of the shallow channels, agreement
     assert small(Variant(clfm=CLFM_SETTINGS))["modules"]["clfm"] == {
         "macs": macs,
         "params": shallow**2 + deep**2,
@@ -158,7 +162,7 @@ def test_clfm_by_hand():
 def test_clbs_by_hand(k, restarts):
     settings = CLBS(**CLBS_SETTINGS.model_dump() | {"k": k, "restarts": restarts})
     shallow, deep, fd = CHANNELS[1], CHANNELS[-1], settings.fd
-    together = restarts * lloyd(BATCH, k, fd, settings.iterations) + 3 * BATCH * k * fd
+    together = lloyd(BATCH, k, fd, settings.iterations, restarts) + (3 * BATCH + 1) * k * fd
     projections = (shallow + deep) * 512 + 2 * 512 * fd
     assert small(Variant(clbs=settings))["modules"]["clbs"] == {
         "macs": projections + round(together / BATCH),

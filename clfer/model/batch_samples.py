@@ -99,7 +99,7 @@ class BatchSampleContrast(nn.Module):
                 )
             else:
                 matched = agreement(shallow, centroids, occupied, joined)  # [1]
-            loss = loss - self.settings.beta[j] * matched.sum()
+            loss = loss.sub(matched.sum(), alpha=self.settings.beta[j])
         return loss
 
 

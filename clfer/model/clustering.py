@@ -14,8 +14,11 @@ from importlib.util import find_spec
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 TRITON = find_spec("triton") is not None  # comes with PyTorch for NVIDIA's GPUs on Linux
+
+FEW = 64  # points up to which two slow operators take no longer than five fast ones
 
 
 @torch.no_grad()
@@ -28,6 +31,7 @@ def kmeans(
     stay empty; nothing becomes infinite.
     """
     points = at_least_float32(points)
+    uniform = uniform[..., : points.shape[1]]  # no more clusters than points
     points = points - points.mean(dim=1, keepdim=True)  # far from zero, squares lose precision
     if _fits_kernel(points):
         from clfer.model.lloyd_kernel import cluster
@@ -46,19 +50,29 @@ def lloyd(
     """Each point's cluster after `iterations` from the centroids `start`, and the inertia: the sum
     of squared distances to the centroids.
 
-    The e-th empty cluster is moved to the point that is e-th farthest from its own centroid.
+    The e-th empty cluster is moved to the point that is e-th farthest from its own centroid. There
+    are at most as many clusters as points.
     """
-    points, centroids = at_least_float32(points), at_least_float32(start)
-    own = points.square().sum(-1).unsqueeze(1)  # [B, 1, N]
+    points, k = at_least_float32(points), start.shape[2]
+    half = points.square().sum(-1, keepdim=True) / -2
+    lifted = torch.cat([points, half], dim=2).mT
+    points = F.pad(points, (0, 1), value=1.0)  # adds up to the sums and size of a cluster
+    centroids = F.pad(at_least_float32(start), (0, 1), value=1.0)
+    nobody = points.new_zeros(*start.shape[:3], points.shape[1])
+    rank = torch.arange(k, 0, -1, device=points.device, dtype=points.dtype).unsqueeze(1)
+    wanted = torch.arange(1, -1, -1, device=points.device).view(2, 1, 1)
     for _ in range(iterations):
-        distance, member = _nearest(points, centroids)
-        size = member.sum(-1, keepdim=True)  # [B, R, K, 1]
-        means = (member.flatten(1, 2) @ points).view_as(centroids) / size.clamp(min=1)
-        centroids = torch.where(size > 0, means, _farthest(points, distance + own, size == 0))
-    distance, member = _nearest(points, centroids)
-    number = torch.arange(start.shape[2], device=points.device, dtype=points.dtype)
-    clusters = (member * number.unsqueeze(1)).sum(dim=2)  # on a CPU 50 times faster than argmax
-    return clusters.long(), (distance + own).sum(-1)
+        distance, member = _nearest(_apart(lifted, centroids), nobody, rank)
+        total = torch.bmm(member.flatten(1, 2), points).view_as(centroids)
+        size = total[..., -1:]
+        # The farthest go to the empty clusters in order, the others to the full ones of a second
+        # copy, so that each set takes all of its K.
+        copies = (total / size).unsqueeze(2).expand(-1, -1, 2, -1, -1)
+        moved = torch.logical_xor(size.unsqueeze(2), wanted)
+        farthest = _take(points, distance.topk(k, dim=2).indices)
+        centroids = copies.masked_scatter(moved, farthest)[:, :, 0]
+    distance, clusters = _apart(lifted, centroids).min(dim=2)
+    return clusters, distance.sum(-1)
 
 
 @torch.no_grad()
@@ -72,19 +86,21 @@ def plus_plus(
     """
     points = at_least_float32(points)
     count = points.shape[1]
+    own = points.square().sum(-1, keepdim=True)
+    lifted = torch.cat([points, own], dim=2)
+    ended = torch.cat([lifted, lifted[:, -1:]], dim=1)  # where no mass is left, draws end behind it
+    points = F.pad(points, (0, 1), value=-0.5).mT
+    zero, nearest = own.new_zeros(()), own.new_full((), torch.inf)
     chosen = (uniform[..., 0] * count).long().clamp(max=count - 1)  # [B, R]
-    start = [_take(points, chosen)]
-    own = points.square().sum(-1).unsqueeze(1)  # [B, 1, N]
-    nearest = torch.full_like(own, torch.inf)
+    start = [_take(ended, chosen)]
     for draw in uniform[..., 1:].unbind(dim=2):
-        square = own.gather(2, chosen.unsqueeze(1)).mT  # [B, R, 1]
-        apart = torch.baddbmm(own + square, start[-1], points.mT, alpha=-2)
-        nearest = torch.minimum(nearest, apart.clamp(min=0))  # [B, R, N]
+        # |x - s|^2 = |x|^2 - 2 (s, |s|^2) (x, -1/2), and not below zero
+        apart = torch.baddbmm(own.mT, start[-1], points, alpha=-2)
+        nearest = apart.clamp(zero, nearest)  # [B, R, N]
         mass = nearest.cumsum(dim=2)
-        below = mass <= draw.unsqueeze(2) * mass[..., -1:]
-        chosen = below.sum(dim=2).clamp(max=count - 1)
-        start.append(_take(points, chosen))
-    return torch.stack(start, dim=2)
+        chosen = torch.searchsorted(mass, draw.unsqueeze(2) * mass[..., -1:], right=True)
+        start.append(_take(ended, chosen.squeeze(2)))
+    return torch.stack(start, dim=2)[..., :-1]
 
 
 def group_means(
@@ -93,54 +109,57 @@ def group_means(
     """The mean of each group 0..k-1 (eq. 2 and 5), zero where it is empty, and whether it has a
     member. Points with another number belong to no group.
     """
-    groups = torch.arange(k, device=group.device).unsqueeze(1)
-    member = (group.unsqueeze(1) == groups).to(points.dtype)  # [B, K, N]
-    size = member.sum(dim=2)
-    return member @ points / size.clamp(min=1).unsqueeze(-1), size > 0
+    member = group.unsqueeze(1) == torch.arange(k, device=group.device).unsqueeze(1)  # [B, K, N]
+    size = member.sum(dim=2, keepdim=True, dtype=points.dtype)
+    return torch.bmm(member / size.clamp(min=1), points), size.squeeze(2) > 0
 
 
 def _fits_kernel(points: Float[Tensor, "B N D"]) -> bool:
     """Whether `lloyd_kernel` can take each set in one go."""
-    if not (points.is_cuda and points.dtype == torch.float32 and TRITON):
+    if not has_kernel(points):
         return False
     from clfer.model.lloyd_kernel import fits
 
     return fits(points)
 
 
+def has_kernel(values: Tensor) -> bool:
+    """Whether Triton can take them."""
+    return values.is_cuda and values.dtype == torch.float32 and TRITON
+
+
 def at_least_float32(values: Tensor) -> Tensor:
     """Values in float32 or, where they are that, in float64."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
+    return values if values.dtype == torch.float64 else values.to(torch.float32)
+
+
+def _apart(
+    lifted: Float[Tensor, "B D1 N"], centroids: Float[Tensor, "B R K D1"]
+) -> Float[Tensor, "B R K N"]:
+    """|c - x|^2 = |c|^2 - 2 (c, 1) (x, -|x|^2 / 2) of each centroid and point. The factors are what
+    `centroids` and `lifted` hold. Points stand last, since whoever reads this compares centroids.
+    """
+    flat = centroids.flatten(1, 2)
+    square = torch.bmm(flat[..., :-1], flat[..., :-1].mT).diagonal(dim1=1, dim2=2).unsqueeze(2)
+    apart = torch.baddbmm(square, flat, lifted, alpha=-2)
+    return apart.view(*centroids.shape[:3], -1)
 
 
 def _nearest(
-    points: Float[Tensor, "B N D"], centroids: Float[Tensor, "B R K D"]
+    apart: Float[Tensor, "B R K N"], nobody: Float[Tensor, "B R K N"], rank: Float[Tensor, "K 1"]
 ) -> tuple[Float[Tensor, "B R N"], Float[Tensor, "B R K N"]]:
-    """Squared distance to the nearest centroid, less the point's own square, and which centroid
-    that is, one-hot (of equally near ones the first).
+    """Of each point the least distance, and one-hot whose that is (of equal ones the first).
 
-    Points stand last, since everything here compares centroids, element by element.
+    Overwrites `apart`. nobody: zeros; rank: descending.
     """
-    restarts, k = centroids.shape[1:3]
-    square = centroids.flatten(1, 2).square().sum(-1, keepdim=True)  # [B, RK, 1]
-    apart = torch.baddbmm(square, centroids.flatten(1, 2), points.mT, alpha=-2)
-    apart = apart.unflatten(1, (restarts, k))
+    if apart.shape[3] <= FEW:
+        least, nearest = apart.min(dim=2, keepdim=True)
+        return least.squeeze(2), nobody.scatter(2, nearest, 1.0)
     least = apart.amin(dim=2, keepdim=True)
-    rank = torch.arange(k, 0, -1, device=points.device, dtype=points.dtype).unsqueeze(1)
     tied = apart.eq_(least).mul_(rank)  # in place: a comparison that stays a float is much faster
     return least.squeeze(2), tied.eq_(tied.amax(dim=2, keepdim=True))
 
 
-def _farthest(
-    points: Float[Tensor, "B N D"], distance: Float[Tensor, "B R N"], empty: Bool[Tensor, "B R K 1"]
-) -> Float[Tensor, "B R K D"]:
-    """For the e-th empty cluster its e-th farthest point; what full clusters get is not used."""
-    k = empty.shape[2]
-    farthest = distance.topk(min(k, points.shape[1]), dim=2).indices
-    rank = (empty.squeeze(3).cumsum(dim=2) - 1).clamp(0, farthest.shape[2] - 1)  # [B, R, K]
-    chosen = farthest.gather(2, rank)
-    return _take(points, chosen.flatten(1)).view(*chosen.shape, points.shape[2])
-
-
-def _take(points: Float[Tensor, "B N D"], index: Int[Tensor, "B M"]) -> Float[Tensor, "B M D"]:
-    return points.gather(1, index.unsqueeze(-1).expand(-1, -1, points.shape[-1]))
+def _take(points: Float[Tensor, "B N D"], index: Int[Tensor, "B *M"]) -> Float[Tensor, "B *M D"]:
+    index = index.unsqueeze(-1).expand(*index.shape, points.shape[-1])
+    return points.gather(1, index.flatten(1, -2)).view(index.shape)

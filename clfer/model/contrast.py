@@ -5,20 +5,47 @@ Notation: B sets (images for CLFM, the one batch for CLBS), N shallow vectors, D
 groups.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 
 from clfer.model.clustering import group_means
 
-SMALLEST = 1e-12  # squared length up to which a vector counts as zero
+SMALLEST = 1e-6  # length up to which a vector counts as zero
 
 
 def unit(vectors: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
     """Vectors of length one. A zero vector stays zero and passes no gradient."""
-    square = vectors.square().sum(-1, keepdim=True)
-    scaled = vectors * square.clamp(min=SMALLEST).rsqrt()
-    return torch.where(square > SMALLEST, scaled, torch.zeros_like(scaled))
+    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+    return vectors / F.threshold(length, SMALLEST, torch.inf)
+
+
+class Cosine(torch.autograd.Function):
+    """The cosine of two vectors [B, D] each, in a fourth of the operations that autograd takes. A
+    zero vector has a cosine of zero with any other and passes no gradient.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, one: Float[Tensor, "B D"], other: Float[Tensor, "B D"]
+    ) -> Float[Tensor, " B"]:
+        pair = torch.stack([one, other], dim=1)
+        length = torch.linalg.vector_norm(pair, dim=2, keepdim=True)
+        length = F.threshold(length, SMALLEST, torch.inf)
+        unit = pair / length
+        cosine = torch.bmm(unit[:, :1], unit[:, 1:].mT)  # [B, 1, 1]
+        ctx.save_for_backward(unit, length, cosine)
+        return cosine.flatten()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Float[Tensor, " B"]) -> tuple[Tensor, ...]:
+        unit, length, cosine = ctx.saved_tensors
+        across = torch.addcmul(unit.flip(1), cosine, unit, value=-1)
+        slope: Tensor = across * (gradient.view_as(cosine) / length)
+        return slope.unbind(1)
 
 
 def assign(
@@ -27,8 +54,8 @@ def assign(
     occupied: Bool[Tensor, "B K"],
 ) -> Int[Tensor, "B N"]:
     """The occupied centroid of highest cosine for each shallow vector (eq. 3-4)."""
-    cosine = unit(shallow) @ unit(centroids).mT  # [B, N, K]
-    return cosine.masked_fill(~occupied.unsqueeze(1), -torch.inf).argmax(dim=-1)
+    barred = occupied.log().to(shallow.dtype).unsqueeze(1)  # zero or -inf
+    return torch.baddbmm(barred, shallow, F.normalize(centroids, dim=-1).mT).argmax(dim=-1)
 
 
 def agreement(
@@ -50,7 +77,8 @@ def agreement(
         with torch.no_grad():
             group = assign(shallow, centroids, occupied)
     means, _ = group_means(shallow, group, centroids.shape[1])
-    return (unit(means.flatten(1)) * unit(centroids.flatten(1))).sum(-1)
+    cosine: Tensor = Cosine.apply(means.flatten(1), centroids.flatten(1))
+    return cosine
 
 
 def nearest_cosine(

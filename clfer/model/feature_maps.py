@@ -75,7 +75,7 @@ class FeatureMapContrast(nn.Module):
                 matched = nearest_cosine(shallow, centroids, occupied)  # [B, C]
             else:
                 matched = agreement(shallow, centroids, occupied)  # [B]
-            loss = loss - self.settings.alpha[j] * matched.mean()
+            loss = loss.sub(matched.mean(), alpha=self.settings.alpha[j])
         return loss
 
 

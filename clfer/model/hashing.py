@@ -10,14 +10,16 @@ on the map: uncentred, two random codes have a mean cosine of 0.70 and a cosine 
 apart.
 """
 
+import os
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from clfer.model.clustering import at_least_float32
+from clfer.model.clustering import at_least_float32, has_kernel
 
-EXACT = 40.0  # from where log(1 + exp x) is x to float64
+KERNEL = os.environ.get("CLFER_CODE_KERNEL") == "1"  # has not run on a GPU yet
 NUDGE = 1e-13  # in standard deviations, per position: far below what float32 tells apart
 
 
@@ -38,27 +40,30 @@ def soft_code(
     them; a constant map gets finite coordinates and no gradient from its scale. Where two responses
     are equal and change ranks the code jumps, as the hard code does.
 
-    The n-th mean follows from the (n+1)-th by one step, so that all N cost one softmax, over what
-    is not among the strongest: m_n = m_{n+1} + w_n (x_n - m_{n+1}) with x_n the n-th strongest
-    position and w_n = sigmoid(v_n - log sum_{i>n} exp v_i).
+    The sums of the n-th softmax follow from those of the (n+1)-th by one step, so that all N cost
+    one softmax, over what is not among the strongest: with v_n and x_n the n-th strongest logit and
+    its (row, column, 1), s_n = x_n + exp(v_{n+1} - v_n) s_{n+1}. No exponent is above zero.
     """
-    responses = _standardised(maps)
-    top = _strongest(responses, strongest)  # [B, C, N]
-    positions = _positions(maps)  # [HW, 2]
+    responses = _standardised(maps).flatten(0, 1)  # [M, HW]
+    if KERNEL and has_kernel(responses):
+        from clfer.model.code_kernel import SoftCode
+
+        code: Tensor = SoftCode.apply(responses, maps.shape[3], strongest, temperature)
+        return code.view(*maps.shape[:2], -1)
+    top = _strongest(responses, strongest)  # [M, N]
+    positions = F.pad(_positions(maps), (0, 1), value=1.0)  # [HW, 3]
     logits = responses / temperature
-    levels, places = logits.gather(-1, top), F.embedding(top, positions)
-    rest = logits.scatter(-1, top, -torch.inf)
-    peak = rest.detach().amax(-1, keepdim=True)
-    mass = (rest - peak).exp()
-    total = mass.sum(-1, keepdim=True)
-    mean, below = mass @ positions / total, (peak + total.log()).squeeze(-1)  # [B, C, 2], [B, C]
-    pairs = []
-    for n in reversed(range(strongest)):
-        above = levels[..., n] - below
-        mean = torch.lerp(mean, places[..., n, :], torch.sigmoid(above).unsqueeze(-1))
-        below = below + F.softplus(above, threshold=EXACT)
-        pairs.append(mean)
-    return torch.stack(pairs[::-1], dim=2).flatten(2)
+    levels = logits.gather(-1, top)
+    share = (levels[:, 1:] - levels[:, :-1]).exp().unbind(1)
+    rest = (logits.scatter(-1, top, -torch.inf) - levels[:, -1:]).exp()
+    # maps stand last: three numbers are too few for a loop of their own
+    places = F.embedding(top, positions).permute(2, 1, 0).contiguous().unbind(1)  # N of [3, M]
+    sums = [places[-1] + positions.T @ rest.T]
+    for n in reversed(range(strongest - 1)):
+        sums.append(places[n] + share[n] * sums[-1])
+    mean, mass = torch.stack(sums[::-1], dim=1).split([2, 1])
+    code = (mean / mass).permute(2, 1, 0)  # [M, N, 2]
+    return code.reshape(*maps.shape[:2], -1)
 
 
 def _standardised(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C HW"]:
@@ -68,21 +73,21 @@ def _standardised(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C HW"]:
 
 
 @torch.no_grad()
-def _strongest(responses: Float[Tensor, "B C HW"], count: int) -> Int[Tensor, "B C {count}"]:
+def _strongest(responses: Float[Tensor, "*maps HW"], count: int) -> Int[Tensor, "*maps {count}"]:
     """Positions of the strongest responses, in descending order.
 
     `topk` costs half of sorting, but leaves open which of two equal responses comes first; float64
     has room to put the lower index in front.
     """
     place = torch.arange(responses.shape[-1], device=responses.device, dtype=torch.float64)
-    return (responses.double() - NUDGE * place).topk(count, dim=-1).indices
+    return torch.add(responses, place, alpha=-NUDGE).topk(count, dim=-1).indices
 
 
 def _positions(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "HW 2"]:
     """(row, column) of each position, in cells from the map's centre."""
-    dtype = torch.promote_types(maps.dtype, torch.float32)
+    dtype = torch.float64 if maps.dtype == torch.float64 else torch.float32
     rows, columns = (
-        torch.arange(side, device=maps.device, dtype=dtype) - (side - 1) / 2
+        torch.arange((1 - side) / 2, side / 2, device=maps.device, dtype=dtype)
         for side in maps.shape[-2:]
     )
     return torch.cartesian_prod(rows, columns)

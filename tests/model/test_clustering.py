@@ -130,6 +130,13 @@ def test_an_equally_near_point_belongs_to_the_first_centroid():
     assert lloyd(points, start, 0)[0].flatten().tolist() == [1, 2, 0, 0]
 
 
+@pytest.mark.parametrize("many", [3, 100])
+def test_the_second_of_two_equal_centroids_is_empty_and_moved(many):
+    points = torch.tensor([0.0] * many + [2.0] * many + [1.0]).view(1, -1, 1)
+    clusters, _ = lloyd(points, torch.tensor([0.0, 2.0, 0.0]).view(1, 1, 3, 1), 1)
+    assert clusters.flatten().tolist() == [0] * many + [1] * many + [2]
+
+
 @given(
     seed=st.integers(0, 2**31),
     sets=st.integers(1, 3),

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clfer.model.contrast import agreement, assign, unit
+from clfer.model.contrast import Cosine, agreement, assign
 
 
 def random_case(seed, sets, count, k, dimensions):
@@ -48,13 +48,22 @@ def test_an_empty_group_lowers_the_agreement():
     assert float(one) == pytest.approx(1 / math.sqrt(2))
 
 
-def test_unit_vectors_and_the_zero_vector():
-    vectors = torch.tensor([[3.0, 4.0], [3e-5, 4e-5], [0.0, 0.0]], requires_grad=True)
-    scaled = unit(vectors)
-    scaled.sum().backward()
-    torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.8], [0.6, 0.8], [0.0, 0.0]]))
-    assert vectors.grad.isfinite().all()
-    assert (vectors.grad[2] == 0).all()
+def test_the_cosine_and_its_gradient():
+    one, other = (torch.randn(3, 5, dtype=torch.float64, requires_grad=True) for _ in "ab")
+    expected = [references.cosine(a, b) for a, b in zip(one.tolist(), other.tolist(), strict=True)]
+    assert Cosine.apply(one, other).tolist() == pytest.approx(expected)
+    assert torch.autograd.gradcheck(Cosine.apply, (one, other))
+
+
+def test_a_zero_vector_has_no_cosine_and_passes_no_gradient():
+    one = torch.tensor([[3.0, 4.0], [3e-5, 4e-5], [0.0, 0.0]], requires_grad=True)
+    other = torch.tensor([[3.0, 4.0]] * 3, requires_grad=True)
+    cosine = Cosine.apply(one, other)
+    cosine.sum().backward()
+    torch.testing.assert_close(cosine, torch.tensor([1.0, 1.0, 0.0]))
+    for vectors in (one, other):
+        assert vectors.grad.isfinite().all()
+        assert (vectors.grad[2] == 0).all()
 
 
 @pytest.mark.parametrize("dead", ["shallow", "centroids", "both"])

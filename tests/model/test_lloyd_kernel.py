@@ -1,14 +1,9 @@
-"""The kernel for GPUs against the tensor operations: its arithmetic in Triton's interpreter, in a
-process of its own, since an interpreted kernel stays so; and whether it compiles for a GPU.
+"""The kernel for GPUs against the tensor operations: its arithmetic in Triton's interpreter; and
+whether it compiles for a GPU.
 """
 
-import json
-import os
-import subprocess
-import sys
-
 import pytest
-from closure import ROOT
+from interpreted import run
 
 pytest.importorskip("triton")
 
@@ -45,18 +40,6 @@ sides = dict(K=4, CENTROIDS=4, ROWS=512, COLUMNS=16)
 source = ASTSource(_cluster, kinds | {name: "constexpr" for name in sides}, constexprs=sides)
 print(len(triton.compile(source, target=GPUTarget("cuda", 90, 32)).asm["cubin"]))
 """
-
-
-def run(code, tmp_path, **environment):
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**os.environ, "TRITON_CACHE_DIR": str(tmp_path), **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_it_finds_the_clusters_that_the_tensor_operations_find(tmp_path):
