@@ -72,7 +72,7 @@ def parts(size: int, batch_size: int) -> dict[str, tuple]:
         ),
         "CLFM": (lambda: clfm(pooled, batch.start_fm), [*pooled.values(), *clfm.parameters()]),
         "CLBS": (
-            lambda: clbs(pooled, label, batch.start_bs),
+            lambda: clbs(pooled, label, batch.start_bs)[0],
             [*pooled.values(), *clbs.parameters()],
         ),
         "optimizer": (state.optimizer.step, []),

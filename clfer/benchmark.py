@@ -65,7 +65,7 @@ def training_step(variant: Variant, recipe: Recipe, device: torch.device) -> Ste
 
     def step() -> None:
         outcome = stepper.take(batch, recipe.lr, grouping=False)
-        metrics.add(0, outcome.losses, outcome.logits, batch.label)
+        metrics.add(0, outcome.losses, outcome.logits, batch.label, outcome.recorded)
 
     return step
 

@@ -74,8 +74,11 @@ class BatchSampleContrast(nn.Module):
         pooled: Mapping[int, Float[Tensor, "B _ H W"]],
         labels: Int[Tensor, " B"],
         uniform: Float[Tensor, "R K"],
-    ) -> Float[Tensor, ""]:
-        """pooled: the blocks by number, each on the deepest one's grid, float32; labels (-1: none):
+    ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """The loss, and the number of groups that the samples of a shallow layer join, the mean
+        over the layers.
+
+        pooled: the blocks by number, each on the deepest one's grid, float32; labels (-1: none):
         used by class centers alone; uniform in [0, 1): the draws of the K-means starts.
         """
         maps = pooled[self.layers[-1]]
@@ -88,19 +91,19 @@ class BatchSampleContrast(nn.Module):
             k = min(self.k, deep.shape[1])
             clusters = kmeans(deep.detach(), uniform[None, :, :k], self.settings.iterations)
         centroids, occupied = group_means(deep, clusters, k)
-        joined = clusters if self.settings.groups == "own" else None
-        loss = deep.new_zeros(())
+        own = clusters if self.settings.groups == "own" else None
+        loss, groups = deep.new_zeros(()), deep.new_zeros(())
         for j in self.shallow:
             shallow = self.vectors(pooled[j], j)
+            matched, joined = agreement(shallow, centroids, occupied, own)  # [1], [1, K]
             if self.settings.loss == "softmax":
-                own = assign(shallow, centroids, occupied) if joined is None else joined
+                group = assign(shallow, centroids, occupied) if own is None else own
                 matched = log_likelihood(
-                    shallow, centroids, occupied, own, self.settings.temperature
+                    shallow, centroids, occupied, group, self.settings.temperature
                 )
-            else:
-                matched = agreement(shallow, centroids, occupied, joined)  # [1]
             loss = loss.sub(matched.sum(), alpha=self.settings.beta[j])
-        return loss
+            groups = groups.add(joined.sum(), alpha=1 / len(self.shallow))
+        return loss, groups
 
 
 def _projection(channels: int, fd: int, normalised: bool) -> nn.Module:

@@ -63,9 +63,9 @@ def agreement(
     centroids: Float[Tensor, "B K D"],
     occupied: Bool[Tensor, "B K"],
     group: Int[Tensor, "B N"] | None = None,
-) -> Float[Tensor, " B"]:
+) -> tuple[Float[Tensor, " B"], Bool[Tensor, "B K"]]:
     """Cosine in [-1, 1] between the shallow group means and the deep centroids, both flattened (eq.
-    3-6).
+    3-6), and which groups a shallow vector joins.
 
     group: of each shallow vector (below 0: none), where it is not that of eq. 3-4.
 
@@ -76,9 +76,8 @@ def agreement(
     if group is None:
         with torch.no_grad():
             group = assign(shallow, centroids, occupied)
-    means, _ = group_means(shallow, group, centroids.shape[1])
-    cosine: Tensor = Cosine.apply(means.flatten(1), centroids.flatten(1))
-    return cosine
+    means, joined = group_means(shallow, group, centroids.shape[1])
+    return Cosine.apply(means.flatten(1), centroids.flatten(1)), joined
 
 
 def nearest_cosine(

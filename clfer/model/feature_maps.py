@@ -74,7 +74,7 @@ class FeatureMapContrast(nn.Module):
             if self.settings.agreement == "channels":
                 matched = nearest_cosine(shallow, centroids, occupied)  # [B, C]
             else:
-                matched = agreement(shallow, centroids, occupied)  # [B]
+                matched, _ = agreement(shallow, centroids, occupied)  # [B]
             loss = loss.sub(matched.mean(), alpha=self.settings.alpha[j])
         return loss
 

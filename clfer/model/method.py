@@ -62,23 +62,25 @@ class Contrast(nn.Module):
         per_image: Float[Tensor, "B R_FM K_FM"],
         per_batch: Float[Tensor, "R_BS K_BS"],
         views: Sequence[Float[Tensor, "B D"]],
-    ) -> dict[str, Float[Tensor, ""]]:
-        """The weighted losses by name (eq. 6 and 7), in float32. To be called outside autocast.
+    ) -> tuple[dict[str, Float[Tensor, ""]], dict[str, Float[Tensor, ""]]]:
+        """The weighted losses by name (eq. 6 and 7), in float32, and what else is recorded:
+        `groups_bs`, the number of groups that CLBS's shallow samples join. To be called outside
+        autocast.
 
         views: the representations of each view of the images (SimSiam needs two).
         """
         used = {j for part in (self.clfm, self.clbs) if part for j in part.layers}
         pooled = {j: pool(features[j], features[-1]) for j in sorted(used)}
-        losses = {}
+        losses, recorded = {}, {}
         if self.clfm:
             losses["loss_fm"] = self.clfm(pooled, per_image)
         if self.clbs:
-            losses["loss_bs"] = self.clbs(pooled, labels, per_batch)
+            losses["loss_bs"], recorded["groups_bs"] = self.clbs(pooled, labels, per_batch)
         if self.simsiam:
             losses["loss_sim"] = self.simsiam(*map(at_least_float32, views))
         if self.released:
             losses |= self.released(features, per_image, per_batch)
-        return losses
+        return losses, recorded
 
 
 def build(

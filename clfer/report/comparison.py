@@ -18,6 +18,7 @@ LOSSES = {
     "loss_fm": "CLFM loss",
     NOISE: "CLFM loss of noise",
     "loss_bs": "CLBS loss",
+    "groups_bs": "groups joined",
     "loss_sim": "SimSiam loss",
 }
 INTENSITY = (

@@ -72,7 +72,7 @@ def train_epoch(
     for step, batch in enumerate(track(batches, f"epoch {epoch + 1} of {recipe.epochs}")):
         lr = learning_rate(recipe, epoch, step, len(batches))
         outcome = stepper.take(batch, lr, grouping=step * recipe.batch_size < GROUPED)
-        metrics.add(step, outcome.losses, outcome.logits, batch.label)
+        metrics.add(step, outcome.losses, outcome.logits, batch.label, outcome.recorded)
         if scn and epoch >= scn.relabel_from * recipe.epochs:
             relabel(state, batch, outcome, scn)
     metrics.gather()

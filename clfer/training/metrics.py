@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,6 +29,7 @@ class EpochMetrics:
     def __init__(self, device: torch.device) -> None:
         self.steps, self.device = 0, device
         self.losses: dict[str, Tensor] = {}  # by name, one for each step
+        self.recorded: dict[str, Tensor] = {}  # likewise
         self.correct = torch.zeros((), device=device)
         self.labelled = torch.zeros((), device=device)
         self.intensity: list[Tensor] = []
@@ -36,7 +38,7 @@ class EpochMetrics:
     def reset(self, steps: int) -> None:
         """Begin an epoch; all have as many steps."""
         self.steps = steps
-        for total in (*self.losses.values(), *self.intensity, *self._counts()):
+        for total in (*self._means(), *self._counts()):
             total.zero_()
 
     def watch(
@@ -68,18 +70,20 @@ class EpochMetrics:
         losses: Mapping[str, Float[Tensor, ""]],
         logits: Float[Tensor, "B C"],
         label: Int[Tensor, " B"],
+        recorded: Mapping[str, Float[Tensor, ""]] = MappingProxyType({}),
     ) -> None:
-        """Add a step's losses and correct predictions."""
-        for name, loss in losses.items():
-            if name not in self.losses:
-                self.losses[name] = torch.zeros(self.steps, device=self.device)
-            self.losses[name][step] = loss
+        """Add a step's losses, correct predictions, and numbers of which the mean is kept."""
+        for kept, values in ((self.losses, losses), (self.recorded, recorded)):
+            for name, value in values.items():
+                if name not in kept:
+                    kept[name] = torch.zeros(self.steps, device=self.device)
+                kept[name][step] = value
         self.correct += (logits.argmax(1) == label).sum()
         self.labelled += (label != UNLABELLED).sum()
 
     def gather(self) -> None:
         """Combine the metrics of several processes, the same in all of them; once, at the end."""
-        for mean in (*self.losses.values(), *self.intensity):
+        for mean in self._means():
             mean.copy_(summed(mean) / size())
         for count in self._counts():
             count.copy_(summed(count))
@@ -91,7 +95,10 @@ class EpochMetrics:
 
     def means(self) -> dict[str, int | float]:
         """Columns of the history."""
-        parts = {name: float(values.double().mean()) for name, values in self.losses.items()}
+        parts, recorded = (
+            {name: float(values.double().mean()) for name, values in kept.items()}
+            for kept in (self.losses, self.recorded)
+        )
         gradients = {
             f"gradient_{j}": float(total) / self.steps
             for j, total in enumerate(self.intensity, start=1)
@@ -103,9 +110,13 @@ class EpochMetrics:
         return {
             "loss": math.fsum(parts.values()),  # sum() rounds otherwise from Python 3.12 on
             **parts,
+            **recorded,
             "train_accuracy": float(self.correct / self.labelled.clamp(min=1)),
             **gradients,
         }
+
+    def _means(self) -> list[Tensor]:
+        return [*self.losses.values(), *self.recorded.values(), *self.intensity]
 
     def _counts(self) -> list[Tensor]:
         return [self.correct, self.labelled, *self.by_group.values()]

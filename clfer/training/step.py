@@ -33,9 +33,12 @@ UNRECORDED = 3  # first steps, which are taken kernel by kernel before one is re
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a forward pass leaves: losses by name, and what they were computed from."""
+    """What a forward pass leaves: losses by name, numbers to be recorded beside them, and what they
+    were computed from.
+    """
 
     losses: dict[str, Float[Tensor, ""]]
+    recorded: dict[str, Float[Tensor, ""]]
     features: list[Float[Tensor, "B _ _ _"]]
     logits: Float[Tensor, "B C"]
     importance: Float[Tensor, " B"]
@@ -52,12 +55,15 @@ def forward(
         logits = network.classify(vectors[0])
         importance = at_least_float32(network.importance(vectors[0]))
     losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, weight)}
-    losses |= state.contrast(maps[0], batch.label, batch.start_fm, batch.start_bs, vectors)
+    contrast, recorded = state.contrast(
+        maps[0], batch.label, batch.start_fm, batch.start_bs, vectors
+    )
+    losses |= contrast
     if variant.warmup:
         losses |= {name: batch.warmup * losses[name] for name in WARMED_UP & losses.keys()}
     if variant.scn:
         losses["loss_rank"] = rank_regularisation(gathered(importance), variant.scn)
-    return Outcome(losses, maps[0], logits, importance)
+    return Outcome(losses, recorded, maps[0], logits, importance)
 
 
 def cross_entropy(

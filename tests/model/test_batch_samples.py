@@ -57,9 +57,9 @@ def check(clbs, maps, labels, uniform):
         labels.tolist(),
         clbs.classes,
     )
-    assert float(clbs(maps, labels, uniform).detach()) == pytest.approx(
-        expected, rel=1e-9, abs=1e-12
-    )
+    loss, joined = clbs(maps, labels, uniform)
+    assert float(loss.detach()) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert 0.99 < joined < max(clbs.k, clbs.classes) + 0.01
 
 
 @given(
@@ -86,7 +86,7 @@ def test_the_losses_that_are_not_in_the_paper(seed, images, centers, groups, **c
 def test_features_get_no_gradient_and_heads_do():
     clbs = module(deep="features", loss="softmax", groups="own")
     maps = {j: m.requires_grad_() for j, m in random_maps(0, 6).items()}
-    clbs(maps, torch.full((6,), -1), draws(0, 1, 3)).backward()
+    clbs(maps, torch.full((6,), -1), draws(0, 1, 3))[0].backward()
     assert maps[3].grad is None
     assert all(maps[j].grad.abs().sum() > 0 for j in (0, 2))
 
@@ -115,8 +115,9 @@ def test_vectors_that_all_point_one_way(groups, expected):
     for projection in clbs.projections.values():
         projection[1].bias.data.fill_(1e6)  # beside which what tells the images apart is nothing
     maps = {j: torch.rand(30, 2, 2, 2, dtype=torch.float64) for j in (1, 3)}
-    found = float(clbs(maps, torch.full((30,), -1), draws(0, 1, 9)).detach())
-    assert found == pytest.approx(expected, abs=1e-4)
+    loss, joined = clbs(maps, torch.full((30,), -1), draws(0, 1, 9))
+    assert float(loss.detach()) == pytest.approx(expected, abs=1e-4)
+    assert joined == (1 if groups == "nearest" else 9)
 
 
 DEGENERATE = {
@@ -154,7 +155,7 @@ def degenerate(name, centers, **changes):
     elif constant == "weights":
         for parameter in clbs.parameters():
             torch.nn.init.zeros_(parameter)
-    loss = clbs(maps, torch.tensor(labels), draws(0, 1, 8))
+    loss, _ = clbs(maps, torch.tensor(labels), draws(0, 1, 8))
     loss.backward()
     value = float(loss.detach())
     nothing = constant == "weights" or (name == "no labels" and centers == "class")

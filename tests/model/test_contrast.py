@@ -32,10 +32,12 @@ def random_case(seed, sets, count, k, dimensions):
 def test_groups_and_agreement_are_equations_3_to_6(seed, sets, count, k, dimensions):
     """Fewer vectors than groups among them, so that groups are empty."""
     shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)
-    group, found = assign(shallow, centroids, occupied), agreement(shallow, centroids, occupied)
+    group = assign(shallow, centroids, occupied)
+    found, joined = agreement(shallow, centroids, occupied)
     for b in range(sets):
         pairs = zip(centroids[b].numpy(), occupied[b].tolist(), strict=True)
         there = [centroid if one else None for centroid, one in pairs]
+        assert joined[b].nonzero().flatten().tolist() == sorted(set(group[b].tolist()))
         assert group[b].tolist() == references.assign(shallow[b].numpy(), there)
         expected = references.agreement(shallow[b].numpy(), there)
         assert float(found[b]) == pytest.approx(expected, rel=1e-9, abs=1e-12)
@@ -44,7 +46,8 @@ def test_groups_and_agreement_are_equations_3_to_6(seed, sets, count, k, dimensi
 def test_an_empty_group_lowers_the_agreement():
     centroids = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
     occupied = torch.ones(1, 2, dtype=torch.bool)
-    one = agreement(centroids[:, :1].clone(), centroids, occupied)
+    one, joined = agreement(centroids[:, :1].clone(), centroids, occupied)
+    assert joined.tolist() == [[True, False]]
     assert float(one) == pytest.approx(1 / math.sqrt(2))
 
 
@@ -70,7 +73,7 @@ def test_a_zero_vector_has_no_cosine_and_passes_no_gradient():
 def test_zero_vectors_agree_with_nothing_and_pass_a_finite_gradient(dead):
     shallow = torch.randn(2, 6, 4) * (dead == "centroids")
     centroids = torch.randn(2, 3, 4) * (dead == "shallow")
-    found = agreement(
+    found, _ = agreement(
         shallow.requires_grad_(), centroids.requires_grad_(), torch.ones(2, 3, dtype=torch.bool)
     )
     found.sum().backward()

@@ -58,7 +58,7 @@ def test_the_joint_loss_is_equation_10_of_equations_6_7_and_11():
     expected = {
         "loss_cls": float(F.cross_entropy(outcome.logits, batch.label, ignore_index=-1).detach()),
         "loss_fm": float(state.contrast.clfm(pooled, batch.start_fm).detach()),
-        "loss_bs": float(state.contrast.clbs(pooled, batch.label, batch.start_bs).detach()),
+        "loss_bs": float(state.contrast.clbs(pooled, batch.label, batch.start_bs)[0].detach()),
     }
     found = {name: float(loss.detach()) for name, loss in outcome.losses.items()}
     assert list(found) == list(expected)
@@ -165,7 +165,7 @@ def test_the_deepest_block_learns_unless_it_is_detached_and_its_head_always(part
     variant = changed(OURS, part, detach_deep=detach).model_copy(update=others)
     contrast, (features, *more) = contrast_case(variant)
     features = [maps.detach().requires_grad_() for maps in features]
-    total(contrast(features, *more)).backward()
+    total(contrast(features, *more)[0]).backward()
     assert (features[3].grad is None) == detach
     assert features[1].grad.abs().max() > 0
     for j in (1, 3):
@@ -191,7 +191,7 @@ def test_the_gradient_of_the_losses(centers):
     def loss(values):
         given = [features[0], values[0], features[2], values[1]]
         weights = dict(zip(names, values[2:], strict=True))
-        return total(torch.func.functional_call(contrast, weights, (given, *others)))
+        return total(torch.func.functional_call(contrast, weights, (given, *others))[0])
 
     inputs = [v.detach().clone().requires_grad_() for v in (features[1], features[3], *weights)]
     gradients = torch.autograd.grad(loss(inputs), inputs)
@@ -214,16 +214,16 @@ def test_the_losses_and_their_gradient_never_make_the_host_wait(no_host_reads, n
     contrast, (features, *others) = contrast_case(VARIANTS[name])
     features = [f.requires_grad_() for f in features]
     with no_host_reads():
-        total(contrast(features, *others)).backward()
+        total(contrast(features, *others)[0]).backward()
     assert features[1].grad.abs().max() > 0
 
 
 def test_the_losses_of_rounded_features_are_in_single_precision():
     contrast, (features, labels, fm, bs, views) = contrast_case(SIAMESE)
     rounded = [f.bfloat16() for f in features], labels, fm, bs, [v.bfloat16() for v in views]
-    losses = contrast(*rounded)
+    losses, _ = contrast(*rounded)
     assert set(losses) == {"loss_fm", "loss_bs", "loss_sim"}
-    for name, loss in contrast(features, labels, fm, bs, views).items():
+    for name, loss in contrast(features, labels, fm, bs, views)[0].items():
         assert losses[name].dtype == torch.float32
         assert float(losses[name].detach()) == pytest.approx(float(loss.detach()), abs=0.02)
 

@@ -73,7 +73,7 @@ def test_a_backbone_of_bottlenecks_learns_from_all_losses():
     vectors = network.represent(features)
     assert network.classify(vectors).shape == (2, 8)
     labels = torch.tensor([0, 5])
-    losses = contrast(features, labels, torch.rand(2, 1, 4), torch.rand(1, 8), [vectors])
+    losses, _ = contrast(features, labels, torch.rand(2, 1, 4), torch.rand(1, 8), [vectors])
     loss = torch.nn.functional.cross_entropy(network.classify(vectors), labels)
     (loss + sum(losses.values())).backward()
     parameters = [*network.parameters(), *contrast.parameters()]

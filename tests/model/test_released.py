@@ -90,7 +90,7 @@ def test_the_losses_are_those_of_loops(images):
     (restarts, k), (_, classes) = contrast.draws
     per_image, per_batch = torch.rand(images, restarts, k), torch.rand(1, classes)
     labels = torch.zeros(images, dtype=torch.long)
-    losses = contrast(features, labels, per_image, per_batch, [])
+    losses, _ = contrast(features, labels, per_image, per_batch, [])
 
     along_groups = []
     deep, shallow = code(features[3]), code(features[1])

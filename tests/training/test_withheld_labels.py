@@ -36,7 +36,7 @@ def test_class_centers_are_those_of_the_labelled_and_draw_all_images_near():
     _, contrast = small(variant("class_center"), classes=3)
     label = torch.tensor([0, -1, 1, 2, -1, 0])
     shallow, deep = (torch.randn(6, c, 4, 4, requires_grad=True) for c in (32, 128))
-    contrast.clbs({1: shallow, 3: deep}, label, torch.rand(1, 3)).backward()
+    contrast.clbs({1: shallow, 3: deep}, label, torch.rand(1, 3))[0].backward()
     reached = [layer.grad.flatten(1).abs().sum(1) > 0 for layer in (shallow, deep)]
     assert reached[0].all()
     assert torch.equal(reached[1], label >= 0)
