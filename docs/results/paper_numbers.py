@@ -1,6 +1,6 @@
 """What the paper's numbers are made of: rows A to E, by how they are selected, ordered and counted.
 
-    python docs/results/paper_numbers.py CELLS SPLIT.parquet RAF_DB_LIST TO.json
+    python docs/results/paper_numbers.py CELLS SPLIT.parquet TO.json [--like RAF_DB_LIST]
 
 Reads the outputs of every epoch that cells trained with `watch_test: outputs` keep; nothing is
 trained or predicted here.
@@ -82,7 +82,8 @@ def of_cell(
             size = 1 if name == "alone" else IN_BATCHES
             hits = [(answers(asked, prior, one, size) == label[one]).mean() for one in draws]
             by_order[name] = np.mean(hits)
-        by_order[f"{LIKE} honest"] = np.mean([right[one].mean() for one in orders[LIKE]])
+        if LIKE in orders:
+            by_order[f"{LIKE} honest"] = np.mean([right[one].mean() for one in orders[LIKE]])
         for name, value in by_order.items():
             found.setdefault(name, []).append(float(value))
         val_alone, _, _ = honest_and_prior(
@@ -98,8 +99,9 @@ def of_cell(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("cells", "split", "raf_db", "to"):
+    for name in ("cells", "split", "to"):
         parser.add_argument(name, type=Path)
+    parser.add_argument("--like", type=Path, help="RAF-DB's list, whose classes an order follows")
     given = parser.parse_args()
     split = pl.read_parquet(given.split)
     test = tested(split)
@@ -111,8 +113,9 @@ def main() -> None:
         name: [ordered(name, label, generator) for _ in range(DRAWS if name == "shuffled" else 1)]
         for name in ("shuffled", "file", "sorted", "alone")
     }
-    followed = followed_classes(given.raf_db, classes)
-    orders[LIKE] = [following(label, followed, generator) for _ in range(DRAWN)]
+    if given.like:
+        followed = followed_classes(given.like, classes)
+        orders[LIKE] = [following(label, followed, generator) for _ in range(DRAWN)]
     scores: dict[str, dict[str, Any]] = {}
     for row in ROWS:
         for path in sorted((given.cells / row).glob("*/predictions.npz")):
@@ -127,8 +130,8 @@ def main() -> None:
         "batch": IN_BATCHES,
         "scores": scores,
         "differences": {name: difference(scores, *two) for name, two in DIFFERENCES.items()},
-        "command": f"python docs/results/paper_numbers.py {given.cells} {given.split} "
-        f"{given.raf_db} {given.to}",
+        "command": f"python docs/results/paper_numbers.py {given.cells} {given.split} {given.to}"
+        + (f" --like {given.like}" if given.like else ""),
     }
     write_json(given.to, document)
     print(shown(document))
@@ -139,7 +142,7 @@ def difference(scores: Any, a: tuple[str, str, str], b: tuple[str, str, str]) ->
     on these images, and each seed's.
     """
     seeds = [seed for seed in scores.get(a[0], {}) if seed in scores.get(b[0], {})]
-    if not seeds:
+    if not seeds or any(order not in scores[row][seeds[0]][how] for row, how, order in (a, b)):
         return None
     apart = np.array(
         [scores[a[0]][one][a[1]][a[2]] - scores[b[0]][one][b[1]][b[2]] for one in seeds]
@@ -154,7 +157,9 @@ def difference(scores: Any, a: tuple[str, str, str], b: tuple[str, str, str]) ->
 
 def shown(document: dict[str, Any]) -> str:
     """Two tables: the accuracies, and what is worth how many points."""
+    known = next(iter(next(iter(document["scores"].values())).values()))["val"]
     names = ["honest", "honest, without copies", "shuffled", "file", LIKE, "sorted", "alone"]
+    names = [name for name in names if name in known]
     rows = []
     for row, seeds in document["scores"].items():
         for how in ("val", "test"):
