@@ -36,8 +36,8 @@ def packed(folder, kind):
 
 def aim(checkout, url, sha256):
     """Name the archive in the params of raf_db."""
-    at = "      folder: data/external/raf_db\n      url:"
-    edit(checkout, (f"{at}\n      sha256:", f"{at} {url}\n      sha256: {sha256}"))
+    at = "folder: data/external/raf_db, "
+    edit(checkout, (f"{at}url: null, sha256: null", f'{at}url: "{url}", sha256: {sha256}'))
 
 
 def left(checkout):
