@@ -2,7 +2,7 @@
 # What half an hour of one GPU is worth most for, in that order.
 #
 #   bench/gpu_day.sh pack PACKS                where the pipeline is, with FERPlus prepared (docs/data.md)
-#   bench/gpu_day.sh run PACKS CELLS SECONDS   where the GPU is: PyTorch, torchvision, pydantic, jaxtyping, safetensors
+#   bench/gpu_day.sh run PACKS CELLS SECONDS   where the GPU is: PyTorch, torchvision, pydantic, jaxtyping, safetensors, psutil, filelock
 #   bench/gpu_day.sh collect CELLS OUT         there: everything but weights and features, in parts of 15 MB
 #   bench/gpu_day.sh pages OUT CELLS TO        back at the pipeline: unpacked, and a page for each step
 #
@@ -61,7 +61,17 @@ train_step() {
     # and what each loss asks of each block
     [[ $1 != contrast ]] || how=(docs/results/gradients.py "${how[@]:2}" "$CELLS/gradients.csv")
     # shellcheck disable=SC2086
-    PYTHONPATH=. say_and_do "$PYTHON" "${how[@]}" $COMPILE --seconds "$left" 2>&1 | keep "$CELLS/$1.log" || echo "$1 failed"
+    say_and_do "$PYTHON" "${how[@]}" $COMPILE --seconds "$left" 2>&1 | keep "$CELLS/$1.log" || echo "$1 failed"
+}
+
+measure_steps() { # at 64 and 224 px, and where the time of `ours` goes; $1: CLFER_CODE_KERNEL
+    for pack in seeds paper; do
+        local log=$CELLS/steps-$pack-$1.txt
+        [[ ! -s $log ]] && ((END - SECONDS > 60)) || continue
+        # shellcheck disable=SC2086
+        CLFER_CODE_KERNEL=$1 say_and_do "$PYTHON" -m bench.steps "$PACKS/$pack" --rounds "${ROUNDS:-21}" \
+            $COMPILE --profile ours 2>&1 | keep "$log" || echo "steps of $pack failed"
+    done
 }
 
 page_step() {
@@ -84,18 +94,15 @@ case "${1:-} $#" in
 "run 4")
     PACKS=$2 CELLS=$3 END=$((SECONDS + $4))
     [[ $DRY ]] || mkdir -p "$CELLS"
-    for pack in seeds paper; do # step times at 64 and 224 px, and where the time of `ours` goes
-        for kernel in 0 1; do   # without and with the soft code's, which has not run on a GPU yet
-            log=$CELLS/steps-$pack-$kernel.txt
-            # shellcheck disable=SC2086
-            [[ -s $log ]] || CLFER_CODE_KERNEL=$kernel say_and_do "$PYTHON" -m bench.steps "$PACKS/$pack" \
-                --rounds "${ROUNDS:-21}" $COMPILE --profile ours 2>&1 | keep "$log" || echo "steps failed"
-        done
-    done
+    export PYTHONPATH=.${PYTHONPATH:+:$PYTHONPATH}
+    measure_steps 0
+    measure_steps 1 # with the soft code's kernel, which has not run on a GPU yet
     steps train_step
+    shopt -s nullglob
     models=("$CELLS"/seeds/{msr,ours}/*/model.safetensors)
-    [[ -e ${models[0]} && ! -s $CELLS/layers.csv ]] && # what each layer brings where MSR weighs them
-        PYTHONPATH=. say_and_do "$PYTHON" docs/results/layers.py "$PACKS/seeds" "${models[@]}" > "$CELLS/layers.csv"
+    if [[ ! $DRY && ${models[*]} ]]; then # what each layer brings where MSR weighs them
+        "$PYTHON" docs/results/layers.py "$PACKS/seeds" "${models[@]}" > "$CELLS/layers.csv" || echo "layers failed"
+    fi
     ;;
 "collect 3")
     mkdir -p "$3"

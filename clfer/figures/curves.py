@@ -25,8 +25,8 @@ LOSS = (
 )
 INTENSITY = (
     "Learning intensity over the epochs: the norm of the gradient of an image's loss with respect "
-    "to the features of each block, averaged over the training images, on a logarithmic axis; "
-    "thin lines are seeds, bold ones their mean."
+    "to the features of each block, averaged over the labelled training images, on a logarithmic "
+    "axis; thin lines are seeds, bold ones their mean."
 )
 INTENSITY_OF_GROUPS = (
     " Right, the same with respect to a single channel of block {block}, averaged over the "

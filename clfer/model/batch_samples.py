@@ -91,13 +91,13 @@ class BatchSampleContrast(nn.Module):
             k = min(self.k, deep.shape[1])
             clusters = kmeans(deep.detach(), uniform[None, :, :k], self.settings.iterations)
         centroids, occupied = group_means(deep, clusters, k)
-        own = clusters if self.settings.groups == "own" else None
         loss, groups = deep.new_zeros(()), deep.new_zeros(())
         for j in self.shallow:
             shallow = self.vectors(pooled[j], j)
-            matched, joined = agreement(shallow, centroids, occupied, own)  # [1], [1, K]
+            own = self.settings.groups == "own"
+            group = clusters if own else assign(shallow, centroids, occupied)
+            matched, joined = agreement(shallow, centroids, group)  # [1], [1, K]
             if self.settings.loss == "softmax":
-                group = assign(shallow, centroids, occupied) if own is None else own
                 matched = log_likelihood(
                     shallow, centroids, occupied, group, self.settings.temperature
                 )

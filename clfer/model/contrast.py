@@ -35,19 +35,20 @@ class Cosine(torch.autograd.Function):
         pair = torch.stack([one, other], dim=1)
         length = torch.linalg.vector_norm(pair, dim=2, keepdim=True)
         length = F.threshold(length, SMALLEST, torch.inf)
-        unit = pair / length
-        cosine = torch.bmm(unit[:, :1], unit[:, 1:].mT)  # [B, 1, 1]
-        ctx.save_for_backward(unit, length, cosine)
+        scaled = pair / length
+        cosine = torch.bmm(scaled[:, :1], scaled[:, 1:].mT)  # [B, 1, 1]
+        ctx.save_for_backward(scaled, length, cosine)
         return cosine.flatten()
 
     @staticmethod
     def backward(ctx: Any, gradient: Float[Tensor, " B"]) -> tuple[Tensor, ...]:
-        unit, length, cosine = ctx.saved_tensors
-        across = torch.addcmul(unit.flip(1), cosine, unit, value=-1)
+        scaled, length, cosine = ctx.saved_tensors
+        across = torch.addcmul(scaled.flip(1), cosine, scaled, value=-1)
         slope: Tensor = across * (gradient.view_as(cosine) / length)
         return slope.unbind(1)
 
 
+@torch.no_grad()
 def assign(
     shallow: Float[Tensor, "B N D"],
     centroids: Float[Tensor, "B K D"],
@@ -61,21 +62,17 @@ def assign(
 def agreement(
     shallow: Float[Tensor, "B N D"],
     centroids: Float[Tensor, "B K D"],
-    occupied: Bool[Tensor, "B K"],
-    group: Int[Tensor, "B N"] | None = None,
+    group: Int[Tensor, "B N"],
 ) -> tuple[Float[Tensor, " B"], Bool[Tensor, "B K"]]:
     """Cosine in [-1, 1] between the shallow group means and the deep centroids, both flattened (eq.
     3-6), and which groups a shallow vector joins.
 
-    group: of each shallow vector (below 0: none), where it is not that of eq. 3-4.
+    group: of each shallow vector, below 0: none; in the paper that of `assign`.
 
     A group without a shallow vector must not count as a match: its mean is zero while the centroid
     keeps its full length, so that it lowers the cosine. (The released code puts the centroid itself
     there, which scores 1; leaving both out would let a single matching group score 1.)
     """
-    if group is None:
-        with torch.no_grad():
-            group = assign(shallow, centroids, occupied)
     means, joined = group_means(shallow, group, centroids.shape[1])
     return Cosine.apply(means.flatten(1), centroids.flatten(1)), joined
 

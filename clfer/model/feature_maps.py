@@ -74,7 +74,8 @@ class FeatureMapContrast(nn.Module):
             if self.settings.agreement == "channels":
                 matched = nearest_cosine(shallow, centroids, occupied)  # [B, C]
             else:
-                matched, _ = agreement(shallow, centroids, occupied)  # [B]
+                group = assign(shallow, centroids, occupied)
+                matched, _ = agreement(shallow, centroids, group)  # [B]
             loss = loss.sub(matched.mean(), alpha=self.settings.alpha[j])
         return loss
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clfer.model.contrast import Cosine, agreement, assign
+from clfer.model.contrast import Cosine, agreement, assign, unit
 
 
 def random_case(seed, sets, count, k, dimensions):
@@ -33,7 +33,7 @@ def test_groups_and_agreement_are_equations_3_to_6(seed, sets, count, k, dimensi
     """Fewer vectors than groups among them, so that groups are empty."""
     shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)
     group = assign(shallow, centroids, occupied)
-    found, joined = agreement(shallow, centroids, occupied)
+    found, joined = agreement(shallow, centroids, group)
     for b in range(sets):
         pairs = zip(centroids[b].numpy(), occupied[b].tolist(), strict=True)
         there = [centroid if one else None for centroid, one in pairs]
@@ -45,8 +45,7 @@ def test_groups_and_agreement_are_equations_3_to_6(seed, sets, count, k, dimensi
 
 def test_an_empty_group_lowers_the_agreement():
     centroids = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
-    occupied = torch.ones(1, 2, dtype=torch.bool)
-    one, joined = agreement(centroids[:, :1].clone(), centroids, occupied)
+    one, joined = agreement(centroids[:, :1].clone(), centroids, torch.tensor([[0]]))
     assert joined.tolist() == [[True, False]]
     assert float(one) == pytest.approx(1 / math.sqrt(2))
 
@@ -69,13 +68,21 @@ def test_a_zero_vector_has_no_cosine_and_passes_no_gradient():
         assert (vectors.grad[2] == 0).all()
 
 
+def test_a_zero_vector_has_no_unit_and_passes_no_gradient():
+    vectors = torch.tensor([[3.0, 4.0], [3e-5, 4e-5], [0.0, 0.0]], requires_grad=True)
+    scaled = unit(vectors)
+    (scaled * torch.tensor([1.0, 2.0])).sum().backward()
+    torch.testing.assert_close(scaled, torch.tensor([[0.6, 0.8], [0.6, 0.8], [0.0, 0.0]]))
+    assert vectors.grad.isfinite().all()
+    assert (vectors.grad[2] == 0).all()
+
+
 @pytest.mark.parametrize("dead", ["shallow", "centroids", "both"])
 def test_zero_vectors_agree_with_nothing_and_pass_a_finite_gradient(dead):
     shallow = torch.randn(2, 6, 4) * (dead == "centroids")
     centroids = torch.randn(2, 3, 4) * (dead == "shallow")
-    found, _ = agreement(
-        shallow.requires_grad_(), centroids.requires_grad_(), torch.ones(2, 3, dtype=torch.bool)
-    )
+    group = assign(shallow, centroids, torch.ones(2, 3, dtype=torch.bool))
+    found, _ = agreement(shallow.requires_grad_(), centroids.requires_grad_(), group)
     found.sum().backward()
     assert found.tolist() == [0, 0]
     assert shallow.grad.isfinite().all()
