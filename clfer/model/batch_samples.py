@@ -51,7 +51,8 @@ class BatchSampleContrast(nn.Module):
 
         Raises InputError on a single image that is to be normalised over the batch.
         """
-        means = pooled.mean((-2, -1))
+        # channels last: a gradient in another order than the maps' slows down all that follows
+        means = pooled.movedim(1, -1).mean((1, 2))
         if str(layer) not in self.projections:
             return means.detach()
         if self.settings.normalised and len(means) == 1:

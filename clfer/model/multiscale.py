@@ -77,9 +77,23 @@ class MultiScale(nn.Module):
         return (self.weigh(reshaped) * reshaped).sum(dim=1)
 
 
+class PatchConvolution(nn.Conv2d):
+    """A convolution whose stride is its kernel k, computed on patches laid side by side: the same
+    sums in another order, whose gradient takes a CPU little more than half the time.
+    """
+
+    def forward(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F _ _"]:
+        k = self.kernel_size[0]
+        rows, columns = maps.shape[2] // k, maps.shape[3] // k
+        whole = maps.permute(0, 2, 3, 1)[:, : rows * k, : columns * k]
+        patches = whole.unflatten(2, (columns, k)).unflatten(1, (rows, k)).transpose(2, 3)
+        weight = self.weight.permute(0, 2, 3, 1).flatten(1)[..., None, None]
+        return F.conv2d(patches.flatten(3).permute(0, 3, 1, 2), weight)
+
+
 def _block(channels: int, kernel: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(channels, WIDTH, kernel, stride=kernel, bias=False),
+        PatchConvolution(channels, WIDTH, kernel, stride=kernel, bias=False),
         nn.BatchNorm2d(WIDTH),
         nn.ReLU(inplace=True),
     )

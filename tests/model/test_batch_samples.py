@@ -160,3 +160,12 @@ def degenerate(name, centers, **changes):
     value = float(loss.detach())
     nothing = constant == "weights" or (name == "no labels" and centers == "class")
     return value, nothing, [p.grad for p in clbs.parameters()]
+
+
+def test_the_gradient_has_the_order_of_the_maps():
+    """In another one, whatever comes after it in the backward pass takes longer."""
+    maps, uniform = random_maps(0, 4, range(4)), draws(0, 1, 3)
+    maps = {j: f.to(memory_format=torch.channels_last).requires_grad_() for j, f in maps.items()}
+    loss, _ = module()(maps, torch.zeros(4, dtype=torch.long), uniform)
+    for gradient in torch.autograd.grad(loss, [maps[j] for j in (0, 2, 3)]):
+        assert gradient.is_contiguous(memory_format=torch.channels_last)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from references import pool
 from torch.nn import functional as F
 
-from clfer.model.multiscale import MultiScale
+from clfer.model.multiscale import MultiScale, PatchConvolution
 from clfer.model.variant import MSR
 
 
@@ -39,6 +39,28 @@ def literal(module, maps, j, weight):
     active = module.blocks[j][1](F.conv2d(shuffled, weight, stride=weight.shape[-1])).relu()
     side = module.settings.pooled_size
     return module.reduce[j](torch.tensor(pool(active.numpy(), side, side)).flatten(1))
+
+
+@given(
+    kernel=st.integers(1, 4),
+    height=st.integers(4, 13),
+    width=st.integers(4, 13),
+    last=st.booleans(),
+)
+@settings(max_examples=30, deadline=None)
+def test_a_convolution_of_patches_is_pytorchs_own(kernel, height, width, last):
+    """With its gradients, in both orders of memory, and where a rest of the map fills no patch."""
+    torch.manual_seed(kernel)
+    ours = PatchConvolution(3, 5, kernel, stride=kernel, bias=False).double()
+    order = torch.channels_last if last else torch.contiguous_format
+    maps = torch.randn(2, 3, height, width, dtype=torch.float64).to(memory_format=order)
+    maps.requires_grad_()
+    theirs = F.conv2d(maps, ours.weight, stride=kernel)
+    upwards = torch.randn_like(theirs)
+    assert torch.allclose(ours(maps), theirs)
+    wanted = torch.autograd.grad(theirs, (maps, ours.weight), upwards)
+    found = torch.autograd.grad(ours(maps), (maps, ours.weight), upwards)
+    assert all(map(torch.allclose, found, wanted))
 
 
 sizes = {
