@@ -30,7 +30,7 @@ def align(
     """
     check_there("datasets", name)
     part = shards.parsed(shard) if shard else None
-    if app.launched(processes, "align", name, *(["--shard", shard] if shard else [])):
+    if app.launched(processes):
         return
     with _joined() as team:
         _align(name, team, part)

@@ -37,7 +37,9 @@ def write_transduction(
     test = stored.tested(stored.table(study.split, f"split {study.data.name}"))
     label, generator = codes(test, "label"), np.random.default_rng(0)
     draws = {
-        name: np.stack([ordered(name, label, generator) for _ in range(times(name))])
+        name: np.stack(
+            [ordered(name, label, generator) for _ in range(DRAWS if name == "shuffled" else 1)]
+        )
         for name in orders
     }
     if like:
@@ -89,19 +91,11 @@ def followed_classes(path: Path, classes: Sequence[str]) -> np.ndarray:
 
 
 def asked_in(cell: Cell, predictions: Path) -> int | None:
-    """The batch size of the predictions of a cell whose head adds its batch's mean."""
+    """The batch size of a cell's predictions where its head adds its batch's mean."""
     if cell.variant.released is None or cell.variant.released.mean != "batch":
         return None
     facts = json.loads(predictions.with_name(grid.CELL).read_text(encoding="utf-8"))
     return BATCH if facts["device"] == "cpu" else BATCH_GPU
-
-
-def times(order: str) -> int:
-    return DRAWS if order == "shuffled" else 1
-
-
-def mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
 
 
 def bounds(values: Sequence[float]) -> list[float] | None:
@@ -110,7 +104,7 @@ def bounds(values: Sequence[float]) -> list[float] | None:
     return known and [max(known.low, 0.0), min(known.high, 1.0)]
 
 
-def over_seeds(seeds: Sequence[dict[str, Any]], summary: Any = mean) -> dict[str, Any]:
+def over_seeds(seeds: Sequence[dict[str, Any]], summary: Any = np.mean) -> dict[str, Any]:
     """`honest`, and by order and batch size, over the seeds."""
     return {
         key: {str(batch): summary([one[key][batch] for one in seeds]) for batch in value}

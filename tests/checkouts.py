@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from unittest import mock
 
 import numpy as np
@@ -99,11 +100,12 @@ def trained(folder):
     return folder
 
 
-def change(folder, source=None, recipe=None, **blocks):
-    """params.yaml with other settings: entries of the demo's recipe, and whole blocks."""
+def change(folder, template=None, recipe=(), source=(), faces=(), **blocks):
+    """params.yaml with other settings: entries of the demo's own blocks, and whole blocks."""
     yaml = YAML(typ="safe", pure=True)
-    params = yaml.load((source or folder) / "params.yaml")
-    params["datasets"]["demo"]["recipe"] |= recipe or {}
+    params = yaml.load((template or folder) / "params.yaml")
+    for name, entries in (("recipe", recipe), ("source", source), ("faces", faces)):
+        params["datasets"]["demo"][name].update(entries)
     params |= blocks
     yaml.dump(params, folder / "params.yaml")
 
@@ -215,6 +217,14 @@ class Running:
         with self.said:
             assert self.said.wait_for(found, timeout), self.lines
         return any(line and re.search(pattern, line) for line in self.lines)
+
+    def wait(self, condition):
+        """Wait until the condition holds while the command runs."""
+        deadline = time.monotonic() + 120
+        while not condition():
+            assert self.process.poll() is None, self.stderr
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
 
     def end(self, timeout=120):
         """Its exit status, as a shell has it."""

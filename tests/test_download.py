@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from serving import endless, file, moved, serving, status
+from serving import endless, file, serving, status
 
 from clfer import download as module
 from clfer.download import CHUNK, UnavailableError, download
@@ -76,7 +76,7 @@ def test_a_file_arrives(site, target, answer, known):
 
 def test_an_empty_file_and_a_redirection(site, target):
     site.put("/there", file(b""))
-    fetch(site.put("/a", moved("/there")), target, b"")
+    fetch(site.put("/a", status(302, Location="/there")), target, b"")
     assert alone(target, b"")
 
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 from checkouts import Running, command, edit, environment, half, refused
@@ -31,9 +30,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def here(monkeypatch):
     monkeypatch.chdir(ROOT)
-    params.everything.cache_clear()
-    yield
-    params.everything.cache_clear()
 
 
 def run(*words, **more):
@@ -225,9 +221,7 @@ def test_an_error_is_one_line(folder):
 def test_exit_status_when_interrupted(how, status, tmp_path):
     edit(tmp_path)
     running = Running(tmp_path, "download", "demo", PYTHONPATH=str(ROOT))
-    while not list(tmp_path.glob("data/raw/.demo.*")):
-        assert running.process.poll() is None, running.stderr
-        time.sleep(0.01)
+    running.wait(lambda: list(tmp_path.glob("data/raw/.demo.*")))
     os.kill(running.process.pid, how)
     assert running.end() == status
     assert running.stderr == ""
