@@ -155,8 +155,8 @@ def prepare(dataset: str) -> None:
     """Run those stages before training whose files are not there."""
     if paths.split(dataset).exists():
         return
-    stages = {"download": paths.raw, "relabel": paths.labels, "align": paths.faces}
-    for stage, place in {**stages, "split": paths.split}.items():
+    places = (paths.raw, paths.labels, paths.faces, paths.split)
+    for stage, place in zip(("download", "relabel", "align", "split"), places, strict=True):
         if not place(dataset).exists():
             getattr(importlib.import_module(f"pipeline.{stage}"), stage)(dataset)
 

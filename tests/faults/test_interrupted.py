@@ -53,14 +53,6 @@ def mapped(pid):
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_download(how, folder):
-    interrupt(folder, how, ("download", "demo"), there(folder, "data/raw/.demo.*/*"))
-    assert list((folder / "data/raw").iterdir()) == []
-    change(folder, source={"train": 80, "val": 40, "test": 40})
-    assert clfer(folder, "download", "demo").returncode == 0
-
-
-@pytest.mark.parametrize("how", ENDS)
 def test_align_with_its_threads(how, folder):
     change(folder, source={"train": 500, "val": 40, "test": 40}, faces={"size": 256})
     for stage in ("download", "relabel"):

@@ -43,16 +43,6 @@ def test_a_stage_before_its_time(checkout):
         assert "missing" in line or "found no" in line
 
 
-def test_ferplus_without_files_and_with_a_truncated_archive(checkout):
-    place = checkout / "data/external/ferplus"
-    line = refused(checkout, "download", "ferplus")
-    assert all(word in line for word in ("fer2013.csv", "data/external/ferplus", "Kaggle"))
-    place.mkdir(parents=True)
-    (place / "fer2013.tar.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"\x00" * 20)
-    assert "fer2013.tar.gz" in refused(checkout, "download", "ferplus")
-    assert not (checkout / "data/raw/ferplus").exists()
-
-
 NAMES = "Neutral Freude Überraschung Trauer Wut Ekel Angst Verachtung"
 GERMAN = dict(zip(FERPLUS, NAMES.split(), strict=True))
 

@@ -225,7 +225,7 @@ def test_exit_status_when_interrupted(how, status, tmp_path):
     os.kill(running.process.pid, how)
     assert running.end() == status
     assert running.stderr == ""
-    assert half(tmp_path) == []
+    assert half(tmp_path) == list((tmp_path / "data/raw").iterdir()) == []
 
 
 def test_an_interrupt_that_is_lost_in_a_callback_still_gives_its_status(tmp_path):
