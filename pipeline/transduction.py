@@ -10,7 +10,6 @@ import numpy as np
 from clfer.datasets.expressions import RAF_DB
 from clfer.errors import InputError
 from clfer.figures.scores import draw_transduction
-from clfer.files import write_json, write_text
 from clfer.report import transduction as report
 from clfer.scoring.comparison import interval
 from clfer.scoring.scores import codes
@@ -20,8 +19,7 @@ from clfer.training.cell import Cell
 from clfer.training.pack import undamaged
 from clfer.training.prediction import BATCH, BATCH_GPU
 from pipeline import stored
-from pipeline.console import page, say
-from pipeline.study import Study, command
+from pipeline.study import Study, beside, command, publish
 
 DRAWS = 20  # of a shuffled order
 LIKE, DRAWN = "RAF-DB's", 5  # another list's order, and how often images are drawn for it
@@ -65,13 +63,10 @@ def write_transduction(
         "ci95": {name: over_seeds([*seeds.values()], bounds) for name, seeds in found.items()},
         "command": command(),
     }
-    picture = target.with_name(f"{target.name}.png")
-    shown = report.markdown(document, picture.name)
-    write_json(target.with_name(f"{target.name}.json"), document)
-    write_text(target.with_name(f"{target.name}.md"), shown)
+    picture = beside(target, ".png")
     draw_transduction(document, picture)
-    page(shown)
-    say([f"also as {target}.json, drawn in {picture}"], f"{target}.md")
+    shown = report.markdown(document, picture.name)
+    publish(shown, document, target, f"also as {target}.json, drawn in {picture}")
 
 
 def followed_classes(path: Path, classes: Sequence[str]) -> np.ndarray:
