@@ -1,6 +1,7 @@
 """Datasets that are downloaded, or that users place as folders, through the command line."""
 
 import hashlib
+import os
 import shutil
 
 import numpy as np
@@ -127,6 +128,8 @@ def own(checkout):
 
 def test_a_stranger_puts_pictures_into_a_folder_for_each_class(own):
     done(own, "download", "folder")
+    brought = sorted(os.listdir(own / "data/raw/folder"))
+    assert brought == ["files.parquet", "folder.txt"]  # and no image
     said = done(own, "relabel", "folder")
     assert OWN in said
     assert "no test images of their own" in said
