@@ -33,7 +33,6 @@ def cell(dataset: str, variant: str, seed: int, named: str | None = None) -> Cel
 
 
 def modules(variant: str) -> Variant:
-    """The modules of a row of `variants`."""
     return settings(Variant, "variants", variant, without=(RECIPE,))
 
 

@@ -225,7 +225,6 @@ class Running:
 
 
 def epochs(text):
-    """The epochs that a training reported."""
     return [int(number) for number in re.findall(r"^ +epoch +(\d+) ", text, re.M)]
 
 

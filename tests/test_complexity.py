@@ -30,7 +30,6 @@ CHANNELS = (16, 32, 64, 128)  # of resnet10_quarter
 
 @pytest.fixture
 def listed(monkeypatch):
-    """The variants of params.yaml."""
     monkeypatch.chdir(ROOT)
     return {n: params.settings(Variant, "variants", n) for n in params.block("variants")}
 

@@ -14,7 +14,6 @@ from clfer.datasets.expressions import FERPLUS
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder with params.yaml."""
     edit(tmp_path)
     return tmp_path
 

@@ -26,7 +26,6 @@ MODEL = "runs/demo/ours/0/model.safetensors"
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A checkout with faces and a model of them."""
     checkout(tmp_path)
     saved(tmp_path / MODEL, split_sha256=sha256(tmp_path / "data/splits/demo.parquet"))
     monkeypatch.chdir(tmp_path)

@@ -59,7 +59,6 @@ def split(evidence):
 
 
 def trained(variant, seed):
-    """A run and its scores."""
     run, results = paths.run("demo", variant, seed), paths.results("demo", variant, seed)
     run.mkdir(parents=True)
     results.mkdir(parents=True)

@@ -36,7 +36,6 @@ def face(seed, shape=(48, 48)):
 
 
 def started(folder, *words):
-    """The command as a process of its own."""
     command = [sys.executable, *map(str, words)]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -33,7 +33,6 @@ def here(monkeypatch):
 
 
 def run(*words, **more):
-    """A command in this process."""
     return CliRunner().invoke(app, words, prog_name="clfer", env={"COLUMNS": "400", **more})
 
 

@@ -31,7 +31,6 @@ def cell(folder, variant, seed, wrong, selected_on):
 
 
 def grid(folder, selected_on):
-    """Two variants with two seeds."""
     for seed in range(2):
         cell(folder, "baseline", seed, 12 + seed, selected_on)
         cell(folder, "ours", seed, 6, selected_on)
@@ -48,7 +47,6 @@ def inside(tmp_path, monkeypatch):
 
 
 def summarised(folder):
-    """The stage's summary of it."""
     significance()
     return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
 
