@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from datetime import timedelta
 
 from clfer.errors import InputError
@@ -30,17 +29,10 @@ def align(
     """
     check_there("datasets", name)
     part = shards.parsed(shard) if shard else None
-    if app.launched(processes, "align", name, *(["--shard", shard] if shard else [])):
+    if app.launched(processes):
         return
-    with _joined() as team:
-        _align(name, team, part)
-
-
-@contextmanager
-def _joined() -> Iterator[Team]:
-    """In the block the processes that torchrun started are a team, and any other one is alone."""
     if not started():
-        yield ALONE
+        _align(name, ALONE, part)
         return
     import torch  # seconds to import, and not needed by one process
 
@@ -54,7 +46,7 @@ def _joined() -> Iterator[Team]:
                 f"align: expected processes of one machine, which write into one mapped file; "
                 f"found {team.size}, {here} of them here; start it on one machine alone"
             )
-        yield team
+        _align(name, team, part)
 
 
 def _align(name: str, team: Team, part: shards.Shard | None) -> None:

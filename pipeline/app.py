@@ -124,8 +124,8 @@ def _command(name: str) -> Any:
     return typer.main.get_command(single)
 
 
-def launched(processes: int, *words: object) -> bool:
-    """Run `clfer WORDS` in several processes that know each other, and wait for them. False where
+def launched(processes: int) -> bool:
+    """Run this command in several processes that know each other, and wait for them. False where
     one process is enough, or this is one of several.
 
     Where one fails, the others are ended, and this process exits with its status; it has said why
@@ -155,7 +155,7 @@ def launched(processes: int, *words: object) -> bool:
         monitor_interval=0.5,
     )
     try:
-        elastic_launch(config, sys.executable)("-m", "pipeline", *map(str, words))
+        elastic_launch(config, sys.executable)("-m", "pipeline", *sys.argv[1:])
         return True
     except ChildFailedError as error:
         _, failure = error.get_first_failure()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,6 @@ def cell(dataset: str, variant: str, seed: int, named: str | None = None) -> Cel
 
 
 def modules(variant: str) -> Variant:
-    """The modules of a row of `variants`."""
     return settings(Variant, "variants", variant, without=(RECIPE,))
 
 
@@ -49,7 +47,7 @@ def recipe(dataset: str, variant: str, named: str | None = None) -> Recipe:
     layers = {f"datasets.{dataset}.{RECIPE}": block("datasets", dataset, RECIPE)}
     if chosen := named or optional("run", RECIPE):
         layers[f"recipes.{chosen}"] = block("recipes", chosen)
-    return _recipe(layers, own, f"variants.{variant}.{RECIPE}")
+    return _recipe(layers, own, f"variants.{variant}.{RECIPE}", {})
 
 
 def paper(over: Mapping[str, Any]) -> Recipe:
@@ -61,7 +59,7 @@ def _recipe(
     layers: Mapping[str, Mapping[str, Any]],
     own: Mapping[str, Any],
     row: str,
-    over: Mapping[str, Any] = MappingProxyType({}),
+    over: Mapping[str, Any],
 ) -> Recipe:
     everywhere = {"recipes.paper": mapping("recipes", "paper"), **layers}
     values, origin = layered(everywhere, own, mapping("train"))

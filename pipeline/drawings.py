@@ -35,7 +35,6 @@ class Request(NamedTuple):
     row: int | None
 
     def histories(self) -> dict[str, list[pl.DataFrame]]:
-        """What was recorded of each run."""
         tables: dict[str, list[pl.DataFrame]] = {name: [] for name in self.cells}
         for name, seeds in self.cells.items():
             for seed in seeds:
@@ -44,7 +43,6 @@ class Request(NamedTuple):
         return tables
 
     def validation(self) -> pl.DataFrame:
-        """The rows of the validation images."""
         from pipeline.cell import cached
 
         return cached(self.dataset)[0].filter(pl.col("split") == "val").sort("row")

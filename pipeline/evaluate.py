@@ -39,7 +39,7 @@ def evaluate(
     """
     for place in (("datasets", name), ("variants", variant), *([("datasets", on)] if on else [])):
         check_there(*place)
-    if app.launched(processes, "evaluate", name, variant, seed, *(["--on", on] if on else [])):
+    if app.launched(processes):
         return
     from clfer import distributed
     from clfer.training.machine import device

@@ -18,14 +18,11 @@ from pipeline.params import block, settings
 
 if TYPE_CHECKING:
     from clfer.paper.tables import Plan
-    from pipeline.study import Study
 
 NAMES = (
     *("comparison", "table2", "table3", "table4", "table5", "table6", "table7", "table8"),
     *("figure5", "figure8", "leakage", "transduction"),
 )
-
-
 COMPARISONS = ("comparison", "transduction")
 
 
@@ -133,34 +130,33 @@ def experiment(
         table(f"{about['title']}, on {dataset}: {size}", ["variant", *about["columns"]], labelled)
         if pack:
             study.pack(studies, pack)
-        elif dry_run:
+            return
+        if dry_run:
             study.print_missing(studies)
-        elif not submit or submitted(studies, submit):
-            runs = [study.runs_of(one, training) for one in studies]
-            target = to or paths.table(dataset, name).with_suffix("")
-            if name == "transduction":
-                from pipeline.transduction import write_transduction
+            return
+        if submit:
+            from pipeline.submit import submit as all_there
 
-                write_transduction(studies[0], chosen_orders, sizes, like, target)
-            elif name == "comparison":
-                study.write_comparison(studies[0], runs[0], target)
-            else:
-                study.write_table(plan, studies, runs, target)
+            if not all_there(studies, submit):
+                return
+        runs = [study.runs_of(one, training) for one in studies]
+        target = to or paths.table(dataset, name).with_suffix("")
+        if name == "transduction":
+            from pipeline.transduction import write_transduction
 
-
-def submitted(studies: list[Study], path: Path) -> bool:
-    """Whether all cells are there; those that are not are submitted."""
-    from pipeline.submit import submit
-
-    return submit(studies, path)
+            write_transduction(studies[0], chosen_orders, sizes, like, target)
+        elif name == "comparison":
+            study.write_comparison(studies[0], runs[0], target)
+        else:
+            study.write_table(plan, studies, runs, target)
 
 
 def prepare(dataset: str) -> None:
     """Run those stages before training whose files are not there."""
     if paths.split(dataset).exists():
         return
-    stages = {"download": paths.raw, "relabel": paths.labels, "align": paths.faces}
-    for stage, place in {**stages, "split": paths.split}.items():
+    places = (paths.raw, paths.labels, paths.faces, paths.split)
+    for stage, place in zip(("download", "relabel", "align", "split"), places, strict=True):
         if not place(dataset).exists():
             getattr(importlib.import_module(f"pipeline.{stage}"), stage)(dataset)
 

@@ -206,6 +206,5 @@ def _summary(numbers: Mapping[str, Any]) -> list[str]:
 
 
 def _most_likely(numbers: Mapping[str, Any], count: int) -> str:
-    """The most probable classes."""
     best = heapq.nlargest(count, numbers["probability"].items(), key=lambda pair: pair[1])
     return ", ".join(f"{short(name, LONGEST)} {100 * chance:.1f} %" for name, chance in best)

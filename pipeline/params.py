@@ -52,7 +52,6 @@ class Bounded(SafeConstructor):
 
 @cache
 def everything() -> Mapping[str, Any]:
-    """The file as it is."""
     if not PARAMS.is_file():
         raise InputError(
             f"{PARAMS} is missing in {Path.cwd()}; run clfer in the folder of the checkout"

@@ -183,7 +183,6 @@ class Job:
     unreadable: list[str] = field(default_factory=list)
 
     def results(self, wanted: list[Source]) -> Iterator[Result]:
-        """Of pictures and frames of videos, in their order."""
         for is_video, group in groupby(wanted, key=lambda source: source.is_video):
             if is_video:
                 yield from chain.from_iterable(map(self._video, group))
@@ -247,7 +246,6 @@ class Job:
             timeline.draw(title, self.plots[source.path])
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
-        """The picture of a result, with its faces."""
         assert result.picture is not None
         return annotated(result.picture, result.faces, self.predictor.classes, self.minimum)
 

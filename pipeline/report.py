@@ -2,26 +2,32 @@
 
 import hashlib
 import json
+import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from clfer.errors import InputError
 from clfer.files import replacing, sha256
 from clfer.report import contents as parts
 from clfer.report.contents import Code, Contents, Picture, check, picture
 from clfer.report.numbers import plural
-from pipeline import checkout, paths
+from pipeline import paths
 from pipeline.console import say
-from pipeline.params import everything
+from pipeline.params import PARAMS, everything
 
 VECTOR_BYTES = 300_000  # a larger SVG draws slowly, and its PNG is smaller
 LOCK = Path("dvc.lock")
 PREPARING = ("download", "relabel", "align", "split")  # stages before training
 # keys of experiments that have a page of their own: comparison, transduction
 PAGES = {"comparisons", "draws"}
+# of all files that differ from the commit, these can change a result
+CODE = ("clfer", "pipeline", "dvc.yaml", "requirements.lock")
 
 
 def report(
@@ -80,9 +86,9 @@ def _contents() -> Contents:
     return Contents(
         summary=summary,
         code=Code(
-            commit=checkout.commit(),
-            changed=checkout.changed(),
-            options=options(checkout.committed() or params, used),
+            commit=commit(),
+            changed=changed_code(),
+            options=options(committed() or params, used),
             unrecorded=[name for name, known in prepared.items() if not known],
         ),
         mismatches=mismatches(summary, changed, cards, params, used),
@@ -112,8 +118,6 @@ def _prepared(dataset: str) -> dict[str, Any]:
     """The settings with which DVC prepared a dataset's images, by key; empty where dvc.lock does
     not name the split that is there.
     """
-    from ruamel.yaml import YAML
-
     split = paths.split(dataset)
     if not (LOCK.is_file() and split.is_file()):
         return {}
@@ -150,3 +154,38 @@ def _figure(path: Path, caption: dict[str, Any]) -> tuple[dict[str, Any], Pictur
     if not shown.is_file():
         raise InputError(f"{path} has no {raster.name} beside it; let `clfer figure` draw it")
     return about, picture(shown.read_bytes(), shown)
+
+
+def commit() -> str | None:
+    """The short name of the commit checked out; None without Git or a commit."""
+    said = _git("rev-parse", "--short", "HEAD")
+    return said.strip() if said else None
+
+
+def changed_code() -> list[str]:
+    """The code that is not as in the commit, new files included."""
+    said = _git("status", "--porcelain", "-z", "--no-renames", "--", *CODE) or ""
+    return sorted(entry[3:] for entry in said.split("\0") if entry)
+
+
+def committed() -> Mapping[str, Any] | None:
+    """params.yaml as it stands in the commit; None where that has none."""
+    said = _git("show", f"HEAD:./{PARAMS}")
+    try:
+        found = YAML(typ="safe", pure=True).load(said) if said else None
+    except YAMLError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _git(*arguments: str) -> str | None:
+    """What it prints of the checkout's own repository, not of one that the checkout lies in; None
+    where it fails or is not installed.
+    """
+    own = {**os.environ, "GIT_CEILING_DIRECTORIES": str(Path.cwd().parent)}
+    how: Any = {"encoding": "utf-8", "errors": "surrogateescape", "env": own}
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, check=True, **how)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return str(done.stdout)

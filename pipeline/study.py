@@ -129,8 +129,16 @@ def command() -> str:
     return shlex.join(["clfer", *sys.argv[1:]])
 
 
-def _beside(target: Path, ending: str) -> Path:
+def beside(target: Path, ending: str) -> Path:
     return target.with_name(target.name + ending)
+
+
+def publish(shown: str, document: dict[str, Any], target: Path, also: str, indent: int = 2) -> None:
+    """Write a page as .md and its numbers as .json, and print it. also: what else there is."""
+    write_json(beside(target, ".json"), document, indent)
+    write_text(beside(target, ".md"), shown)
+    page(shown)
+    say([also], f"{target}.md")
 
 
 def _differences(plan: Plan, study: Study, runs: Sequence[Run]) -> list[str]:
@@ -178,12 +186,8 @@ def write_table(
         "recipe": shared,
         "sources": {study.split.as_posix(): study.data.sources["split_sha256"]},
     }
-    shown = text.markdown(document)
-    write_text(_beside(target, ".md"), shown)
-    write_text(_beside(target, ".csv"), text.as_csv(document))
-    write_json(_beside(target, ".json"), document)
-    page(shown)
-    say([f"also as {target}.csv and .json"], f"{target}.md")
+    write_text(beside(target, ".csv"), text.as_csv(document))
+    publish(text.markdown(document), document, target, f"also as {target}.csv and .json")
     if plan.name == "figure5":
         figure("learning_intensity", dataset, list(plan.variants), folder=study.folder)
     elif plan.name == "figure8":
@@ -222,15 +226,12 @@ def write_comparison(study: Study, runs: Sequence[Run], target: Path) -> None:
         [f"{one.name} {one.seed}" for one in study.cells if one not in cells],
         command(),
     )
-    shown = comparison.page(name, document, target.name)
     curves: dict[str, list[pl.DataFrame]] = defaultdict(list)
     for run, history in zip(runs, histories, strict=True):
         curves[run.variant].append(history)
-    with replacing(_beside(target, "-curves.png")) as temporary:
+    with replacing(beside(target, "-curves.png")) as temporary:
         draw_history(curves, temporary)
-    with replacing(_beside(target, "-confusions.png")) as temporary:
+    with replacing(beside(target, "-confusions.png")) as temporary:
         draw_several(*comparison.confusions(name, document), temporary)
-    write_json(_beside(target, ".json"), document, indent=1)
-    write_text(_beside(target, ".md"), shown)
-    page(shown)
-    say([f"pictures and numbers beside it, cells in {study.folder}"], f"{target}.md")
+    also = f"pictures and numbers beside it, cells in {study.folder}"
+    publish(comparison.page(name, document, target.name), document, target, also, indent=1)

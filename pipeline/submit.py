@@ -4,23 +4,29 @@
 and jobs.json: of each cell, by its fingerprint, the job that has it.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field
+import psutil
+from pydantic import ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from submitit import AutoExecutor, LocalJob, SlurmJob
+from submitit.core.utils import FailedJobError, UncompletedJobError
+from submitit.helpers import DelayedSubmission
 
 from clfer.errors import InputError
 from clfer.files import write_json
-from clfer.settings import Settings
+from clfer.settings import Settings, explained
+from clfer.training import cells as grid
+from clfer.training import pack as packs
+from clfer.training.cell import Cell
+from clfer.training.machine import device
+from pipeline import paths
 from pipeline.console import say
-
-if TYPE_CHECKING:
-    from clfer.training.cell import Cell
-    from pipeline.study import Study
+from pipeline.study import Study
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED")
 
@@ -44,11 +50,7 @@ class Training:
 
     def __call__(self) -> dict[str, str]:
         """By name of the cells that failed: why."""
-        from clfer.training import cells as grid
-        from clfer.training.machine import device
-        from clfer.training.pack import read
-
-        data, cells = read(self.pack, device())
+        data, cells = packs.read(self.pack, device())
         failed = {}
         for cell in cells:
             if (name := _name(cell)) in self.names:
@@ -60,8 +62,6 @@ class Training:
 
     def checkpoint(self) -> Any:
         """What submitit puts into the queue in place of a preempted job."""
-        from submitit.helpers import DelayedSubmission
-
         return DelayedSubmission(self)
 
 
@@ -77,12 +77,6 @@ def submit(studies: Sequence[Study], path: Path) -> bool:
 
 
 def _submit(study: Study, given: Cluster) -> bool:
-    from submitit import AutoExecutor
-
-    from clfer.training import cells as grid
-    from clfer.training import pack as packs
-    from pipeline import paths
-
     place = study.folder / ".jobs"
     listed = place / "jobs.json"
     known: dict[str, Any] = (
@@ -125,8 +119,6 @@ def _submit(study: Study, given: Cluster) -> bool:
 def _alive(job: str, given: Cluster, place: Path) -> bool:
     """Whether a job waits or runs."""
     if given.cluster != "slurm":
-        import psutil
-
         try:
             process = psutil.Process(int(job))
             return process.status() != psutil.STATUS_ZOMBIE and any(
@@ -134,17 +126,12 @@ def _alive(job: str, given: Cluster, place: Path) -> bool:
             )
         except psutil.Error:
             return False
-    from submitit import SlurmJob
-
     state = SlurmJob(place / "log", job).state
     return state not in (*ENDED, "UNKNOWN")
 
 
 def _reason(job: str, given: Cluster, place: Path, name: str) -> str | None:
     """Why a cell of a job that has ended failed; None where the job was interrupted."""
-    from submitit import LocalJob, SlurmJob
-    from submitit.core.utils import FailedJobError, UncompletedJobError
-
     kind = SlurmJob if given.cluster == "slurm" else LocalJob
     found: Any = kind(place / "log", job)
     if not found.paths.result_pickle.exists():
@@ -159,12 +146,6 @@ def _reason(job: str, given: Cluster, place: Path, name: str) -> str | None:
 
 
 def _read(path: Path) -> Cluster:
-    from pydantic import ValidationError
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    from clfer.settings import explained
-
     try:
         return Cluster.model_validate(YAML(typ="safe", pure=True).load(path) or {})
     except FileNotFoundError:

@@ -28,7 +28,7 @@ def train(
     """Train one variant with one seed and keep its model and history under runs/."""
     check_there("datasets", name)
     check_there("variants", variant)
-    if app.launched(processes, "train", name, variant, seed, *(["--fresh"] if fresh else [])):
+    if app.launched(processes):
         return
     from clfer import distributed
     from clfer.training.machine import device

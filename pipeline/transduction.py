@@ -10,7 +10,6 @@ import numpy as np
 from clfer.datasets.expressions import RAF_DB
 from clfer.errors import InputError
 from clfer.figures.scores import draw_transduction
-from clfer.files import write_json, write_text
 from clfer.report import transduction as report
 from clfer.scoring.comparison import interval
 from clfer.scoring.scores import codes
@@ -20,8 +19,7 @@ from clfer.training.cell import Cell
 from clfer.training.pack import undamaged
 from clfer.training.prediction import BATCH, BATCH_GPU
 from pipeline import stored
-from pipeline.console import page, say
-from pipeline.study import Study, command
+from pipeline.study import Study, beside, command, publish
 
 DRAWS = 20  # of a shuffled order
 LIKE, DRAWN = "RAF-DB's", 5  # another list's order, and how often images are drawn for it
@@ -37,7 +35,9 @@ def write_transduction(
     test = stored.tested(stored.table(study.split, f"split {study.data.name}"))
     label, generator = codes(test, "label"), np.random.default_rng(0)
     draws = {
-        name: np.stack([ordered(name, label, generator) for _ in range(times(name))])
+        name: np.stack(
+            [ordered(name, label, generator) for _ in range(DRAWS if name == "shuffled" else 1)]
+        )
         for name in orders
     }
     if like:
@@ -63,13 +63,10 @@ def write_transduction(
         "ci95": {name: over_seeds([*seeds.values()], bounds) for name, seeds in found.items()},
         "command": command(),
     }
-    picture = target.with_name(f"{target.name}.png")
-    shown = report.markdown(document, picture.name)
-    write_json(target.with_name(f"{target.name}.json"), document)
-    write_text(target.with_name(f"{target.name}.md"), shown)
+    picture = beside(target, ".png")
     draw_transduction(document, picture)
-    page(shown)
-    say([f"also as {target}.json, drawn in {picture}"], f"{target}.md")
+    shown = report.markdown(document, picture.name)
+    publish(shown, document, target, f"also as {target}.json, drawn in {picture}")
 
 
 def followed_classes(path: Path, classes: Sequence[str]) -> np.ndarray:
@@ -89,19 +86,11 @@ def followed_classes(path: Path, classes: Sequence[str]) -> np.ndarray:
 
 
 def asked_in(cell: Cell, predictions: Path) -> int | None:
-    """The batch size of the predictions of a cell whose head adds its batch's mean."""
+    """The batch size of a cell's predictions where its head adds its batch's mean."""
     if cell.variant.released is None or cell.variant.released.mean != "batch":
         return None
     facts = json.loads(predictions.with_name(grid.CELL).read_text(encoding="utf-8"))
     return BATCH if facts["device"] == "cpu" else BATCH_GPU
-
-
-def times(order: str) -> int:
-    return DRAWS if order == "shuffled" else 1
-
-
-def mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
 
 
 def bounds(values: Sequence[float]) -> list[float] | None:
@@ -110,7 +99,7 @@ def bounds(values: Sequence[float]) -> list[float] | None:
     return known and [max(known.low, 0.0), min(known.high, 1.0)]
 
 
-def over_seeds(seeds: Sequence[dict[str, Any]], summary: Any = mean) -> dict[str, Any]:
+def over_seeds(seeds: Sequence[dict[str, Any]], summary: Any = np.mean) -> dict[str, Any]:
     """`honest`, and by order and batch size, over the seeds."""
     return {
         key: {str(batch): summary([one[key][batch] for one in seeds]) for batch in value}

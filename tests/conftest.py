@@ -19,7 +19,7 @@ import torch
 from filelock import FileLock
 from hypothesis import settings
 from jaxtyping import install_import_hook
-from waiting import NoHostReads
+from torch.utils._python_dispatch import TorchDispatchMode
 
 # Before any module of ours is imported.
 install_import_hook(["clfer"], "beartype.beartype")
@@ -30,8 +30,12 @@ settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
-def seeded() -> None:
+def afresh() -> None:
+    """The same random numbers, and no params.yaml known from the folder of another test."""
+    from pipeline.params import everything
+
     torch.manual_seed(0)
+    everything.cache_clear()
 
 
 # Beside the checkout, or beside the folder that a worktree lies in.
@@ -115,6 +119,36 @@ def no_kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "kaggle"))
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+# What a GPU answers by waiting for all that it was told before.
+READS = (
+    "_local_scalar_dense",
+    "item",
+    "is_nonzero",
+    "equal",
+    "nonzero",
+    "masked_select",
+    "_unique2",
+    "unique_dim",
+    "unique_consecutive",
+)
+
+
+class NoHostReads(TorchDispatchMode):
+    """Fails on every operation, forward or backward, whose result the host has to see."""
+
+    def __torch_dispatch__(self, operation, types, arguments=(), named=None):
+        name = operation.overloadpacket.__name__
+        if name in READS or (name.startswith("index") and _masked(arguments)):
+            raise AssertionError(f"{name} makes the host wait for the device")
+        return operation(*arguments, **(named or {}))
+
+
+def _masked(arguments):
+    """Whether an indexing is by a mask, whose result has a size that depends on values."""
+    indices = next((a for a in arguments if isinstance(a, list | tuple)), ())
+    return any(index is not None and index.dtype == torch.bool for index in indices)
 
 
 @pytest.fixture

@@ -1,12 +1,9 @@
 """A server on this machine whose answers are prescribed, and which notes what it is asked."""
 
-import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -61,52 +58,37 @@ def serving() -> Iterator[Site]:
 
 def status(code: int, **headers: str) -> Answer:
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        _head(handler, code, {k.replace("_", "-"): v for k, v in headers.items()} | _empty())
+        named = {k.replace("_", "-"): v for k, v in headers.items()}
+        _head(handler, code, named | {"Content-Length": "0"})
 
     return answer
 
 
 def file(
     content: bytes,
-    tag: str | None = '"one"',
-    modified: float | None = None,  # seconds ago
-    honours: tuple[str, ...] = ("Range", "If-Range"),
+    tag: str = '"one"',
     upto: int | None = None,  # bytes of the body, then the connection is closed
     stalls: bool = False,  # not closed, but held
     length: bool = True,
     chunked: bool = False,
-    span: str | None = None,  # a Content-Range of its own
     **more: str,
 ) -> Answer:
-    """The content, whole or the part that is asked for."""
-    validators = {"ETag": tag} if tag else {}
-    if modified is not None:
-        validators["Last-Modified"] = formatdate(time.time() - modified, usegmt=True)
+    """The whole content, whatever part is asked for."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
-        headers = validators | {k.replace("_", "-"): v for k, v in more.items()}
-        start, code = 0, 200
-        asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
-        same = handler.headers.get("If-Range") in (*validators.values(), None)
-        if asked and "Range" in honours and (same or "If-Range" not in honours):
-            start, code = int(asked[1]), 206
-            if start >= len(content):
-                return _head(handler, 416, _empty())
-            headers["Content-Range"] = span or f"bytes {start}-{len(content) - 1}/{len(content)}"
-        body = content[start:]
+        headers = {"ETag": tag} | {k.replace("_", "-"): v for k, v in more.items()}
         if chunked:
             headers["Transfer-Encoding"] = "chunked"
         elif length:
-            headers["Content-Length"] = str(len(body))
-        _head(handler, code, headers)
-        body = b"" if handler.command == "HEAD" else body[:upto]
+            headers["Content-Length"] = str(len(content))
+        _head(handler, 200, headers)
+        body = b"" if handler.command == "HEAD" else content[:upto]
         if chunked:
             body = b"%x\r\n%s\r\n" % (len(body), body) + (b"0\r\n\r\n" if upto is None else b"")
         handler.wfile.write(body)
         if stalls:
             handler.wfile.flush()
             handler.server.site.closing.wait(20)
-        return None
 
     return answer
 
@@ -118,14 +100,6 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
             handler.wfile.write(bytes(1 << 16))
     except OSError:  # nobody reads any more
         pass
-
-
-def moved(to: str) -> Answer:
-    return status(302, Location=to)
-
-
-def _empty() -> dict[str, str]:
-    return {"Content-Length": "0"}
 
 
 def _head(handler: BaseHTTPRequestHandler, code: int, headers: dict[str, str]) -> None:

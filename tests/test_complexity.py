@@ -1,11 +1,11 @@
 """Counts of parameters and multiply-accumulates, against formulas that know no counter."""
 
 import json
-import sys
 from functools import cache
 
 import pytest
 import torch
+from checkouts import here, refused
 from closure import ROOT
 from recipes import recipe
 from rich.console import Console
@@ -16,13 +16,12 @@ from torchvision.models import ResNet18_Weights, resnet18
 from variants import BASELINE, CLBS_SETTINGS, CLFM_SETTINGS, OURS
 
 from clfer.complexity import BATCH, COUNTED, complexity
-from clfer.errors import InputError
 from clfer.model.variant import CLBS, MSR, SCN, SimSiam, Variant
 from clfer.training.batches import Batch
 from clfer.training.examples import Examples
 from clfer.training.state import begin
 from clfer.training.step import forward
-from pipeline import app, console, params
+from pipeline import console, params
 
 SIMSIAM = Variant(simsiam=SimSiam(weight=1.0, fd=2048, bottleneck=512))
 SELF_CURE = SCN(weight=1.0, high=0.7, margin=0.15, relabel_from=0.25, relabel_margin=0.2)
@@ -30,35 +29,14 @@ CHANNELS = (16, 32, 64, 128)  # of resnet10_quarter
 
 
 @pytest.fixture
-def checkout(monkeypatch):
-    """The folder with params.yaml, read afresh."""
+def listed(monkeypatch):
     monkeypatch.chdir(ROOT)
-    params.everything.cache_clear()
-
-
-@pytest.fixture
-def listed(checkout):
-    """The variants of params.yaml."""
     return {n: params.settings(Variant, "variants", n) for n in params.block("variants")}
 
 
 def fitting(listed):
     """Those for any backbone: the released head wants 256 channels or more."""
     return {name: one for name, one in listed.items() if not one.released}
-
-
-@pytest.fixture
-def clfer(checkout, monkeypatch, capsys):
-    """A function that runs a command and returns its exit status, output and errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["clfer", *arguments])
-        monkeypatch.setattr(console, "out", Console(width=80))
-        with pytest.raises(SystemExit) as left:
-            app.main()
-        return left.value.code or 0, *capsys.readouterr()
-
-    return run
 
 
 @cache
@@ -235,19 +213,12 @@ def test_every_product_that_happens_is_counted_and_named(listed):
     assert seen.names & formulas == set(COUNTED)
 
 
-def test_images_that_do_not_fit_are_refused():
-    with pytest.raises(InputError, match="found 100"):
-        complexity({"baseline": BASELINE}, "resnet18", "full", 100, 8)
-    with pytest.raises(InputError, match="found 'vgg16'"):
-        complexity({"baseline": BASELINE}, "vgg16", "full", 224, 8)
-
-
-def test_the_command_prints_one_json_document_and_its_options_go_before_params(clfer, listed):
+def test_the_command_prints_one_json_document_and_its_options_go_before_params(listed):
     size = ("--stem", "small", "--size", "64", "--classes", "5")
-    status, out, err = clfer("complexity", "--json", "--backbone", "resnet10_quarter", *size)
-    assert status == 0
-    left_out = [line.partition(":")[0] for line in err.splitlines() if line.startswith("left out")]
-    found = json.loads(out)
+    ran = here(ROOT, "complexity", "--json", "--backbone", "resnet10_quarter", *size)
+    said = ran.stderr.splitlines()
+    left_out = [line.partition(":")[0] for line in said if line.startswith("left out")]
+    found = json.loads(ran.stdout)
     setting = found.pop("setting")
     assert list(found) == list(fitting(listed))
     assert left_out == [f"left out {name}" for name in listed if name not in found]
@@ -257,9 +228,11 @@ def test_the_command_prints_one_json_document_and_its_options_go_before_params(c
     assert setting["counted"] == list(COUNTED)
 
 
-def test_the_tables_fit_80_columns_and_show_the_paper(clfer, listed):
-    status, out, err = clfer("complexity")
-    assert (status, err) == (0, "")
+def test_the_tables_fit_80_columns_and_show_the_paper(listed, monkeypatch):
+    monkeypatch.setattr(console, "out", Console(width=80))
+    ran = here(ROOT, "complexity")
+    out = ran.stdout
+    assert (ran.returncode, ran.stderr) == (0, "")
     assert all(len(line.rstrip()) <= 80 for line in out.splitlines())
     assert "…" not in out
     for name in (*listed, "encoder", "EfficientFace", "134.3", "2.01"):
@@ -282,17 +255,5 @@ def test_the_tables_fit_80_columns_and_show_the_paper(clfer, listed):
         ("--classes 1", "found 1"),
     ],
 )
-def test_what_does_not_fit_is_one_line(clfer, options, found):
-    status, out, err = clfer("complexity", *options.split())
-    assert (status, out) == (1, "")
-    assert err.startswith("error: ")
-    assert found in err
-    assert err.count("\n") == 1
-
-
-def test_help_names_the_tool(clfer):
-    status, out, _ = clfer("--help")
-    assert status == 0
-    assert all(tool in out for tool in app.TOOLS)
-    assert "complexity" in app.TOOLS
-    assert not set(app.TOOLS) & set(app.STAGES)
+def test_what_does_not_fit_is_one_line(options, found):
+    assert found in refused(ROOT, "complexity", *options.split())

@@ -1,18 +1,21 @@
-"""Downloads from a real server on this machine that does what servers do."""
+"""Downloads from a real server on this machine that does what servers do, and by Kaggle's real
+client, sent there by the proxy variables that it respects.
+"""
 
 import hashlib
 import os
 import socket
 import stat
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
-from serving import endless, file, moved, serving, status
+from serving import endless, file, serving, status
 
 from clfer import download as module
-from clfer.download import CHUNK, UnavailableError, download
+from clfer.download import CHUNK, UnavailableError, download, from_kaggle
 from clfer.errors import InputError
 from clfer.progress import silent
 
@@ -76,7 +79,7 @@ def test_a_file_arrives(site, target, answer, known):
 
 def test_an_empty_file_and_a_redirection(site, target):
     site.put("/there", file(b""))
-    fetch(site.put("/a", moved("/there")), target, b"")
+    fetch(site.put("/a", status(302, Location="/there")), target, b"")
     assert alone(target, b"")
 
 
@@ -191,3 +194,72 @@ def test_a_place_that_is_a_file(site, tmp_path):
     (tmp_path / "placed").write_bytes(b"mine")
     with pytest.raises(InputError, match="placed: expected a place to read and write, found"):
         fetch(site.put("/a", file(CONTENT)), tmp_path / "placed" / "a")
+
+
+WANTED = ("some-competition", "fer2013.tar.gz")
+ASKED = "http://localhost/api/v1/competitions.CompetitionApiService/DownloadDataFile"
+STORED = "http://storage.invalid/fer2013.tar.gz"
+
+
+@pytest.fixture
+def kaggle(tmp_path, monkeypatch, no_kaggle):
+    pytest.importorskip("kagglehub")
+    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+    monkeypatch.setenv("KAGGLE_KEY", "secret")
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "LOCALHOST")
+    monkeypatch.setenv("KAGGLEHUB_CACHE", str(tmp_path / "cache"))
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with serving() as site:
+        monkeypatch.setenv("http_proxy", site.address)
+        yield site
+
+
+def fetched(tmp_path, sha256=None):
+    target = tmp_path / "placed" / "fer2013.tar.gz"
+    from_kaggle(*WANTED, target, sha256)
+    assert [path.name for path in target.parent.iterdir()] == [target.name]
+    return target.read_bytes()
+
+
+def test_a_file_of_a_competition_arrives_in_silence(kaggle, tmp_path, capfd):
+    kaggle.put(ASKED, status(302, Location=STORED))
+    kaggle.put(STORED, file(8 * CONTENT))  # several of the client's pieces
+    assert fetched(tmp_path, digest(8 * CONTENT)) == 8 * CONTENT
+    assert capfd.readouterr() == ("", "")
+
+
+def test_rules_that_were_not_accepted_are_told_in_one_line(kaggle, tmp_path):
+    kaggle.put(ASKED, status(403))
+    with pytest.raises(UnavailableError, match="accepted the competition rules") as told:
+        fetched(tmp_path)
+    assert "\n" not in str(told.value)
+    assert str(told.value).startswith("fer2013.tar.gz: expected a download from Kaggle (some-comp")
+    assert len(kaggle.asked) == 1
+    assert not (tmp_path / "placed").exists()
+
+
+def test_other_bytes_of_kaggle_leave_nothing(kaggle, tmp_path):
+    kaggle.put(ASKED, file(CONTENT))
+    with pytest.raises(InputError, match=r"expected SHA-256 0{64}, found .*remove it to fetch it"):
+        fetched(tmp_path, "0" * 64)
+    assert not list(tmp_path.glob("placed/*"))
+
+
+def test_credentials_are_looked_for_where_kaggle_keeps_them(tmp_path, monkeypatch, no_kaggle):
+    def missing():
+        """Why Kaggle is not asked; with credentials, a client that is not there is why."""
+        monkeypatch.setitem(sys.modules, "kagglehub", None)
+        with pytest.raises(UnavailableError) as told:
+            from_kaggle(*WANTED, tmp_path / "placed", None)
+        return "no credentials in KAGGLE_API_TOKEN, in KAGGLE_USERNAME with" in str(told.value)
+
+    assert missing()
+    monkeypatch.setenv("KAGGLE_USERNAME", "someone")
+    assert missing()
+    monkeypatch.setenv("KAGGLE_KEY", "secret")
+    assert not missing()
+    monkeypatch.delenv("KAGGLE_KEY")
+    (tmp_path / "kaggle").mkdir()
+    (tmp_path / "kaggle" / "kaggle.json").write_text("{}")
+    assert not missing()

@@ -2,15 +2,11 @@
 the CPU's onnxruntime that leaves all to the CPU takes CUDA's place.
 """
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import onnxruntime
 import pytest
 from bundles import SCRFD, refusal
-from closure import ROOT
+from checkouts import refused
 from exported_models import faces, tiny
 from variants import CUT
 
@@ -80,11 +76,7 @@ def test_another_name_is_one_line(file, device):
 )
 def test_the_command_ends_with_one_line(real_data, tmp_path, device, line):
     words = ["predict", real_data / "photos/skimage_coffee.png", "--model", "ferplus"]
-    command = [sys.executable, "-m", "pipeline", *words, "--no-detect", "--device", device]
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (1, "")
-    (said,) = done.stderr.splitlines()
+    said = refused(tmp_path, *words, "--no-detect", "--device", device)
     assert said.startswith(f"error: --device: {line}")
 
 

@@ -12,7 +12,6 @@ from checkouts import CELL, IMAGES, Running, change, checkout, clfer, files
 from clfer.errors import InputError
 from pipeline import paths
 from pipeline.evaluate import evaluate
-from pipeline.params import everything
 from pipeline.significance import significance
 from pipeline.split import split
 from pipeline.train import train
@@ -61,6 +60,8 @@ def fewer(content):
     return saved(np.load(io.BytesIO(content))[: IMAGES // 2])
 
 
+RUN = ("demo", "ours", 0)
+ARGUMENTS = {split: ("demo",), train: RUN, evaluate: RUN, significance: ()}
 BYTES = (cut, empty, noise)
 CASES = [
     *((split, LABELS, "relabel demo", d) for d in (*BYTES, parquet_of_something_else)),
@@ -96,23 +97,10 @@ def whole(trained_checkout, tmp_path_factory):
 def there(whole, monkeypatch):
     monkeypatch.chdir(whole)
     monkeypatch.setattr("pipeline.paths.BASE", whole)
-    everything.cache_clear()
     before = files(whole, "data", "runs", "results")
     yield whole
     for name, content in before.items():
         (whole / name).write_bytes(content)
-    everything.cache_clear()
-
-
-def call(stage):
-    if stage is split:
-        split("demo")
-    elif stage is significance:
-        significance()
-    elif stage is train:
-        train("demo", "ours", 0)
-    else:
-        evaluate("demo", "ours", 0, on=None)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +112,7 @@ def test_a_damaged_file(stage, path, again, damage, there):
     path.write_bytes(damage(path.read_bytes()))
     before = files(there, "data", "runs", "results")
     with pytest.raises(InputError) as caught:
-        call(stage)
+        stage(*ARGUMENTS[stage])
     said = str(caught.value)
     assert "\n" not in said
     assert path.name in said
@@ -136,14 +124,14 @@ def test_a_damaged_file(stage, path, again, damage, there):
 def test_a_damaged_model(damage, there):
     MODEL.write_bytes(damage(MODEL.read_bytes()))
     with pytest.raises(InputError, match=rf"{MODEL}.*train it again") as caught:
-        evaluate("demo", "ours", 0, on=None)
+        evaluate(*ARGUMENTS[evaluate])
     assert "\n" not in str(caught.value)
 
 
 def test_a_split_of_other_faces(there):
     np.save(FACES, np.load(FACES)[: IMAGES // 2])
     with pytest.raises(InputError, match=rf"{SPLIT}: expected images among the 30 of {FACES}"):
-        call(train)
+        train(*ARGUMENTS[train])
 
 
 @pytest.mark.slow

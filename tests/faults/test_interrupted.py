@@ -9,7 +9,6 @@ import psutil
 import pytest
 from checkouts import CELL, CLASSES, Running, change, checkout, clfer, files, half, orphans
 from recipes import recipe
-from ruamel.yaml import YAML
 from variants import CUT
 
 from clfer.faces.preprocessing import View
@@ -29,23 +28,10 @@ def folder(tmp_path):
     return checkout(tmp_path / "checkout", LONG)
 
 
-def source(folder, **changes):
-    """Other numbers of drawn faces."""
-    datasets = YAML(typ="safe", pure=True).load(folder / "params.yaml")["datasets"]
-    for block, entries in changes.items():
-        datasets["demo"][block] |= entries
-    change(folder, datasets=datasets)
-
-
 def interrupt(folder, how, words, begun):
     """Send a signal to a command once `begun` finds that it is at work."""
-    before = files(folder, "params.yaml")
     running = Running(folder, *words)
-    until = time.monotonic() + 120
-    while not begun(running.process.pid):
-        assert running.process.poll() is None, running.stderr
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    running.wait(lambda: begun(running.process.pid))
     running.process.send_signal(how)
     assert running.end(90) == 128 + how, running.stderr
     assert "Traceback" not in running.stderr
@@ -55,8 +41,6 @@ def interrupt(folder, how, words, begun):
         time.sleep(0.1)
     assert orphans(folder) == []
     assert half(folder) == []
-    assert files(folder, "params.yaml") == before
-    return running
 
 
 def there(folder, pattern):
@@ -69,16 +53,8 @@ def mapped(pid):
 
 
 @pytest.mark.parametrize("how", ENDS)
-def test_download(how, folder):
-    interrupt(folder, how, ("download", "demo"), there(folder, "data/raw/.demo.*/*"))
-    assert list((folder / "data/raw").iterdir()) == []
-    source(folder, source={"train": 80, "val": 40, "test": 40})
-    assert clfer(folder, "download", "demo").returncode == 0
-
-
-@pytest.mark.parametrize("how", ENDS)
 def test_align_with_its_threads(how, folder):
-    source(folder, source={"train": 500, "val": 40, "test": 40}, faces={"size": 256})
+    change(folder, source={"train": 500, "val": 40, "test": 40}, faces={"size": 256})
     for stage in ("download", "relabel"):
         assert clfer(folder, stage, "demo").returncode == 0
     before = files(folder, "data")
@@ -125,15 +101,7 @@ def many(folder, times=500):
 
 @pytest.mark.parametrize("how", ENDS)
 def test_experiment(how, folder):
-    words = (
-        "experiment",
-        "comparison",
-        "--dataset",
-        "demo",
-        "--variants",
-        "baseline",
-        "--seeds",
-        "0",
-    )
+    words = ("experiment", "comparison", "--dataset", "demo")
+    words += ("--variants", "baseline", "--seeds", "0")
     interrupt(folder, how, words, there(folder, "cells/demo/.unfinished/*/lock"))
     assert not (folder / "tables").exists()

@@ -17,18 +17,11 @@ def folder(tmp_path):
     return checkout(tmp_path / "checkout", epochs=4)
 
 
-def edit(folder, **settings):
-    """As an editor does: another file in its place."""
-    params = folder / "params.yaml"
-    shutil.copy(params, folder / "params.before")
-    change(folder, **settings)
-
-
 def trained(folder, **settings):
     """A training during whose first epochs the parameters change."""
     running = Running(folder, "train", *CELL)
     assert running.until("^ +epoch +1 ")
-    edit(folder, **settings)
+    change(folder, **settings)
     return running.end(), running.stderr
 
 
@@ -73,7 +66,7 @@ def test_dvc_notes_nothing_that_was_not_so(folder):
                 if line.startswith("> python") and changing:
                     while not (folder / "out").exists():
                         assert running.poll() is None
-                    edit(folder, split={"seed": 5, "val_fraction": 0.1, "duplicates": "drop"})
+                    change(folder, split={"seed": 5, "val_fraction": 0.1, "duplicates": "drop"})
                 if line.startswith("> python"):
                     (folder / "go").touch()
             return running.wait(60)

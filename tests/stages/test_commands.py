@@ -9,17 +9,16 @@ import pytest
 from checkouts import SMALL_DEMO, done, edit, refused
 from PIL import Image
 
+from clfer.datasets.expressions import FERPLUS
+
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A folder with params.yaml."""
     edit(tmp_path)
     return tmp_path
 
 
-def test_a_misspelt_dataset_variant_or_parameter(checkout):
-    assert "did you mean 'demo'?" in refused(checkout, "download", "demoo")
-    assert "did you mean 'ours'?" in refused(checkout, "train", "demo", "our", "0")
+def test_a_misspelt_or_wrong_parameter_of_the_data(checkout):
     edit(checkout, ("      duplicates: 0.08", "      duplicatess: 0.08\n      duplicates: 0.08"))
     assert "duplicatess is not a parameter; did you mean" in refused(checkout, "download", "demo")
     edit(checkout, ("      duplicatess: 0.08\n      duplicates: 0.08", "      duplicates: 1.5"))
@@ -43,26 +42,8 @@ def test_a_stage_before_its_time(checkout):
         assert "missing" in line or "found no" in line
 
 
-def test_ferplus_without_files_and_with_a_truncated_archive(checkout):
-    place = checkout / "data/external/ferplus"
-    line = refused(checkout, "download", "ferplus")
-    assert all(word in line for word in ("fer2013.csv", "data/external/ferplus", "Kaggle"))
-    place.mkdir(parents=True)
-    (place / "fer2013.tar.gz").write_bytes(b"\x1f\x8b\x08\x00" + b"\x00" * 20)
-    assert "fer2013.tar.gz" in refused(checkout, "download", "ferplus")
-    assert not (checkout / "data/raw/ferplus").exists()
-
-
-GERMAN = {
-    "neutral": "Neutral",
-    "happiness": "Freude",
-    "surprise": "Überraschung",
-    "sadness": "Trauer",
-    "anger": "Wut",
-    "disgust": "Ekel",
-    "fear": "Angst",
-    "contempt": "Verachtung",
-}
+NAMES = "Neutral Freude Überraschung Trauer Wut Ekel Angst Verachtung"
+GERMAN = dict(zip(FERPLUS, NAMES.split(), strict=True))
 
 
 def an_audit(checkout):

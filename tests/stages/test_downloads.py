@@ -1,6 +1,7 @@
-"""Downloading a dataset through the command line: the messages, and the files that are left."""
+"""Datasets that are downloaded, or that users place as folders, through the command line."""
 
 import hashlib
+import os
 import shutil
 
 import numpy as np
@@ -83,3 +84,84 @@ def test_other_bytes_than_given_leave_nothing(checkout, site):
     assert left(checkout) == []
     edit(checkout, ("f" * 64, "f" * 32))
     assert "datasets.raf_db.source.sha256" in refused(checkout, "download", "raf_db")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("raf_db", "list_patition_label.txt;whdeng.cn"),
+        ("sfew", "Train/Train_Aligned_Faces/<Class>/*.png;anu.edu.au"),
+        ("affectnet", "Manually_Annotated_Images;mohammadmahoor.com"),
+        ("folder", "<class>/*;images.csv;params.yaml"),
+    ],
+)
+def test_a_dataset_that_nobody_placed(checkout, name, words):
+    line = refused(checkout, "download", name)
+    assert f"data/external/{name}: expected" in line
+    assert "found no such folder" in line
+    assert all(word in line for word in words.split(";"))
+    assert left(checkout) == []
+    assert not (checkout / "data/raw" / name).exists()
+
+
+OWN = "own images of 3 classes, tested on a part drawn from them (20 % by seed 0)"
+
+
+@pytest.fixture
+def own(checkout):
+    """Forty small pictures in a folder for each class, of which two are copies of others, and
+    which differ by where they are bright.
+    """
+    chance = np.random.default_rng(0)
+    for place, name in enumerate(("sad", "happy", "bored")):
+        for number in range(40):
+            picture = chance.integers(0, 120, (50, 40, 3), dtype=np.uint8)
+            picture[15 * place : 15 * place + 15] += 100
+            path = checkout / f"data/external/folder/{name}/{number:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(path)
+        for number in (3, 4):
+            copy = path.with_name(f"{number:02} again.png")
+            copy.write_bytes(path.with_name(f"{number:02}.png").read_bytes())
+    return checkout
+
+
+def test_a_stranger_puts_pictures_into_a_folder_for_each_class(own):
+    done(own, "download", "folder")
+    brought = sorted(os.listdir(own / "data/raw/folder"))
+    assert brought == ["files.parquet", "folder.txt"]  # and no image
+    said = done(own, "relabel", "folder")
+    assert OWN in said
+    assert "no test images of their own" in said
+    line = refused(own, "align", "folder")
+    assert "found no connection" in line
+    assert line.endswith("set datasets.folder.faces.detector to none")
+    without_detector(own)
+    assert "126 whole" in done(own, "align", "folder")
+    done(own, "split", "folder")
+    split = pl.read_parquet(own / "data/splits/folder.parquet")
+    assert set(split.filter(split="test")["label"].value_counts()["count"]) <= {8, 9, 10}
+    assert split["unique"].all()
+    assert split.group_by("group").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 120
+
+
+@pytest.mark.slow
+def test_own_pictures_are_learned_and_their_test_part_is_named_beside_the_scores(own):
+    without_detector(own)
+    edit(own, ("  - demo\n", "  - folder\n"), ("  - ours\n", ""), ("  - 1\n  - 2\n", ""))
+    edit(own, ("  recipe:\n", "  recipe: laptop\n"), ("  epochs:\n", "  epochs: 5\n"))
+    for stage in ("download", "relabel", "align", "split"):
+        done(own, stage, "folder")
+    for stage in ("train", "evaluate"):
+        done(own, stage, "folder", "baseline", "0")
+    done(own, "significance")
+    assert pl.read_json(own / "results/folder/baseline/0/scores.json")["accuracy"][0] > 0.6
+    for page in ("metrics/summary.md", "results/folder/baseline/0/model_card.md"):
+        assert OWN in (own / page).read_text()
+
+
+def without_detector(folder):
+    text = (folder / "params.yaml").read_text()
+    head, rest = text.split("  folder:\n    source:", 1)
+    rest = rest.replace("detector: yunet", "detector: none", 1)
+    (folder / "params.yaml").write_text(f"{head}  folder:\n    source:{rest}")

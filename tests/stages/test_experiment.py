@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from bundles import refusal
 from checkouts import environment
 from PIL import Image
 from recipes import PARAMS
 from sklearn.metrics import accuracy_score, recall_score
 
-from clfer.errors import InputError
 from clfer.training import cells, pack
 from clfer.training.cells import FEATURES, HISTORY, MODEL
 from pipeline import params, paths
@@ -42,21 +42,12 @@ def checkout(made, tmp_path, monkeypatch):
     folder = shutil.copytree(made, tmp_path / "checkout")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("CLFER_DEVICE", "cpu")
-    everything.cache_clear()
-    yield folder
-    everything.cache_clear()
+    return folder
 
 
 def run(name="comparison", **options):
     given = {"recipe": "small", "variants": "baseline,msr", "seeds": "0-1"}
     experiment(name, dataset="demo", **{**given, **options})
-
-
-def refusal(*names, **options):
-    with pytest.raises(InputError) as error:
-        run(*names, **options)
-    assert "\n" not in str(error.value)
-    return str(error.value)
 
 
 def truth():
@@ -145,16 +136,16 @@ def test_only_what_is_missing_is_trained(checkout, capsys):
 
 def test_what_it_refuses(checkout):
     assert "expected cells of this experiment, found none" in refusal(
-        training=False, folder=checkout / "empty"
+        run, training=False, folder=checkout / "empty"
     )
-    assert "did you mean 'small'?" in refusal(recipe="smal")
-    assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(variants="mrs")
-    assert "significance.baseline, among the variants" in refusal(variants="msr,ours")
+    assert "did you mean 'small'?" in refusal(run, recipe="smal")
+    assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(run, variants="mrs")
+    assert "significance.baseline, among the variants" in refusal(run, variants="msr,ours")
     checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
     for more in ({}, {"dry_run": True}):
         assert "recipe.epochs: expected 3, found 2" in refusal(
-            seeds="0", variants="baseline", **more
+            run, seeds="0", variants="baseline", **more
         )
 
 
@@ -167,17 +158,17 @@ def test_overrides_are_read_and_the_file_stays(checkout):
     assert found["variants"]["baseline"]["seeds"] == [3]
     assert (checkout / "params.yaml").read_bytes() == before
     assert params.block("run", "seeds") == [0, 1, 2]
-    assert "-S: expected settings of params.yaml such as" in refusal(set_param=["train"])
-    assert "params.yaml has no 'train'" in refusal(set_param=["~train"])
+    assert "-S: expected settings of params.yaml such as" in refusal(run, set_param=["train"])
+    assert "params.yaml has no 'train'" in refusal(run, set_param=["~train"])
     for wrong, near in (
         ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
         ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),
         ("run.variants=[baseline,our]", "no 'our' in variants; did you mean 'ours'?"),
         ("run.datasets=[dmeo]", "no 'dmeo' in datasets; did you mean 'demo'?"),
     ):
-        assert near in refusal(set_param=[wrong])
+        assert near in refusal(run, set_param=[wrong])
     for prepared in ("datasets.demo.source.train=3", "split.seed=1"):
-        assert "by which data are prepared" in refusal(set_param=[prepared])
+        assert "by which data are prepared" in refusal(run, set_param=[prepared])
     assert params.block("run", "seeds") == [0, 1, 2]
 
 
@@ -237,6 +228,6 @@ def test_what_a_head_with_the_batchs_mean_would_score(checkout):
     )
     assert set(document("transduction")["variants"]["baseline"]["RAF-DB's"]) == {"honest", "1"}
     (checkout / "list.txt").write_text("test_0001.jpg 5\n")
-    assert "RAF-DB's list_patition_label.txt" in refusal("transduction", like=Path("list.txt"))
-    assert "--orders: there is no 'backwards'" in refusal("transduction", orders="backwards")
-    assert "--batches: expected sizes of 1 or more" in refusal("transduction", batches="0")
+    assert "RAF-DB's list_patition_label.txt" in refusal(run, "transduction", like=Path("list.txt"))
+    assert "--orders: there is no 'backwards'" in refusal(run, "transduction", orders="backwards")
+    assert "--batches: expected sizes of 1 or more" in refusal(run, "transduction", batches="0")

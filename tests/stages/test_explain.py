@@ -31,7 +31,6 @@ def folder(tmp_path, monkeypatch):
 
 
 def numbers(folder, image, **options):
-    """What stands in the JSON."""
     options = {"model": folder / "ours.safetensors", "numbers": folder / "numbers.json"} | options
     explain(image, **options)
     return json.loads((folder / "numbers.json").read_text())

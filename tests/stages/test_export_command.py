@@ -2,19 +2,17 @@
 
 import re
 
+import checkouts
 import cv2
 import numpy as np
 import onnx
 import polars as pl
 import pytest
 import torch
-import typer
-from checkouts import CLASSES, checkout
+from checkouts import CLASSES, checkout, done
 from exported_models import faces, network
-from typer.testing import CliRunner
 from variants import CUT, OURS
 
-from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.files import sha256
 from clfer.inference.engines import Exported, Trained
@@ -28,7 +26,6 @@ MODEL = "runs/demo/ours/0/model.safetensors"
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A checkout with faces and a model of them."""
     checkout(tmp_path)
     saved(tmp_path / MODEL, split_sha256=sha256(tmp_path / "data/splits/demo.parquet"))
     monkeypatch.chdir(tmp_path)
@@ -46,23 +43,13 @@ def saved(path, cut=CUT, classes=CLASSES, weights=None, **provenance):
 
 
 def run(*words):
-    app = typer.Typer(pretty_exceptions_enable=False)
-    app.command()(tool.export)
-    return CliRunner().invoke(app, [*map(str, words)])
+    """What it prints above the table of times, as one text; and the table."""
+    text, _, times = done(".", "export", *words).partition("ms a batch")
+    return " ".join(text.split()), times
 
 
 def refused(*words):
-    done = run(*words)
-    assert isinstance(done.exception, InputError), done.output
-    line = str(done.exception)
-    assert "\n" not in line
-    return line
-
-
-def text_of(done):
-    """What is printed above the table of times, as one text."""
-    assert done.exit_code == 0, done.output
-    return " ".join(done.output.partition("ms a batch")[0].split())
+    return checkouts.refused(".", "export", *words).removeprefix("error: ")
 
 
 def accuracy(engine, folder):
@@ -72,8 +59,8 @@ def accuracy(engine, folder):
 
 
 def test_a_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
-    done = run(MODEL, "--int8", "--count", 5)
-    text, out = text_of(done), folder / "exports/demo/ours"
+    text, times = run(MODEL, "--int8", "--count", 5)
+    out = folder / "exports/demo/ours"
     given = faces(9)
     whole, small = (Exported(out / name) for name in ("0.onnx", "0.int8.onnx"))
     assert np.abs(whole(given) - Trained(folder / MODEL, "cpu")(given)).max() < 1e-5
@@ -87,7 +74,7 @@ def test_a_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
     expected = [accuracy(engine, folder) for engine in (small, whole)]
     assert [float(one) for one in found.groups()] == pytest.approx(expected, abs=1e-4)
     for name in ("onnxruntime", "onnxruntime, int8"):
-        assert re.search(rf"{name}\s+│\s+\d+\.\d\s+│\s+\d+\.\d", done.output)
+        assert re.search(rf"{name}\s+│\s+\d+\.\d\s+│\s+\d+\.\d", times)
     for name in ("0.onnx", "0.int8.onnx"):
         onnx.checker.check_model(onnx.load(out / name), full_check=True)
 
@@ -96,12 +83,12 @@ def test_a_model_is_written_out_of_runs_and_answers_as_pytorch_does(folder):
 def test_test_images_change_nothing(folder):
     """Whatever they are, the files and all that is said of them are the same."""
     saved(folder / MODEL, split_sha256="that of another split")
-    before = text_of(run(MODEL, "--to", "first/a.onnx", "--int8"))
+    before, _ = run(MODEL, "--to", "first/a.onnx", "--int8")
     stored = np.load(folder / "data/faces/demo.npy")
     split = pl.read_parquet(folder / "data/splits/demo.parquet").filter(pl.col("split") == "test")
     stored[split["face"].to_numpy()] = 255 - stored[split["face"].to_numpy()]
     np.save(folder / "data/faces/demo.npy", stored)
-    after = text_of(run(MODEL, "--to", "second/a.onnx", "--int8"))
+    after, _ = run(MODEL, "--to", "second/a.onnx", "--int8")
     for name in ("a.onnx", "a.int8.onnx"):
         assert (folder / "first" / name).read_bytes() == (folder / "second" / name).read_bytes()
     assert before == after.replace("second/", "first/")
@@ -114,7 +101,8 @@ def test_a_folder_of_face_crops_instead(folder):
     for number, face in enumerate(faces(8)):
         cv2.imwrite(str(crops / "below" / f"{number}.png"), face)
     (crops / "broken.png").write_bytes(b"\x89PNG\r\n")
-    text = text_of(run(saved(folder / "a.safetensors", dataset=None), "--faces", crops, "--int8"))
+    model = saved(folder / "a.safetensors", dataset=None)
+    text, _ = run(model, "--faces", crops, "--int8")
     assert f"checked on 8 faces of {crops} (1 more could not be read)" in text
     assert "on the faces it was not calibrated on: the same label for" in text
     assert "of 4 (" in text
@@ -124,15 +112,14 @@ def test_a_folder_of_face_crops_instead(folder):
 
 def test_a_folder_that_can_be_pushed_has_model_and_card(trained_copy, folder, monkeypatch):
     monkeypatch.chdir(trained_copy)
-    assert "to push as it is, with README.md and model.safetensors: faces" in text_of(
-        run(MODEL, "--to", "faces")
-    )
+    text, _ = run(MODEL, "--to", "faces")
+    assert "to push as it is, with README.md and model.safetensors: faces" in text
     pushed = {path.name: path.read_bytes() for path in (trained_copy / "faces").iterdir()}
     assert set(pushed) == {"README.md", "model.onnx", "model.safetensors"}
     assert sha256(trained_copy / MODEL) in pushed["README.md"].decode()
     assert "clfer predict PATH --model model.onnx" in pushed["README.md"].decode()
     assert pushed["model.safetensors"] == (trained_copy / MODEL).read_bytes()
-    text_of(run(MODEL, "--to", "faces"))  # again
+    run(MODEL, "--to", "faces")  # again
     (trained_copy / "faces/README.md").write_text("# My checkout")
     line = refused(MODEL, "--to", "faces")
     assert line == "faces/README.md: expected a folder for a model, found another page there"

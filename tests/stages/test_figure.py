@@ -16,7 +16,6 @@ from clfer.datasets.expressions import FERPLUS
 from clfer.model.variant import MSR, Variant
 from pipeline import paths
 from pipeline.figure import FIGURES, figure
-from pipeline.params import everything
 
 CLASSES = FERPLUS[:3]
 IMAGES = 24  # the last half of them validation
@@ -28,7 +27,6 @@ EPOCHS = (1, 2, 3)
 def checkout(tmp_path, monkeypatch):
     """Two variants, the second with two seeds, on faces of noise."""
     monkeypatch.chdir(tmp_path)
-    everything.cache_clear()
     shutil.copy(ROOT / "params.yaml", tmp_path)
     for folder in ("data/splits", "data/faces", "tables/demo"):
         (tmp_path / folder).mkdir(parents=True)
@@ -43,8 +41,7 @@ def checkout(tmp_path, monkeypatch):
         for k in ks
     ]
     paths.table("demo", "figure8").write_text(json.dumps({"points": cells}))
-    yield tmp_path
-    everything.cache_clear()
+    return tmp_path
 
 
 def split(evidence):
@@ -62,7 +59,6 @@ def split(evidence):
 
 
 def trained(variant, seed):
-    """A run and its scores."""
     run, results = paths.run("demo", variant, seed), paths.results("demo", variant, seed)
     run.mkdir(parents=True)
     results.mkdir(parents=True)

@@ -35,8 +35,7 @@ def edited(tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         params.everything.cache_clear()
 
-    yield changed
-    params.everything.cache_clear()
+    return changed
 
 
 def test_every_block_is_complete(edited):
@@ -173,7 +172,5 @@ def test_what_is_wrong_with_a_variant_is_named(edited, row, old, new, message):
 
 def test_a_folder_without_params(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    params.everything.cache_clear()
     with pytest.raises(InputError, match=r"params.yaml is missing in .*run clfer in the folder"):
         params.block("train")
-    params.everything.cache_clear()

@@ -26,7 +26,6 @@ from clfer.inference.frames import Video
 from clfer.inference.models import SHIPPED
 from clfer.inference.output import film
 from pipeline.models import default_model
-from pipeline.params import everything
 from pipeline.predict import predict as command
 
 FILE, DRAWN = (f"runs/{name}/ours/0/model.safetensors" for name in ("ferplus", "demo"))
@@ -37,7 +36,6 @@ def face(seed, shape=(48, 48)):
 
 
 def started(folder, *words):
-    """The command as a process of its own."""
     command = [sys.executable, *map(str, words)]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -189,9 +187,7 @@ def test_which_model_is_taken_follows_params_and_no_file_time(tmp_path, monkeypa
     rows = "  datasets: [demo, ferplus, sfew]\n  variants: [baseline, ours]\n  seeds: [0, 1]\n"
     blocks = "datasets: {demo: {}, ferplus: {}, sfew: {}}\nvariants: {baseline: {}, ours: {}}\n"
     (tmp_path / "params.yaml").write_text(f"run:\n{rows}{blocks}")
-    everything.cache_clear()
     assert default_model().samefile(files["ferplus/ours/0"])
-    everything.cache_clear()
 
 
 def test_a_video_frame_by_frame_and_a_broken_one_is_left_out(trained, tmp_path, monkeypatch):

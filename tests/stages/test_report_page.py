@@ -12,7 +12,7 @@ from closure import ROOT
 from markup import read
 from materials import audit, picture
 
-from pipeline import checkout
+from pipeline import report
 
 MODEL = "runs/demo/ours/0/model.safetensors"
 
@@ -26,6 +26,17 @@ def made(folder):
 def write(path, content):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def git(folder, *words):
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
+
+
+def committed(folder, *files):
+    git(folder, "init", "-q")
+    git(folder, "add", *files)
+    git(folder, "commit", "-qm", "one")
 
 
 def warnings(root, section="trust"):
@@ -116,19 +127,13 @@ def test_tables_say_of_which_runs_they_are(folder):
 
 
 def test_how_to_run_it_again_names_every_setting(folder):
-    def git(*words):
-        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True)
-
     def again():
         section = made(folder)[0].section("again")
         (block,) = section.every("pre")
         return section.text, {one for one in block.text.split() if "=" in one}
 
     assert "make repro" in again()[0]  # no Git, as params.yaml says
-    git("init", "-q")
-    git("add", "clfer", "pipeline", "params.yaml")
-    git("commit", "-qm", "one")
+    committed(folder, "clfer", "pipeline", "params.yaml")
     assert again()[1] == set()
     change(folder, recipe={"epochs": 3})
     text, options = again()
@@ -192,28 +197,19 @@ def test_the_repository_that_a_checkout_lies_in_is_not_its_own(tmp_path, monkeyp
     inner = tmp_path / "inner"
     inner.mkdir()
     (inner / "params.yaml").write_text("train: {note: \u2013}\n", encoding="utf-8")
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-
-    def committed(folder):
-        for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "one"]):
-            subprocess.run(["git", *words], cwd=folder, check=True)
-
     monkeypatch.chdir(inner)
-    committed(tmp_path)
-    assert (checkout.commit(), checkout.changed(), checkout.committed()) == (None, [], None)
-    committed(inner)
-    assert checkout.commit()
-    assert checkout.committed() == {"train": {"note": "\u2013"}}
+    committed(tmp_path, ".")
+    assert (report.commit(), report.changed_code(), report.committed()) == (None, [], None)
+    committed(inner, ".")
+    assert report.commit()
+    assert report.committed() == {"train": {"note": "\u2013"}}
 
 
 def test_git_brings_the_same_bytes_wherever_it_changes_the_ends_of_lines(tmp_path):
     (tmp_path / "here").mkdir()
     for name in (".gitattributes", "params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path / "here")
-    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
-    for words in (["init", "-q"], ["add", "."], [*who, "commit", "-qm", "one"]):
-        subprocess.run(["git", *words], cwd=tmp_path / "here", check=True)
-    clone = ["git", "-c", "core.autocrlf=true", "clone", "-q", "here", "there"]
-    subprocess.run(clone, cwd=tmp_path, check=True)
+    committed(tmp_path / "here", ".")
+    git(tmp_path, "-c", "core.autocrlf=true", "clone", "-q", "here", "there")
     for name in ("params.yaml", "dvc.yaml"):
         assert (tmp_path / "there" / name).read_bytes() == (ROOT / name).read_bytes()

@@ -30,12 +30,13 @@ def place(tmp_path_factory):
     return folder
 
 
+def scored(place, line):
+    return done(place, "score", *line.split())
+
+
 def test_files_are_scored_compared_and_written(place):
-    said = done(
-        place,
-        *("score", "good.csv", "poor.csv", "--dataset", "demo", "--json", "out/a.json"),
-        *("--html", "out/a.html", "--md", "out/a.md"),
-    )
+    line = "good.csv poor.csv --dataset demo --json out/a.json --html out/a.html --md out/a.md"
+    said = scored(place, line)
     assert "good is better than poor by" in " ".join(said.split())
     document = json.loads((place / "out/a.json").read_text())
     truth = pl.read_parquet(place / "data/splits/demo.parquet")
@@ -54,11 +55,7 @@ def test_files_are_scored_compared_and_written(place):
 def test_a_part_is_named_and_can_be_the_baseline(place):
     lines = (place / "good.csv").read_text().splitlines()
     (place / "half.csv").write_text("\n".join(lines[:13]) + "\n")
-    done(
-        place,
-        *("score", "half.csv", "poor.csv", "--dataset", "demo", "--baseline", "half"),
-        *("--json", "out/half.json"),
-    )
+    scored(place, "half.csv poor.csv --dataset demo --baseline half --json out/half.json")
     document = json.loads((place / "out/half.json").read_text())
     assert [*document["files"]] == ["half (12 of 24 test images)", "poor"]
     assert document["baseline"] == "half (12 of 24 test images)"
@@ -66,21 +63,9 @@ def test_a_part_is_named_and_can_be_the_baseline(place):
 
 
 def test_two_orders_of_one_model(place):
-    said = done(
-        place,
-        "score",
-        "--orders",
-        "good.csv",
-        "good.csv",
-        "--name",
-        "a",
-        "--name",
-        "b",
-        "--dataset",
-        "demo",
-    )
+    said = scored(place, "--orders good.csv good.csv --name a --name b --dataset demo")
     assert "do not depend" in said
-    said = done(place, "score", "--orders", "good.csv", "poor.csv", "--dataset", "demo")
+    said = scored(place, "--orders good.csv poor.csv --dataset demo")
     assert "The answers depend" in said
 
 
@@ -89,21 +74,21 @@ def test_ranks_over_several_datasets(place):
         scores = {name: {"accuracy": {"value": 0.5 + i * k / 10}} for k, name in enumerate("abc")}
         document = {"dataset": f"d{i}", "alpha": 0.05, "files": scores}
         (place / f"d{i}.json").write_text(json.dumps(document))
-    said = done(place, "score", "--ranks", "d0.json", "d1.json", "d2.json", "--draw", "ranks.png")
+    said = scored(place, "--ranks d0.json d1.json d2.json --draw ranks.png")
     assert "Nemenyi" in said
     assert (place / "ranks.png").stat().st_size > 1000
 
 
 def test_what_is_wrong_is_one_line_and_nothing_is_written(place):
-    for words, expected in (
-        (("good.csv",), "--dataset: expected the dataset"),
-        (("good.csv", "--dataset", "dmeo"), "did you mean 'demo'"),
-        (("good.csv", "--dataset", "demo", "--json", "good.csv"), "a file of its own"),
-        (("none.csv", "--dataset", "demo", "--json", "no.json"), "found none"),
-        (("good.csv", "poor.csv", "--dataset", "demo", "--baseline", "god"), "did you mean 'good'"),
-        (("good.csv", "--dataset", "demo", "--margin", "2"), "--margin: expected a fraction"),
-        (("--orders", "good.csv", "--dataset", "demo"), "two files of one model, found 1"),
-        (("--ranks", "good.csv", "--json", "no.json"), "good.csv: expected JSON"),
+    for line, expected in (
+        ("good.csv", "--dataset: expected the dataset"),
+        ("good.csv --dataset dmeo", "did you mean 'demo'"),
+        ("good.csv --dataset demo --json good.csv", "a file of its own"),
+        ("none.csv --dataset demo --json no.json", "found none"),
+        ("good.csv poor.csv --dataset demo --baseline god", "did you mean 'good'"),
+        ("good.csv --dataset demo --margin 2", "--margin: expected a fraction"),
+        ("--orders good.csv --dataset demo", "two files of one model, found 1"),
+        ("--ranks good.csv --json no.json", "good.csv: expected JSON"),
     ):
-        assert expected in refused(place, "score", *words), words
+        assert expected in refused(place, "score", *line.split()), line
         assert not (place / "no.json").exists()

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import checkouts
@@ -14,7 +13,6 @@ import polars as pl
 import psutil
 import pytest
 from checkouts import clfer
-from ruamel.yaml import YAML
 
 pytestmark = pytest.mark.slow
 
@@ -33,10 +31,7 @@ INTERRUPTS = [signal.SIGINT, signal.SIGTERM]
 def aligned(tmp_path_factory):
     """A checkout whose demo has labels and small chunks; faces and output of one process."""
     folder = checkouts.checkout(tmp_path_factory.mktemp("aligned"))
-    datasets = YAML(typ="safe", pure=True).load(folder / "params.yaml")["datasets"]
-    datasets["demo"]["source"] |= IMAGES
-    datasets["demo"]["faces"]["size"] = 256
-    checkouts.change(folder, datasets=datasets)
+    checkouts.change(folder, source=IMAGES, faces={"size": 256})
     packing = folder / "clfer/faces/packing.py"
     text = packing.read_text()
     assert "CHUNK = 256" in text
@@ -65,14 +60,6 @@ def untrained(tmp_path):
     return folder
 
 
-def wait_until(condition, running):
-    until = time.monotonic() + 120
-    while not condition():
-        assert running.process.poll() is None, running.stderr
-        assert time.monotonic() < until
-        time.sleep(0.002)
-
-
 def workers(running):
     """Both processes, and the one that does not lead."""
     found = psutil.Process(running.process.pid).children(recursive=True)
@@ -86,10 +73,10 @@ def records(folder):
 def suspended(folder):
     """Two processes that align, the follower suspended, the leader done with its share."""
     running = checkouts.Running(folder, *ALIGN)
-    wait_until(lambda: list(folder.glob(OF_FOLLOWER)), running)
+    running.wait(lambda: list(folder.glob(OF_FOLLOWER)))
     _, follower = workers(running)
     follower.suspend()
-    wait_until(lambda: {*OF_LEADER} <= {*records(folder)}, running)
+    running.wait(lambda: {*OF_LEADER} <= {*records(folder)})
     return running, follower
 
 
@@ -137,7 +124,7 @@ def test_a_dead_process_ends_the_run_and_any_number_goes_on(processes, aligned, 
     assert {*OF_LEADER} <= {path.name for path in before}
     assert len(before) < len(OF_BOTH)
     again = checkouts.Running(checkout, "align", "demo", "--processes", processes)
-    wait_until(lambda: records(checkout) == OF_BOTH or (checkout / "data/faces").exists(), again)
+    again.wait(lambda: records(checkout) == OF_BOTH or (checkout / "data/faces").exists())
     kept = {path: path.stat().st_mtime_ns for path in before if path.exists()}
     assert kept.items() <= before.items()  # what is done is not done again
     assert again.end() == 0, again.stderr
@@ -165,7 +152,7 @@ def test_the_process_that_fails_alone_says_why_and_the_records_stay(aligned, che
 def test_interrupted_align_ends_them_all_in_silence(how, aligned, checkout):
     running, follower = suspended(checkout)
     running.process.send_signal(how)
-    wait_until(lambda: pending(follower), running)
+    running.wait(lambda: pending(follower))
     follower.resume()
     assert running.end() == 128 + how
     assert running.stderr == ""
@@ -235,7 +222,7 @@ def test_a_dead_process_ends_the_training_and_the_state_goes_on(untrained, tmp_p
     through = shutil.copytree(untrained, tmp_path / "through")
     assert clfer(through, *TRAIN).returncode == 0
     running = checkouts.Running(untrained, *TRAIN)
-    wait_until(lambda: list(untrained.glob(STATE)), running)
+    running.wait(lambda: list(untrained.glob(STATE)))
     both, follower = workers(running)
     follower.kill()
     assert running.end() == 128 + signal.SIGKILL

@@ -1,14 +1,12 @@
 """Work in shards: joined it is the work of one run, whatever was killed, and in whatever order."""
 
 import random
-import subprocess
-import sys
 import time
 
 import numpy as np
 import polars as pl
 import pytest
-from checkouts import Running, checkout, done, edit, refused
+from checkouts import Running, checkout, done, edit, here, refused
 from closure import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,16 +50,18 @@ def test_missing_shards_and_those_of_other_work_are_named(tmp_path):
         complete(tmp_path, "ab", ".x", "clfer it")
 
 
-def command(*words):
-    return [sys.executable, "-m", "pipeline", "predict", "--no-detect", *map(str, words)]
-
-
 def run(place, *words, status=0):
-    done = subprocess.run(
-        command(*words), cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )
+    done = here(place, "predict", "--no-detect", *words)
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
+
+
+def killed(place, *words, after):
+    """A command that is killed so many seconds after its start."""
+    running = Running(place, *words, PYTHONPATH=str(ROOT))
+    time.sleep(after)
+    running.process.kill()
+    running.process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +83,7 @@ def test_predictions_are_those_of_one_run_whatever_was_killed(pictures, tmp_path
     chance, to = random.Random(0), tmp_path / "four"
     for number in (3, 1, 4, 2):
         words = (pictures, "--shard", f"{number}/4", "--to", to)
-        killed = subprocess.Popen(command(*words), cwd=ROOT, stderr=subprocess.DEVNULL)
-        time.sleep(chance.uniform(0.2, 1.5))
-        killed.kill()
-        killed.wait()
+        killed(tmp_path, "predict", "--no-detect", *words, after=chance.uniform(0.2, 1.5))
         if number == 1:
             words = (*sorted(pictures.iterdir(), reverse=True), *words[1:])  # in another order
         run(tmp_path, *words)
@@ -114,12 +111,10 @@ def test_alignment_is_that_of_one_run_whatever_was_killed(tmp_path):
     for number in (2, 3, 1):
         if number != 2:
             assert "expected 3 shards, missing" in refused(tmp_path, "align", "demo")
-        running = Running(tmp_path, "align", "demo", "--shard", f"{number}/3")
-        time.sleep(chance.uniform(0.5, 2.5))
-        running.process.kill()
-        running.process.wait()
-        done(tmp_path, "align", "demo", "--shard", f"{number}/3")
-        assert "already there" in done(tmp_path, "align", "demo", "--shard", f"{number}/3")
+        words = ("align", "demo", "--shard", f"{number}/3")
+        killed(tmp_path, *words, after=chance.uniform(0.5, 2.5))
+        done(tmp_path, *words)
+        assert "already there" in done(tmp_path, *words)
     done(tmp_path, "align", "demo")
     assert {name: (tmp_path / name).read_bytes() for name in kept} == expected
     assert not (tmp_path / "data/faces/demo-shards").exists()

@@ -5,34 +5,21 @@ import json
 import numpy as np
 import polars as pl
 import pytest
+from prediction_tables import table
 
 from clfer.errors import InputError
-from pipeline.params import everything
 from pipeline.significance import significance
 
-CLASSES = ["neutral", "happiness", "anger"]
 LABEL = np.arange(60) % 3
 
 
 def cell(folder, variant, seed, wrong, selected_on):
     """The files that `evaluate` and `train` leave of one run with `wrong` errors."""
     predicted = np.where(np.arange(60) < wrong, (LABEL + 1) % 3, LABEL)
-    kind, row = pl.Enum(CLASSES), pl.Array(pl.Float32, 3)
-    names = np.array(CLASSES)
     results, runs = (folder / top / "toy" / variant / str(seed) for top in ("results", "runs"))
     for path in (results, runs):
         path.mkdir(parents=True)
-    pl.DataFrame(
-        {
-            "row": np.arange(60),
-            "group": np.arange(60),
-            "unique": np.ones(60, dtype=bool),
-            "label": pl.Series(names[LABEL], dtype=kind),
-            "predicted": pl.Series(names[predicted], dtype=kind),
-            "probability": pl.Series(0.1 + 0.7 * np.eye(3)[predicted], dtype=row),
-            "target": pl.Series(np.eye(3)[LABEL], dtype=row),
-        }
-    ).write_parquet(results / "predictions.parquet")
+    table(LABEL, predicted).write_parquet(results / "predictions.parquet")
     protocol = {"labels": "by hand", "duplicates": "drop", "selected_on": selected_on}
     scores = {"evidence": True, "protocol": protocol, "sources": {}}
     (results / "scores.json").write_text(json.dumps(scores))
@@ -44,7 +31,6 @@ def cell(folder, variant, seed, wrong, selected_on):
 
 
 def grid(folder, selected_on):
-    """Two variants with two seeds."""
     for seed in range(2):
         cell(folder, "baseline", seed, 12 + seed, selected_on)
         cell(folder, "ours", seed, 6, selected_on)
@@ -58,13 +44,9 @@ def grid(folder, selected_on):
 @pytest.fixture(autouse=True)
 def inside(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    everything.cache_clear()
-    yield
-    everything.cache_clear()
 
 
 def summarised(folder):
-    """The stage's summary of it."""
     significance()
     return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
 
