@@ -123,12 +123,6 @@ def kmeans(points, draws, iterations):
     return min(runs, key=lambda run: run[1])[0]
 
 
-def inertia(points, clusters, k):
-    """Eq. 2: the sum of squared distances to the mean of the own cluster."""
-    means = group_means(points, clusters, k)
-    return sum(square(p, means[c]) for p, c in zip(points, clusters, strict=True))
-
-
 def group_means(points, group, k):
     """Eq. 5 (and the centroids of eq. 2, the class centers of eq. 12): None for an empty group."""
     means = []

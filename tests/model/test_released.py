@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from clfer.errors import InputError
 from clfer.model.clustering import kmeans
-from clfer.model.method import build
+from clfer.model.network import build
 from clfer.model.released import ReleasedHead, code
 from clfer.model.variant import Released, Variant
 
