@@ -135,7 +135,8 @@ def read_card(text: str | None, path: Path) -> Card:
     try:
         content = json.loads(text)
         version = content.get("format") if isinstance(content, dict) else None
-        card = Card.model_validate(content) if version == FORMAT else None
+        if version == FORMAT:
+            return Card.model_validate(content)
     except (ValueError, RecursionError) as error:
         place = "no JSON"
         if isinstance(error, ValidationError):
@@ -144,10 +145,8 @@ def read_card(text: str | None, path: Path) -> Card:
             f"{path}: expected a card of format {FORMAT}, found one that is broken ({place}); "
             f"{again} it again"
         ) from error
-    if card is None:
-        shown = version if isinstance(version, int) else "another"
-        raise InputError(
-            f"{path}: expected a card of format {FORMAT}, found {shown}; {again} it again with "
-            "this version of clfer, or use it with the one that wrote it"
-        )
-    return card
+    shown = version if isinstance(version, int) else "another"
+    raise InputError(
+        f"{path}: expected a card of format {FORMAT}, found {shown}; {again} it again with this "
+        "version of clfer, or use it with the one that wrote it"
+    )

@@ -74,7 +74,7 @@ def train_cell(
 
 def _write(cell: Cell, data: Data, state: State, folder: Path) -> None:
     recipe, best = cell.recipe, state.history[state.best_epoch - 1]
-    parts = [part for part in ("train", "val", "test") if f"{part}_accuracy" in best]
+    parts = [part for part in ("train", *PARTS) if f"{part}_accuracy" in best]
     provenance = {
         "dataset": data.name,
         "variant": cell.name,
