@@ -234,10 +234,20 @@ def test_a_killed_cell_goes_on_from_its_state(data, grid, tmp_path, monkeypatch)
     assert unknown == took | {"seconds": None}
 
 
-def test_a_state_of_other_code_is_not_continued(data, monkeypatch):
-    before = GRID[0].fingerprint(data)
-    monkeypatch.setattr("clfer.training.cell.CODE", CODE + 1)
-    assert GRID[0].fingerprint(data) != before
+def test_a_state_of_other_settings_data_or_code_is_not_continued(data, monkeypatch):
+    cell = GRID[0]
+    others = [
+        cell,
+        replace(cell, seed=5),
+        replace(cell, variant=Variant(msr=MSR(fd=4))),
+        replace(cell, recipe=recipe(lr=0.002)),
+    ]
+    found = [one.fingerprint(data) for one in others]
+    found.append(cell.fingerprint(replace(data, sources={"faces_sha256": "c"})))
+    for constant in ("CODE", "FORMAT"):
+        monkeypatch.setattr(f"clfer.training.cell.{constant}", 99)
+        found.append(cell.fingerprint(data))
+    assert len(set(found)) == len(found)
 
 
 RECORD = ROOT / "tests/training/code.json"

@@ -140,8 +140,7 @@ def test_two_trainers_never_write_the_same_run(tmp_path):
         pass
 
 
-def test_a_state_is_keyed_by_everything_it_depends_on():
-    assert fingerprint({"lr": 0.1}, 0) != fingerprint({"lr": 0.2}, 0)
+def test_a_fingerprint_knows_no_order_of_settings():
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
 
 
