@@ -57,7 +57,7 @@ PARTS = {
 
 
 class Step(nn.Module):
-    """What `clfer.training.step.forward` makes of a batch, without the losses on logits: they need
+    """What `training.step.JointLoss` makes of a batch, without the losses on logits: they need
     a recipe and multiply no matrices.
     """
 

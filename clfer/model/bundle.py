@@ -1,5 +1,4 @@
-"""A trained network in one file: weights as safetensors and, in the metadata, a card that says how
-to use them and where they come from.
+"""A trained network in one file: weights as safetensors, and in their metadata a card.
 
 PyTorch is imported by `save` and `load` alone, so that cards can be read where it is not installed.
 """

@@ -66,6 +66,13 @@ class Network(nn.Module):
         return torch.sigmoid(self.attention(vectors)).squeeze(1)
 
 
+class GlobalPool(nn.Module):
+    """The backbone's own representation: the deepest features averaged over positions, [B, C_L]."""
+
+    def forward(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B C"]:
+        return F.adaptive_avg_pool2d(features[-1], 1).flatten(1)
+
+
 class Contrast(nn.Module):
     """The contrastive losses of a variant: CLFM, CLBS, SimSiam and those of the released code, as
     far as it has them. They exist in training only. A module whose layers all have weight zero is
@@ -129,13 +136,6 @@ class Contrast(nn.Module):
         if self.released:
             losses |= self.released(features, per_image, per_batch)
         return losses, recorded
-
-
-class GlobalPool(nn.Module):
-    """The backbone's own representation: the deepest features averaged over positions, [B, C_L]."""
-
-    def forward(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B C"]:
-        return F.adaptive_avg_pool2d(features[-1], 1).flatten(1)
 
 
 def build(

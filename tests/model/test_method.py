@@ -14,7 +14,7 @@ from clfer.model.network import noise_loss
 from clfer.model.variant import Variant, Warmup
 from clfer.training.batches import Batch
 from clfer.training.state import State
-from clfer.training.step import forward, update
+from clfer.training.step import JointLoss, update
 
 SIAMESE = OURS.model_copy(update={"simsiam": SIMSIAM_SETTINGS})
 RECIPE = recipe(resize=64, erasing=0.0, weight_decay=0.0, precision="float32")
@@ -44,7 +44,7 @@ def one_step(variant, images=3, dtype=torch.float64, seed=0):
     batch = Batch(torch.arange(images), views, label, target, *starts)
     weights = [*network.parameters(), *contrast.parameters()]
     state = State(network, None, contrast, torch.optim.SGD(weights, lr=1.0), label)
-    return state, batch, forward(state, batch, RECIPE, variant, None)
+    return state, batch, JointLoss(state, RECIPE, variant)(batch)
 
 
 def test_the_joint_loss_is_equation_10_of_equations_6_7_and_11():

@@ -23,7 +23,7 @@ from clfer.training.batches import Batches
 from clfer.training.cell import Cell
 from clfer.training.cells import MODEL, train_cells
 from clfer.training.state import begin
-from clfer.training.step import forward
+from clfer.training.step import JointLoss
 
 GRADIENTS, LAYERS, FOLDED = (
     runpy.run_path(str(ROOT / f"docs/results/{name}.py"))
@@ -68,7 +68,7 @@ def test_the_gradients_of_the_losses_add_up_to_that_of_their_sum():
     state, batch = first_batch()
     parts = GRADIENTS["gradients"](state, batch, SHORT, OURS)
     state.trained.zero_grad()
-    outcome = forward(state, batch, SHORT, OURS, None)
+    outcome = JointLoss(state, SHORT, OURS)(batch)
     for features in outcome.features:
         features.retain_grad()
     sum(outcome.losses.values()).backward()

@@ -18,7 +18,7 @@ from clfer.faces.views import central
 from clfer.files import UNUSED, fingerprint
 from clfer.training.batches import Batches
 from clfer.training.state import begin, claim, optimizer
-from clfer.training.step import forward, lr_on_device, set_lr, update
+from clfer.training.step import JointLoss, lr_on_device, set_lr, update
 
 CPU = torch.device("cpu")
 DECAY = 0.1
@@ -62,7 +62,7 @@ def test_the_average_is_that_of_the_weights_after_every_step(chosen):
     state = begin(settings, chosen, training, 0, CPU)
     steps = []
     for batch in Batches(known.faces, training, settings, state.contrast, 0, 0):
-        update(state, forward(state, batch, settings, chosen, None))
+        update(state, JointLoss(state, settings, chosen)(batch))
         weights = state.trained.state_dict()
         steps.append({name: value.double().clone() for name, value in weights.items()})
     average = steps[0]  # not the initial weights, which are noise
