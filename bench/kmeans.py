@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.timing import medians
 from clfer.model.clustering import group_means, kmeans
-from clfer.model.hashing import soft_code
+from clfer.model.feature_maps import soft_code
 
 SETS, POINTS, DIMENSIONS, K, ITERATIONS = 256, 512, 16, 4, 20
 

@@ -16,8 +16,7 @@ from bench.timing import medians
 from clfer.model import variant
 from clfer.model.batch_samples import BatchSampleContrast
 from clfer.model.clustering import kmeans
-from clfer.model.feature_maps import FeatureMapContrast
-from clfer.model.hashing import soft_code
+from clfer.model.feature_maps import FeatureMapContrast, soft_code
 from clfer.model.multiscale import MultiScale, pool
 
 BATCH, CHANNELS, SIDES = 32, (64, 128, 256, 512), (56, 28, 14, 7)

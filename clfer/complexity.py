@@ -24,8 +24,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from clfer.model.backbone import Stem, check_input
-from clfer.model.method import Contrast, build
-from clfer.model.network import Network
+from clfer.model.network import Contrast, Network, build
 from clfer.model.variant import Variant
 
 BATCH = 32  # images that CLBS clusters together
@@ -58,7 +57,7 @@ PARTS = {
 
 
 class Step(nn.Module):
-    """What `clfer.training.step.forward` makes of a batch, without the losses on logits: they need
+    """What `training.step.JointLoss` makes of a batch, without the losses on logits: they need
     a recipe and multiply no matrices.
     """
 

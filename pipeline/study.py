@@ -17,7 +17,7 @@ from clfer.errors import InputError
 from clfer.figures.confusion import draw_several
 from clfer.figures.curves import draw_history
 from clfer.files import replacing, write_json, write_text
-from clfer.model.method import noise_loss
+from clfer.model.network import noise_loss
 from clfer.paper.result import leakage_result, result
 from clfer.paper.tables import Plan
 from clfer.report import comparison

@@ -20,7 +20,7 @@ from clfer.model.variant import CLBS, MSR, SCN, SimSiam, Variant
 from clfer.training.batches import Batch
 from clfer.training.examples import Examples
 from clfer.training.state import begin
-from clfer.training.step import forward
+from clfer.training.step import JointLoss
 from pipeline import console, params
 
 SIMSIAM = Variant(simsiam=SimSiam(weight=1.0, fd=2048, bottleneck=512))
@@ -189,7 +189,7 @@ def test_it_is_what_a_step_of_training_computes(variant):
         warmup=torch.tensor(1.0),
     )
     with FlopCounterMode(display=False) as counter:
-        forward(state, batch, RECIPE, variant, None)
+        JointLoss(state, RECIPE, variant)(batch)
     expected = round(counter.get_total_flops() / 2 / BATCH)
     assert small(variant, classes=3)["train"]["macs"] == expected
 

@@ -1,8 +1,7 @@
 """Variants and networks small enough for tests."""
 
 from clfer.faces.preprocessing import Cut
-from clfer.model.method import Contrast, build
-from clfer.model.network import Network
+from clfer.model.network import Contrast, Network, build
 from clfer.model.variant import CLBS, CLFM, MSR, SCN, SimSiam, Variant
 
 CLFM_SETTINGS = CLFM(

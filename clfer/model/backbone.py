@@ -17,7 +17,8 @@ from clfer.errors import InputError
 Stem = Literal["full", "small"]
 STRIDE = {"full": 32, "small": 16}  # of the deepest map, in input pixels
 POSITIONS = 16  # fewest of the deepest map: with less there is nothing to code
-RESNETS = ("resnet10_quarter", *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
+SMALL = "resnet10_quarter"
+RESNETS = (SMALL, *models.list_models(include=["resnet*", "resnext*", "wide_resnet*"]))
 
 
 class Encoder(nn.Module):
@@ -42,19 +43,16 @@ class Encoder(nn.Module):
 
 
 def resnet(backbone: str) -> ResNet:
-    """Any ResNet of torchvision, or `resnet10_quarter`, which is for the demo and for tests."""
-    if backbone == "resnet10_quarter":
-        return _resnet10(width=16)
+    """Any ResNet of torchvision, or `resnet10_quarter`, which is for the demo and for tests: one
+    basic block a stage, of a quarter of the channels.
+    """
     if backbone not in RESNETS:
         raise InputError(
             f"train.backbone: expected one of {', '.join(RESNETS)}; found '{backbone}'"
         )
-    return models.get_model(backbone, weights=None)
-
-
-def _resnet10(width: int) -> ResNet:
-    """One basic block per stage, `width` channels in the first stage (torchvision's have 64)."""
-    net = ResNet(BasicBlock, [1, 1, 1, 1])
+    if backbone != SMALL:
+        return models.get_model(backbone, weights=None)
+    net, width = ResNet(BasicBlock, [1, 1, 1, 1]), 16
     net.inplanes = width
     net.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
     net.bn1 = nn.BatchNorm2d(width)
@@ -95,20 +93,14 @@ def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
 def _rename(name: str) -> str:
     """torchvision's name of a weight -> ours: layer3.0.conv1 -> blocks.2.0.conv1, bn1 -> stem.1."""
     first, _, rest = name.partition(".")
-    ours = {
-        "conv1": "stem.0",
-        "bn1": "stem.1",
-        **{f"layer{j + 1}": f"blocks.{j}" for j in range(4)},
-    }
+    ours = {"conv1": "stem.0", "bn1": "stem.1"} | {f"layer{j + 1}": f"blocks.{j}" for j in range(4)}
     return f"{ours.get(first, first)}.{rest}"
 
 
 def _imagenet(backbone: str) -> dict[str, Tensor]:
     """torchvision's ImageNet weights (IMAGENET1K_V1), hash-checked, from cache or network."""
-    if backbone == "resnet10_quarter":
-        raise InputError(
-            f"train.weights: there are no ImageNet weights of {backbone}; set it to none"
-        )
+    if backbone == SMALL:
+        raise InputError(f"train.weights: there are no ImageNet weights of {SMALL}; set it to none")
     published = models.get_model_weights(backbone)["IMAGENET1K_V1"]
     cached = Path(torch.hub.get_dir()) / "checkpoints" / published.url.rpartition("/")[2]
     try:

@@ -26,11 +26,8 @@ class BatchSampleContrast(nn.Module):
     activation; it then equals a linear map of the pooled features, which is what is computed.
 
     Where the vectors of all samples come to point one way, all shallow ones resemble the same
-    centroid, and the loss stays near -beta / sqrt(K), whatever they do. Against this stand settings
-    that are not in the paper: `groups: own`, each joins the group of its own image's deep vector;
-    `normalised`, batch normalisation before the ReLU; `centred`, vectors of length one without the
-    batch's mean; `deep: features`, deep vectors that are the pooled features themselves and get no
-    gradient; `loss: softmax`, where the other centroids count as negatives.
+    centroid, and the loss stays near -beta / sqrt(K), whatever they do. Against this stand the
+    settings that are not in the paper.
     """
 
     def __init__(self, channels: Sequence[int], classes: int, settings: CLBS) -> None:

@@ -1,5 +1,4 @@
-"""A trained network in one file: weights as safetensors and, in the metadata, a card that says how
-to use them and where they come from.
+"""A trained network in one file: weights as safetensors, and in their metadata a card.
 
 PyTorch is imported by `save` and `load` alone, so that cards can be read where it is not installed.
 """
@@ -135,7 +134,8 @@ def read_card(text: str | None, path: Path) -> Card:
     try:
         content = json.loads(text)
         version = content.get("format") if isinstance(content, dict) else None
-        card = Card.model_validate(content) if version == FORMAT else None
+        if version == FORMAT:
+            return Card.model_validate(content)
     except (ValueError, RecursionError) as error:
         place = "no JSON"
         if isinstance(error, ValidationError):
@@ -144,10 +144,8 @@ def read_card(text: str | None, path: Path) -> Card:
             f"{path}: expected a card of format {FORMAT}, found one that is broken ({place}); "
             f"{again} it again"
         ) from error
-    if card is None:
-        shown = version if isinstance(version, int) else "another"
-        raise InputError(
-            f"{path}: expected a card of format {FORMAT}, found {shown}; {again} it again with "
-            "this version of clfer, or use it with the one that wrote it"
-        )
-    return card
+    shown = version if isinstance(version, int) else "another"
+    raise InputError(
+        f"{path}: expected a card of format {FORMAT}, found {shown}; {again} it again with this "
+        "version of clfer, or use it with the one that wrote it"
+    )

@@ -43,7 +43,6 @@ def kmeans(
     return clusters.gather(1, best).squeeze(1)
 
 
-@torch.no_grad()
 def lloyd(
     points: Float[Tensor, "B N D"], start: Float[Tensor, "B R K D"], iterations: int
 ) -> tuple[Int[Tensor, "B R N"], Float[Tensor, "B R"]]:
@@ -53,11 +52,11 @@ def lloyd(
     The e-th empty cluster is moved to the point that is e-th farthest from its own centroid. There
     are at most as many clusters as points.
     """
-    points, k = at_least_float32(points), start.shape[2]
+    k = start.shape[2]
     half = points.square().sum(-1, keepdim=True) / -2
     lifted = torch.cat([points, half], dim=2).mT
     points = F.pad(points, (0, 1), value=1.0)  # adds up to the sums and size of a cluster
-    centroids = F.pad(at_least_float32(start), (0, 1), value=1.0)
+    centroids = F.pad(start, (0, 1), value=1.0)
     nobody = points.new_zeros(*start.shape[:3], points.shape[1])
     rank = torch.arange(k, 0, -1, device=points.device, dtype=points.dtype).unsqueeze(1)
     wanted = torch.arange(1, -1, -1, device=points.device).view(2, 1, 1)
@@ -75,7 +74,6 @@ def lloyd(
     return clusters, distance.sum(-1)
 
 
-@torch.no_grad()
 def plus_plus(
     points: Float[Tensor, "B N D"], uniform: Float[Tensor, "B R K"]
 ) -> Float[Tensor, "B R K D"]:
@@ -84,7 +82,6 @@ def plus_plus(
     The first is any point, each next one drawn with probability proportional to the squared
     distance from the nearest so far.
     """
-    points = at_least_float32(points)
     count = points.shape[1]
     own = points.square().sum(-1, keepdim=True)
     lifted = torch.cat([points, own], dim=2)

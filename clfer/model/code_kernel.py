@@ -1,7 +1,7 @@
 """The soft code on a GPU: one Triton program a map, which stays in registers, and one for its
 gradient.
 
-They compute what `clfer.model.hashing` computes in tensor operations, with a softmax for each pair.
+They compute what `feature_maps.soft_code` does in tensor operations, with a softmax for each pair.
 """
 
 # mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"

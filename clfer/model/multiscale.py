@@ -1,6 +1,4 @@
-"""Feature maps of all layers at one scale: pooling, and MSR (Sec. III-C), which weighs the layers
-by attention and adds them.
-"""
+"""Feature maps of all layers at one scale: pooling, and MSR (Sec. III-C)."""
 
 from collections.abc import Sequence
 
@@ -34,10 +32,9 @@ class MultiScale(nn.Module):
     in another order: nothing is shuffled here. (Pixel shuffle sends channel c r^2 + a r + b at
     (y, x) to channel c at (y r + a, x r + b).)
 
-    Where the paper says "convolution block" we take convolution, batch normalisation and ReLU. The
+    The paper's "convolution block" is taken as convolution, batch normalisation and ReLU. The
     average pooling keeps `pooled_size` x `pooled_size` positions, so that where in the face a
-    response lies is not lost; W is one vector for all layers, as eq. 8 gives it no index. No
-    statistic of the batch enters a prediction: an image's F is the same alone and in any batch.
+    response lies is not lost; W is one vector for all layers, as eq. 8 gives it no index.
 
     With `whole_deep`, which is not in the paper, mu_L = 1: the attention weighs the shallow layers
     beside a deepest one that it can't close.
@@ -47,8 +44,7 @@ class MultiScale(nn.Module):
         super().__init__()
         self.settings = settings
         deepest = len(channels) - 1
-        kernels = [2 ** (deepest - j) for j in range(len(channels))]
-        self.blocks = nn.ModuleList([_block(c, k) for c, k in zip(channels, kernels, strict=True)])
+        self.blocks = nn.ModuleList(_block(c, 2 ** (deepest - j)) for j, c in enumerate(channels))
         # the 1 x 1 convolution of a flattened map
         flat = WIDTH * settings.pooled_size**2
         self.reduce = nn.ModuleList([nn.Linear(flat, settings.fd) for _ in channels])
@@ -58,10 +54,8 @@ class MultiScale(nn.Module):
 
     def reshape(self, features: Sequence[Float[Tensor, "B _ _ _"]]) -> Float[Tensor, "B L fd"]:
         """f'_j of every layer (eq. 8): convolution block, AP, flatten, 1 x 1 convolution."""
-        layers, side = (
-            zip(self.blocks, self.reduce, features, strict=True),
-            self.settings.pooled_size,
-        )
+        side = self.settings.pooled_size
+        layers = zip(self.blocks, self.reduce, features, strict=True)
         vectors = [fc(F.adaptive_avg_pool2d(block(f), side).flatten(1)) for block, fc, f in layers]
         return torch.stack(vectors, dim=1)
 

@@ -33,15 +33,15 @@ class CLBS(Settings):
     k: int | None = Field(None, ge=2)  # K_BS; null: the number of classes
     fd: int = Field(128, ge=1)
     centers: Literal["kmeans", "class"] = "kmeans"
-    groups: Literal["nearest", "own"] = "nearest"  # of the most similar centroid, of its own image
+    groups: Literal["nearest", "own"] = "nearest"  # own: that of the own image's deep vector
     iterations: int = Field(10, ge=1)
     restarts: int = Field(1, ge=1)
     detach_deep: bool = False
     # not in the paper
-    normalised: bool = False  # batch normalisation in the heads
+    normalised: bool = False  # batch normalisation before the heads' ReLU
     centred: bool = False  # vectors without the batch's mean, of length one
-    deep: Literal["head", "features"] = "head"  # features: as they are, fixed
-    loss: Literal["cosine", "softmax"] = "cosine"
+    deep: Literal["head", "features"] = "head"  # features: the pooled ones, without gradient
+    loss: Literal["cosine", "softmax"] = "cosine"  # softmax: other centroids are negatives
     temperature: float = Field(0.1, gt=0)  # of the softmax
 
 

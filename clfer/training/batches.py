@@ -10,7 +10,7 @@ from torch import Tensor
 from clfer import distributed
 from clfer.faces.views import DISTORTED, PLACED, augmented
 from clfer.model.feature_maps import SEMANTICS
-from clfer.model.method import Contrast
+from clfer.model.network import Contrast
 from clfer.model.variant import Warmup
 from clfer.randomness import generator
 from clfer.training.examples import Examples, Faces, order
@@ -39,11 +39,11 @@ class Batch:
 class Batches(Sequence[Batch]):
     """The batches of one epoch. An incomplete last one is left out, unless it is the only one.
 
-    All random numbers of the epoch are drawn beforehand, a row for each stored face and one for
-    each batch. The order, an image's augmentation and its K-means start depend on nothing but the
-    seed, the epoch and the image: runs that leave some images out treat the others alike, and each
-    of several processes makes its part of every batch as a single one would have made it. A step
-    copies nothing to the device, unless faces are streamed.
+    All random numbers are drawn beforehand, a row for each stored face and one for each batch. The
+    order, an image's augmentation and its K-means start depend on nothing but the seed, the epoch
+    and the image: runs that leave some images out treat the others alike, and each of several
+    processes makes its part of every batch as a single one would. A step copies nothing to the
+    device, unless faces are streamed.
     """
 
     def __init__(
@@ -72,11 +72,8 @@ class Batches(Sequence[Batch]):
             return torch.split(rows[face].to(device), size)
 
         def augmentation(view: str) -> tuple[Tensor, ...]:
-            placed, distorted = (
-                draws(f"augment{view}", n, PLACED),
-                draws(f"distort{view}", n, DISTORTED),
-            )
-            return batched(torch.cat([placed, distorted], dim=1))
+            drawn = draws(f"augment{view}", n, PLACED), draws(f"distort{view}", n, DISTORTED)
+            return batched(torch.cat(drawn, dim=1))
 
         per_image, per_batch = contrast.draws
         self.parts = visited.to(device).split(size)

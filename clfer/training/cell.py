@@ -69,14 +69,10 @@ class Cell:
         return {**data.sources, "weights_sha256": sha256(path)}
 
     def fingerprint(self, data: Data) -> str:
-        """Of all that a checkpoint depends on: settings, files, code, PyTorch, and the number of
-        processes.
-        """
-        settings = (self.recipe.model_dump(), self.variant.model_dump(), self.seed)
-        processes = distributed.size()
-        return fingerprint(
-            FORMAT, CODE, *settings, self.sources(data), torch.__version__, processes
-        )
+        """Of all that a checkpoint depends on."""
+        settings = self.recipe.model_dump(), self.variant.model_dump(), self.seed
+        machine = torch.__version__, distributed.size()
+        return fingerprint(FORMAT, CODE, *settings, self.sources(data), *machine)
 
     def training_examples(self, data: Data) -> Examples:
         """The training split without most of the scarce class and with labels on a fraction.

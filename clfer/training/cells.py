@@ -62,8 +62,7 @@ def train_cell(
 ) -> State:
     """Train a cell and write its three files into `folder`; of several processes, the leader does.
 
-    report: is called after each epoch. The test images are predicted where `recipe.select` is
-    `test` or `recipe.watch_test` is set, and not read otherwise. Raises InputError as `loop.train`.
+    Reads, reports and raises as `loop.train`.
     """
     with threads(cell.recipe.threads):
         state = train(cell, data, checkpoint, track, report)
@@ -74,7 +73,7 @@ def train_cell(
 
 def _write(cell: Cell, data: Data, state: State, folder: Path) -> None:
     recipe, best = cell.recipe, state.history[state.best_epoch - 1]
-    parts = [part for part in ("train", "val", "test") if f"{part}_accuracy" in best]
+    parts = [part for part in ("train", *PARTS) if f"{part}_accuracy" in best]
     provenance = {
         "dataset": data.name,
         "variant": cell.name,

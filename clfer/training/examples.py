@@ -100,12 +100,10 @@ def withhold(examples: Examples, fraction: float, seed: int) -> Examples:
 
     Which ones depends on the seed; those of a smaller fraction are among those of a larger one.
     """
-    random = torch.rand(len(examples), generator=generator(seed, "labelled"))
     kept = torch.zeros(len(examples), dtype=torch.bool)
-    for value in examples.label.unique():
-        members = (examples.label == value).nonzero().squeeze(1)
-        count = max(round(fraction * len(members)), 1)
-        kept[members[random[members].argsort()[:count]]] = True
+    for value in examples.label.unique().tolist():
+        members = _shuffled(examples, value, seed, "labelled")
+        kept[members[: max(round(fraction * len(members)), 1)]] = True
     label = examples.label.masked_fill(~kept, UNLABELLED)
     return Examples(examples.face, label, examples.target * kept.unsqueeze(1))
 
@@ -115,11 +113,17 @@ def subsample_class(examples: Examples, label: int, kept: float, seed: int) -> E
 
     Which ones stay depends on the seed; those of a smaller share are among those of a larger one.
     """
-    random = torch.rand(len(examples), generator=generator(seed, "scarce"))
-    members = (examples.label == label).nonzero().squeeze(1)
+    members = _shuffled(examples, label, seed, "scarce")
     stays = torch.ones(len(examples), dtype=torch.bool)
-    stays[members[random[members].argsort()[round(kept * len(members)) :]]] = False
+    stays[members[round(kept * len(members)) :]] = False
     return examples[stays]
+
+
+def _shuffled(examples: Examples, label: int, seed: int, purpose: str) -> Int[Tensor, " M"]:
+    """The numbers of the examples with this label, in an order that depends on the seed."""
+    random = torch.rand(len(examples), generator=generator(seed, purpose))
+    members = (examples.label == label).nonzero().squeeze(1)
+    return members[random[members].argsort()]
 
 
 def class_weights(examples: Examples) -> Float[Tensor, " C"]:

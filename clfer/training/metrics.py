@@ -93,27 +93,22 @@ class EpochMetrics:
         broken = (~torch.stack([*self.losses.values()]).isfinite().all(dim=0)).nonzero()
         return int(broken[0]) if len(broken) else None
 
-    def means(self) -> dict[str, int | float]:
+    def means(self) -> dict[str, float]:
         """Columns of the history."""
         parts, recorded = (
             {name: float(values.double().mean()) for name, values in kept.items()}
             for kept in (self.losses, self.recorded)
         )
-        gradients = {
-            f"gradient_{j}": float(total) / self.steps
-            for j, total in enumerate(self.intensity, start=1)
-        }
+        # sum() rounds otherwise from Python 3.12 on
+        row = {"loss": math.fsum(parts.values()), **parts, **recorded}
+        row["train_accuracy"] = float(self.correct / self.labelled.clamp(min=1))
+        for j, total in enumerate(self.intensity, start=1):
+            row[f"gradient_{j}"] = float(total) / self.steps
         for j, (norms, channels) in sorted(self.by_group.items()):
-            gradients[f"gradient_{j}_channel"] = float(norms.sum() / channels.sum().clamp(min=1))
+            row[f"gradient_{j}_channel"] = float(norms.sum() / channels.sum().clamp(min=1))
             for k, mean in enumerate((norms / channels.clamp(min=1)).tolist(), start=1):
-                gradients[f"gradient_{j}_group_{k}"] = mean
-        return {
-            "loss": math.fsum(parts.values()),  # sum() rounds otherwise from Python 3.12 on
-            **parts,
-            **recorded,
-            "train_accuracy": float(self.correct / self.labelled.clamp(min=1)),
-            **gradients,
-        }
+                row[f"gradient_{j}_group_{k}"] = mean
+        return row
 
     def _means(self) -> list[Tensor]:
         return [*self.losses.values(), *self.recorded.values(), *self.intensity]
@@ -125,9 +120,8 @@ class EpochMetrics:
 def _add_norms(
     total: Tensor, labelled: Bool[Tensor, " B"], gradient: Float[Tensor, "B C H W"]
 ) -> None:
-    """Add a batch's mean intensity. The loss is a mean over its n labelled images, so that an
-    image's own gradient is n times what arrives, and the mean of n such norms is the plain sum of
-    those that arrive.
+    """Add a batch's mean intensity. The loss is a mean over n labelled images: an image's own
+    gradient is n times what arrives, and the mean of n such norms the sum of those that arrive.
     """
     total.add_((_norms(gradient, (1, 2, 3)) * labelled).sum())
 
@@ -138,9 +132,7 @@ def _add_norms_by_group(
     labelled: Bool[Tensor, " B"],
     gradient: Float[Tensor, "B C H W"],
 ) -> None:
-    """Add, per group, the norms of its channels' own gradients, n times what arrives, and their
-    number.
-    """
+    """Add, per group, the norms of its channels' own gradients, and their number."""
     norms = _norms(gradient, (2, 3)) * labelled.sum()  # [B, C]
     member = group.unsqueeze(-1) == torch.arange(SEMANTICS, device=group.device)
     member &= labelled[:, None, None]

@@ -41,9 +41,8 @@ def batchwise(
     recipe: Recipe,
     track: Track = silent,
 ) -> Float[Tensor, "N D"]:
-    """A function of the faces at `index`, in batches, while `network` is in evaluation mode, in the
-    recipe's precision; the result in float32. Several processes each compute a share, and all get
-    the whole.
+    """A function of the faces at `index`, in batches and the recipe's precision, while `network` is
+    in evaluation mode; in float32. Several processes compute a share each, and all get the whole.
     """
     was_training = network.training
     network.eval()

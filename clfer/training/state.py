@@ -19,8 +19,7 @@ from clfer import distributed
 from clfer.errors import InputError
 from clfer.files import locked_folder, replacing
 from clfer.model.backbone import load_tensors
-from clfer.model.method import Contrast, build
-from clfer.model.network import Network
+from clfer.model.network import Contrast, Network, build
 from clfer.model.variant import Variant
 from clfer.training.examples import Examples
 from clfer.training.recipe import Recipe

@@ -44,26 +44,34 @@ class Outcome:
     importance: Float[Tensor, " B"]
 
 
-def forward(
-    state: State, batch: Batch, recipe: Recipe, variant: Variant, weight: Tensor | None
-) -> Outcome:
-    """The parts of the joint loss (eq. 10) on a batch. weight: of each class, if any."""
-    network = state.trained
-    with autocast(recipe, batch.label.device):
-        maps = [network.features(view) for view in batch.views]
-        vectors = [network.represent(features) for features in maps]
-        logits = network.classify(vectors[0])
-        importance = at_least_float32(network.importance(vectors[0]))
-    losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, weight)}
-    contrast, recorded = state.contrast(
-        maps[0], batch.label, batch.start_fm, batch.start_bs, vectors
-    )
-    losses |= contrast
-    if variant.warmup:
-        losses |= {name: batch.warmup * losses[name] for name in WARMED_UP & losses.keys()}
-    if variant.scn:
-        losses["loss_rank"] = rank_regularisation(gathered(importance), variant.scn)
-    return Outcome(losses, recorded, maps[0], logits, importance)
+class JointLoss(nn.Module):
+    """The parts of the joint loss (eq. 10) of a batch; a module of all that is trained, as
+    DistributedDataParallel wants it.
+    """
+
+    def __init__(self, state: State, recipe: Recipe, variant: Variant) -> None:
+        super().__init__()
+        self.trained, self.contrast = state.trained, state.contrast
+        self.recipe, self.variant = recipe, variant
+
+    def forward(self, batch: Batch, weight: Tensor | None = None) -> Outcome:
+        """weight: of each class in the cross-entropy, if any."""
+        network, recipe, variant = self.trained, self.recipe, self.variant
+        with autocast(recipe, batch.label.device):
+            maps = [network.features(view) for view in batch.views]
+            vectors = [network.represent(features) for features in maps]
+            logits = network.classify(vectors[0])
+            importance = at_least_float32(network.importance(vectors[0]))
+        losses = {"loss_cls": cross_entropy(logits, batch.label, batch.target, recipe, weight)}
+        contrast, recorded = self.contrast(
+            maps[0], batch.label, batch.start_fm, batch.start_bs, vectors
+        )
+        losses |= contrast
+        if variant.warmup:
+            losses |= {name: batch.warmup * losses[name] for name in WARMED_UP & losses.keys()}
+        if variant.scn:
+            losses["loss_rank"] = rank_regularisation(gathered(importance), variant.scn)
+        return Outcome(losses, recorded, maps[0], logits, importance)
 
 
 def cross_entropy(
@@ -106,14 +114,14 @@ class Stepper:
         self.state, self.recipe, self.variant = state, recipe, variant
         self.metrics = EpochMetrics(device)
         self.weight: Float[Tensor, " C"] | None = None  # of the classes
-        self.forward: nn.Module = _Forward(state, recipe, variant)
+        self.loss: nn.Module = JointLoss(state, recipe, variant)
         self.steps: list[Callable[[Batch], Outcome]]
         self.steps = [partial(self._step, grouping=grouping) for grouping in (False, True)]
         if size() > 1:
             parts = [one for one in (variant.clfm, variant.clbs) if one]
             # some of their weights get no gradient
             unused = any(one.detach_deep or getattr(one, "hash", "") == "hard" for one in parts)
-            self.forward = DistributedDataParallel(self.forward, find_unused_parameters=unused)
+            self.loss = DistributedDataParallel(self.loss, find_unused_parameters=unused)
         elif device.type == "cuda":
             lr_on_device(state.optimizer, device)
             stream = torch.cuda.Stream(device)
@@ -133,26 +141,13 @@ class Stepper:
         return self.steps[grouping](batch)
 
     def _step(self, batch: Batch, grouping: bool) -> Outcome:
-        outcome: Outcome = self.forward(batch, self.weight)
+        outcome: Outcome = self.loss(batch, self.weight)
         groups: Sequence[Int[Tensor, "B _"]] = ()
         if grouping:  # of the shallow blocks' channels
             groups = semantic_groups(outcome.features, batch.start_semantics, STRONGEST)[:-1]
         self.metrics.watch(outcome.features, batch.label, groups)
         update(self.state, outcome)
         return outcome
-
-
-class _Forward(nn.Module):
-    """`forward` as a module of all that is trained, as DistributedDataParallel wants it."""
-
-    def __init__(self, state: State, recipe: Recipe, variant: Variant) -> None:
-        super().__init__()
-        self.trained, self.contrast = state.trained, state.contrast
-        self.arguments = state, recipe, variant
-
-    def forward(self, batch: Batch, weight: Tensor | None) -> Outcome:
-        state, recipe, variant = self.arguments
-        return forward(state, batch, recipe, variant, weight)
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:

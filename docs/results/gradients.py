@@ -48,7 +48,7 @@ from clfer.training.machine import device
 from clfer.training.pack import read
 from clfer.training.recipe import Recipe
 from clfer.training.state import State
-from clfer.training.step import forward
+from clfer.training.step import JointLoss
 
 BATCHES = 2  # of an epoch that are looked at
 CLASSIFICATION = "loss_cls"
@@ -120,7 +120,7 @@ def gradients(
     state: State, batch: Batch, recipe: Recipe, variant: Variant
 ) -> dict[str, tuple[Tensor, list[Asked]]]:
     """Of each loss its value, and what it asks of each block."""
-    outcome = forward(state, batch, recipe, variant, None)
+    outcome = JointLoss(state, recipe, variant)(batch)
     labelled = batch.label != UNLABELLED
     found = {}
     for name, loss in outcome.losses.items():

@@ -1,4 +1,4 @@
-"""The paper's equations as plain loops in float64, written from the paper and our docs/method.md.
+"""The paper's equations in NumPy and float64, written from the paper and our docs/method.md.
 
 Nothing here is taken from clfer, so that the fast code can be held against it. Arrays are NumPy's;
 a layer is (matrix, bias). At the end, random inputs for both.
@@ -25,53 +25,36 @@ def pool(maps, height, width):
 
 
 def hard_code(maps, strongest):
-    """Eq. 1: (row, column) from the map's centre of its strongest responses, found one by one;
-    of equal ones the first in reading order.
+    """Eq. 1: (row, column) from the map's centre of its strongest responses, of equal ones the
+    first in reading order.
     """
-
-    def code(responses, cells):
-        left, found = list(range(len(responses))), []
-        for _ in range(strongest):
-            best = max(left, key=responses.__getitem__)
-            left.remove(best)
-            found += cells[best]
-        return found
-
-    return _of_each_map(maps, code)
+    flat, cells = _flat(maps)
+    order = np.argsort(-flat, axis=-1, kind="stable")[..., :strongest]
+    return cells[order].reshape(*maps.shape[:2], -1)
 
 
 def soft_code(maps, strongest, temperature):
     """Eq. 1 softened: the n-th pair is the mean position under a softmax of the standardised map
     over all positions but the n - 1 strongest.
     """
-
-    def code(responses, cells):
-        level = (responses - responses.mean()) / math.sqrt(responses.var() + 1e-5) / temperature
-        left, found = list(range(len(level))), []
-        for _ in range(strongest):
-            most = max(level[i] for i in left)
-            weight = {i: math.exp(level[i] - most) for i in left}
-            for axis in (0, 1):
-                total = sum(weight[i] * cells[i][axis] for i in left)
-                found.append(total / sum(weight.values()))
-            left.remove(max(left, key=level.__getitem__))
-        return found
-
-    return _of_each_map(maps, code)
+    flat, cells = _flat(maps)
+    mean, variance = flat.mean(-1, keepdims=True), flat.var(-1, keepdims=True)
+    level = (flat - mean) / np.sqrt(variance + 1e-5) / temperature
+    pairs = []
+    for _ in range(strongest):
+        weight = np.exp(level - level.max(-1, keepdims=True))
+        pairs.append(weight @ cells / weight.sum(-1, keepdims=True))
+        np.put_along_axis(level, level.argmax(-1, keepdims=True), -np.inf, axis=-1)
+    return np.concatenate(pairs, axis=-1)
 
 
-def _of_each_map(maps, code):
-    images, channels, height, width = maps.shape
+def _flat(maps):
+    """The maps without rows and columns, and the (row, column) of each position."""
+    *_, height, width = maps.shape
     cells = [
         [y - (height - 1) / 2, x - (width - 1) / 2] for y in range(height) for x in range(width)
     ]
-    return np.array(
-        [[code(maps[b, c].reshape(-1), cells) for c in range(channels)] for b in range(images)]
-    )
-
-
-def square(a, b):
-    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))
+    return maps.reshape(*maps.shape[:2], -1), np.array(cells)
 
 
 def plus_plus(points, draws):
@@ -80,14 +63,9 @@ def plus_plus(points, draws):
     """
     start = [points[int(draws[0] * len(points))]]
     for draw in draws[1:]:
-        apart = [min(square(p, s) for s in start) for p in points]
-        passed, chosen = 0.0, len(points) - 1
-        for n, share in enumerate(apart):
-            passed += share
-            if passed > draw * sum(apart):
-                chosen = n
-                break
-        start.append(points[chosen])
+        passed = np.cumsum(_squares(points, start).min(1))
+        beyond = np.flatnonzero(passed > draw * passed[-1])
+        start.append(points[beyond[0] if len(beyond) else -1])
     return np.array(start)
 
 
@@ -96,25 +74,19 @@ def lloyd(points, start, iterations):
 
     The e-th empty cluster moves to the point that is e-th farthest from its own centroid.
     """
-    centroids = [np.array(s) for s in start]
+    centroids = np.array(start)
     for _ in range(iterations):
-        clusters, apart = _nearest(points, centroids)
-        farthest = sorted(range(len(points)), key=lambda n: -apart[n])
-        empty = 0
-        for k in range(len(centroids)):
-            members = [p for p, cluster in zip(points, clusters, strict=True) if cluster == k]
-            if members:
-                centroids[k] = sum(members) / len(members)
-            else:
-                centroids[k] = points[farthest[empty]]
-                empty += 1
-    clusters, apart = _nearest(points, centroids)
-    return np.array(clusters), sum(apart)
+        apart = _squares(points, centroids)
+        farthest = iter(np.argsort(-apart.min(1), kind="stable"))
+        for k, mean in enumerate(group_means(points, apart.argmin(1), len(centroids))):
+            centroids[k] = points[next(farthest)] if mean is None else mean
+    apart = _squares(points, centroids)
+    return apart.argmin(1), apart.min(1).sum()
 
 
-def _nearest(points, centroids):
-    squares = [[square(p, c) for c in centroids] for p in points]
-    return [s.index(min(s)) for s in squares], [min(s) for s in squares]
+def _squares(points, centroids):
+    """Squared distances [N, K]."""
+    return np.square(points[:, None] - np.array(centroids)).sum(2)
 
 
 def kmeans(points, draws, iterations):
@@ -123,34 +95,22 @@ def kmeans(points, draws, iterations):
     return min(runs, key=lambda run: run[1])[0]
 
 
-def inertia(points, clusters, k):
-    """Eq. 2: the sum of squared distances to the mean of the own cluster."""
-    means = group_means(points, clusters, k)
-    return sum(square(p, means[c]) for p, c in zip(points, clusters, strict=True))
-
-
 def group_means(points, group, k):
     """Eq. 5 (and the centroids of eq. 2, the class centers of eq. 12): None for an empty group."""
-    means = []
-    for g in range(k):
-        members = [p for p, number in zip(points, group, strict=True) if number == g]
-        means.append(sum(members) / len(members) if members else None)
-    return means
+    members = [points[np.asarray(group) == g] for g in range(k)]
+    return [own.mean(0) if len(own) else None for own in members]
 
 
 def cosine(a, b):
     """Zero where either vector is."""
-    lengths = math.sqrt(sum(x * x for x in a)) * math.sqrt(sum(y * y for y in b))
-    return sum(x * y for x, y in zip(a, b, strict=True)) / lengths if lengths else 0.0
+    lengths = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(np.dot(a, b) / lengths) if lengths else 0.0
 
 
 def assign(shallow, centroids):
     """Eq. 3 and 4: the number of the centroid (None: there is none) of highest cosine."""
-    groups = []
-    for vector in shallow:
-        similarity = {k: cosine(vector, c) for k, c in enumerate(centroids) if c is not None}
-        groups.append(max(similarity, key=similarity.get))
-    return groups
+    cosines = [[-np.inf if c is None else cosine(v, c) for c in centroids] for v in shallow]
+    return np.argmax(cosines, axis=1).tolist()
 
 
 def agreement(shallow, centroids, groups=None):
@@ -220,7 +180,7 @@ def project(pooled, projection, normalised=False):
 def centre(vectors):
     """Each vector without the mean, of length one."""
     apart = [v - np.mean(vectors, axis=0) for v in vectors]
-    lengths = [math.sqrt(sum(x * x for x in v)) for v in apart]
+    lengths = np.linalg.norm(apart, axis=1)
     return np.array([v / n if n > 1e-6 else 0 * v for v, n in zip(apart, lengths, strict=True)])
 
 

@@ -110,13 +110,6 @@ def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid, whole
         np.testing.assert_allclose(image, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_an_image_is_represented_alike_in_any_batch_and_order():
-    module, features = random_case(0, 5, (1, 1, 1, 1), 4, 6)
-    together, order = module(features), torch.randperm(5)
-    torch.testing.assert_close(module([f[order] for f in features]), together[order])
-    torch.testing.assert_close(module([f[2:3] for f in features]), together[2:3])
-
-
 @pytest.mark.parametrize("training", [False, True])
 def test_one_image_and_constant_maps_give_a_finite_gradient(training):
     module, features = random_case(0, 1, (1, 1, 1, 1), 4, 6, training=training)

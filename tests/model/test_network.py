@@ -8,7 +8,7 @@ from variants import BASELINE, OURS, small
 
 from clfer.errors import InputError
 from clfer.model.backbone import Encoder, check_input, load_weights
-from clfer.model.method import build
+from clfer.model.network import build
 from clfer.model.variant import CLBS, CLFM, MSR, Variant
 
 PAPER = Variant(msr=MSR(), clfm=CLFM(), clbs=CLBS())

@@ -4,14 +4,16 @@ imply: an answer that depends on the batch, and a loss that trains nothing.
 
 import math
 
+import numpy as np
 import pytest
+import references
 import torch
 from references import cosine
 from torch.nn import functional as F
 
 from clfer.errors import InputError
 from clfer.model.clustering import kmeans
-from clfer.model.method import build
+from clfer.model.network import build
 from clfer.model.released import ReleasedHead, code
 from clfer.model.variant import Released, Variant
 
@@ -29,17 +31,6 @@ def features_of(images, seed=0):
     return [torch.rand(images, c, side, side, generator=generator) for c, side in sizes]
 
 
-def shuffled_pixels(maps, r):
-    """[C, H, W] to [C / r^2, H r, W r], number by number."""
-    channels, height, width = maps.shape
-    out = torch.zeros(channels // r**2, height * r, width * r)
-    for c in range(channels // r**2):
-        for a in range(r):
-            for b in range(r):
-                out[c, a::r, b::r] = maps[c * r**2 + a * r + b]
-    return out
-
-
 @torch.no_grad()
 def test_the_head_is_that_of_the_formulas():
     network, _ = built(contrast=0.0)
@@ -51,7 +42,7 @@ def test_the_head_is_that_of_the_formulas():
         for j, (size, stride, padding) in enumerate(kernels):
             weight = head.scale[j][1].weight
             assert weight.shape == (128, 16 >> j, size, size)
-            large = shuffled_pixels(features[j][i], 2 ** (j + 1))
+            large = F.pixel_shuffle(features[j][i], 2 ** (j + 1))
             total = total + F.conv2d(large[None], weight, stride=stride, padding=padding)
         assert total.shape == (1, 128, 11, 11)
         h = F.conv2d(total, head.fuse[0].weight, padding=1) / math.sqrt(1 + head.fuse[1].eps)
@@ -96,10 +87,8 @@ def test_the_losses_are_those_of_loops(images):
     deep, shallow = code(features[3]), code(features[1])
     clusters = kmeans(deep, per_image, 10)
     for i in range(images):
-        means, centroids = grouped(shallow[i].tolist(), deep[i].tolist(), clusters[i].tolist(), 4)
-        for number in range(4):
-            column = [mean[number] for mean in means], [one[number] for one in centroids]
-            along_groups.append(cosine(*column))
+        means, centroids = grouped(shallow[i], deep[i], clusters[i], 4)
+        along_groups += map(cosine, means.T, centroids.T)
     expected = -0.05 * sum(along_groups) / len(along_groups)
     assert float(losses["loss_fm"]) == pytest.approx(expected, abs=1e-5)
 
@@ -108,9 +97,8 @@ def test_the_losses_are_those_of_loops(images):
     assert deep.shape == (images, 484)
     groups = min(CLASSES, images)
     clusters = kmeans(deep[None], per_batch[None, :, :groups], 10)[0]
-    means, centroids = grouped(shallow.tolist(), deep.tolist(), clusters.tolist(), groups)
-    matches = [cosine(*pair) for pair in zip(means, centroids, strict=True)]
-    expected = -0.05 * sum(matches) / groups
+    means, centroids = grouped(shallow, deep, clusters, groups)
+    expected = -0.05 * sum(map(cosine, means, centroids)) / groups
     assert losses["loss_bs"].item() == pytest.approx(expected, abs=1e-5)
 
     assert not losses["loss_fm"].requires_grad  # half of the contrast trains nothing
@@ -120,22 +108,15 @@ def test_the_losses_are_those_of_loops(images):
 
 
 def grouped(shallow, deep, clusters, k):
-    """Means of the shallow vectors that join each centroid, and the centroids."""
-    numbers = range(len(deep[0]))
-    centroids = []
-    for group in range(k):
-        members = [one for one, own in zip(deep, clusters, strict=True) if own == group]
-        count = max(len(members), 1)
-        centroids.append([sum(one[d] for one in members) / count for d in numbers])
-    joined = [[] for _ in range(k)]
-    for vector in shallow:
-        occupied = [g for g in range(k) if g in clusters]
-        joined[max(occupied, key=lambda g: cosine(vector, centroids[g]))].append(vector)
-    means = [
-        [sum(one[d] for one in members) / len(members) for d in numbers] if members else centroid
-        for members, centroid in zip(joined, centroids, strict=True)
-    ]
-    return means, centroids
+    """Means of the shallow vectors that join each centroid, or else itself, and the centroids: zero
+    without a member.
+    """
+    shallow, deep = shallow.double().numpy(), deep.double().numpy()
+    there = references.group_means(deep, clusters, k)
+    joined = references.group_means(shallow, references.assign(shallow, there), k)
+    centroids = np.array([0 * deep[0] if one is None else one for one in there])
+    pairs = zip(joined, centroids, strict=True)
+    return np.array([one if mean is None else mean for mean, one in pairs]), centroids
 
 
 def test_what_does_not_fit_is_said():

@@ -180,21 +180,13 @@ def test_other_weights_under_the_same_name_are_another_cell(data, grid, tmp_path
     with pytest.raises(InputError, match=r"train\.weights: .*found no .*start\.pth"):
         train(data, tmp_path / "cells", [start])
     weights = load(cells.folder_of(grid, GRID[0]) / MODEL)[0].encoder.state_dict()
-    torch.save({_published(k): v for k, v in weights.items()}, path)
+    torch.save(weights, path)
     before = start.fingerprint(data)
     train(data, tmp_path / "cells", [start])
-    torch.save({_published(k): 2 * v for k, v in weights.items()}, path)
+    torch.save({name: 2 * value for name, value in weights.items()}, path)
     assert start.fingerprint(data) != before
     with pytest.raises(InputError, match=r"sources\.weights_sha256"):
         train(data, tmp_path / "cells", [start])
-
-
-def _published(name):
-    """blocks.2.0.conv1 -> layer3.0.conv1, stem.0 -> conv1, stem.1 -> bn1."""
-    first, number, rest = name.split(".", 2)
-    if first == "blocks":
-        return f"layer{int(number) + 1}.{rest}"
-    return f"{('conv1', 'bn1')[int(number)]}.{rest}"
 
 
 @pytest.mark.parametrize("name", [pack.FACES, pack.SPLITS, pack.PLAN])
@@ -242,10 +234,20 @@ def test_a_killed_cell_goes_on_from_its_state(data, grid, tmp_path, monkeypatch)
     assert unknown == took | {"seconds": None}
 
 
-def test_a_state_of_other_code_is_not_continued(data, monkeypatch):
-    before = GRID[0].fingerprint(data)
-    monkeypatch.setattr("clfer.training.cell.CODE", CODE + 1)
-    assert GRID[0].fingerprint(data) != before
+def test_a_state_of_other_settings_data_or_code_is_not_continued(data, monkeypatch):
+    cell = GRID[0]
+    others = [
+        cell,
+        replace(cell, seed=5),
+        replace(cell, variant=Variant(msr=MSR(fd=4))),
+        replace(cell, recipe=recipe(lr=0.002)),
+    ]
+    found = [one.fingerprint(data) for one in others]
+    found.append(cell.fingerprint(replace(data, sources={"faces_sha256": "c"})))
+    for constant in ("CODE", "FORMAT"):
+        monkeypatch.setattr(f"clfer.training.cell.{constant}", 99)
+        found.append(cell.fingerprint(data))
+    assert len(set(found)) == len(found)
 
 
 RECORD = ROOT / "tests/training/code.json"
@@ -309,7 +311,7 @@ def test_an_incomplete_pack_is_one_line(folder, tmp_path, monkeypatch, capsys):
 
 def test_outputs_of_every_epoch_are_kept_where_asked_for(data, tmp_path):
     """Those of the selected one are the cell's predictions, and the history is made of them."""
-    (cell,) = [replace(one, recipe=recipe(watch_test="outputs")) for one in GRID[:1]]
+    cell = replace(GRID[0], recipe=recipe(watch_test="outputs"))
     train(data, tmp_path, [cell])
     folder = cells.folder_of(tmp_path, cell)
     history = list(csv.DictReader((folder / HISTORY).open()))

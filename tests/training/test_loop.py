@@ -1,11 +1,16 @@
 """The training loop: repeatable, learning from every loss, honest about which split it uses."""
 
+import json
 import math
+import os
 import re
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
 import torch
+from closure import ROOT
 from recipes import RECIPE, recipe
 from safetensors.torch import load_file
 from tiny import ROWS, bands, data, digest, run, trained, variant
@@ -66,20 +71,6 @@ def test_with_bfloat16_the_weights_stay_float32_and_the_losses_are_nearly_the_sa
         assert low.history[0][part] == pytest.approx(exact.history[0][part], rel=0.03, abs=0.01)
 
 
-@pytest.mark.parametrize(
-    ("name", "how"),
-    [("ours", {}), ("simsiam", {"epochs": 1}), ("scn", {"epochs": 1})],
-)
-def test_a_run_repeats_and_another_seed_gives_another(name, how):
-    first, second = trained(name, **how), run(variant(name), **how)
-    for part in ("trained", "contrast"):
-        a, b = (getattr(state, part).state_dict() for state in (first, second))
-        assert digest(a) == digest(b)
-    assert torch.equal(first.label, second.label)
-    assert first.history == second.history
-    assert digest(run(variant(name), seed=1, epochs=1).best) != digest(first.best)
-
-
 def test_what_two_variants_share_starts_the_same_and_a_module_of_no_weight_changes_nothing():
     idle = {"clfm": {"alpha": [0.0, 0.0, 0.0]}, "clbs": {"beta": [0.0, 0.0, 0.0]}}
     without, with_idle = trained("msr", epochs=1), run(variant("ours", **idle), epochs=1)
@@ -92,13 +83,6 @@ def test_simsiam_classifies_the_view_that_the_baseline_sees():
     siamese, plain = (trained(name, **one_step).history[0] for name in ("simsiam", "baseline"))
     for column in ("loss_cls", "train_accuracy"):  # before any step is taken
         assert siamese[column] == plain[column]
-
-
-def test_restarts_of_kmeans_are_trained_with():
-    again = {module: {"restarts": 3} for module in ("clfm", "clbs")}
-    (once,), (thrice,) = trained(epochs=1).history, run(variant("ours", **again), epochs=1).history
-    assert all(math.isfinite(value) for value in thrice.values())
-    assert once["loss_fm"] != thrice["loss_fm"]
 
 
 def test_it_learns_what_is_plain_to_see_and_keeps_the_first_best_epoch():
@@ -176,3 +160,35 @@ def test_gradients_by_group_are_those_of_the_first_images(monkeypatch):
         state = run(epochs=1, batch_size=12)
         rows.append({k: v for k, v in state.history[0].items() if "group" in k})
     assert rows[0] == rows[1] != rows[2]
+
+
+CODE = """
+import json, sys
+from tiny import run, variant
+for compiled in (False, True):
+    state = run(variant(sys.argv[1]), compile=compiled, batch_size=24, epochs=1)
+    print(json.dumps(state.history))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ours", "simsiam", "baseline"])
+def test_compiled_losses_train_as_they_do_uncompiled(name):
+    """Losses, gradients and the model after one step: later ones part, an assignment at a time.
+
+    In a process of its own, since the compiler can't see through the shape checks of the tests.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, name],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"tests:{ROOT / 'tests' / 'training'}"},
+        capture_output=True,
+        text=True,
+    )
+    plain, compiled = map(json.loads, done.stdout.splitlines())
+    assert [row.keys() for row in compiled] == [row.keys() for row in plain]
+    for key, value in plain[0].items():
+        # in a group a channel more or less, where two responses were nearly equal; and Adam's first
+        # step has the sign of a gradient, however small
+        slack = 5e-3 if "group" in key or "val" in key else 1e-3
+        assert compiled[0][key] == pytest.approx(value, rel=slack), key

@@ -1,4 +1,6 @@
-"""Training with few labels: what is withheld never comes in, what is left of the image may."""
+"""Labels in training: what is withheld never comes in, what is left of the image may; and which
+labels the Self-Cure Network changes, when, and what that does.
+"""
 
 from dataclasses import replace
 
@@ -30,16 +32,6 @@ def disguised(split):
                 label = swapped
     target = torch.where(kept.unsqueeze(1), train.target, torch.rand_like(train.target))
     return {**split, "train": replace(train, label=label, target=target)}
-
-
-def test_class_centers_are_those_of_the_labelled_and_draw_all_images_near():
-    _, contrast = small(variant("class_center"), classes=3)
-    label = torch.tensor([0, -1, 1, 2, -1, 0])
-    shallow, deep = (torch.randn(6, c, 4, 4, requires_grad=True) for c in (32, 128))
-    contrast.clbs({1: shallow, 3: deep}, label, torch.rand(1, 3))[0].backward()
-    reached = [layer.grad.flatten(1).abs().sum(1) > 0 for layer in (shallow, deep)]
-    assert reached[0].all()
-    assert torch.equal(reached[1], label >= 0)
 
 
 def test_the_disguise_changes_withheld_labels_and_no_others():
@@ -93,3 +85,58 @@ def test_a_batch_without_any_label_is_trained_on(name):
     state = run(variant(name), labelled_fraction=0.01, batch_size=2, epochs=1)
     assert (state.label >= 0).sum() == 3
     assert all(value.isfinite().all() for value in state.best.values())
+
+
+EAGER = {"relabel_margin": 0.0, "high": 0.5}  # half of a batch may change
+
+
+def cured(relabel_from, **how):
+    return run(variant("scn", scn={**EAGER, "relabel_from": relabel_from}), **how)
+
+
+def given():
+    return data()[1]["train"].label
+
+
+def test_labels_change_from_the_epoch_on_that_is_said():
+    def changed(relabel_from, epochs):  # too slow to learn, so that it keeps erring
+        return bool((cured(relabel_from, epochs=epochs, lr=1e-6).label != given()).any())
+
+    assert changed(0.0, epochs=1)
+    assert not changed(0.5, epochs=1)
+    assert changed(0.5, epochs=2)
+
+
+def test_a_changed_label_is_what_the_next_epoch_trains_on():
+    def weights(relabel_from, epochs):
+        return digest(cured(relabel_from, epochs=epochs).trained.state_dict())
+
+    assert weights(0.0, 1) == weights(1.0, 1)
+    assert weights(0.0, 2) != weights(1.0, 2)
+
+
+def test_the_data_handed_in_keep_their_labels():
+    _, split = data()
+    state = cured(0.0, epochs=1, split=split)
+    assert not torch.equal(state.label, split["train"].label)
+    assert torch.equal(split["train"].label, given())
+
+
+def test_importance_lowers_the_confidence_and_leaves_the_prediction():
+    network, _ = small(variant("scn"))
+    network.eval()
+    with torch.no_grad():
+        vectors = network.represent(network.features(torch.randn(16, 3, 64, 64)))
+        plain, importance = network.classifier(vectors), network.importance(vectors)
+        scaled = network.classify(vectors)
+    assert ((importance > 0) & (importance < 1)).all()
+    assert importance.unique().numel() == 16
+    for i in range(16):
+        torch.testing.assert_close(scaled[i], float(importance[i]) * plain[i])
+    assert torch.equal(scaled.argmax(1), plain.argmax(1))
+    assert (scaled.softmax(1).amax(1) < plain.softmax(1).amax(1)).all()
+
+
+def test_without_scn_every_image_is_trusted():
+    network, _ = small(variant("baseline"))
+    assert torch.equal(network.importance(torch.randn(5, network.width)), torch.ones(5))
