@@ -97,7 +97,6 @@ def pictures(raw: Path, base: Path) -> Opened:
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:
-    """What a score on this dataset is a score on."""
     return f"drawn faces, {labels.mode} of {person.RATERS} simulated raters"
 
 
