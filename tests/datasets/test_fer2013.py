@@ -22,6 +22,12 @@ def spoilt(find, put):
     return official().replace(find.encode(), put.encode(), 1)
 
 
+def locked(content):
+    """A zip of which the first member is said to have a password: zipfile's RuntimeError."""
+    place = content.index(b"PK\1\2") + 8  # the flag, in the central directory
+    return content[:place] + b"\1" + content[place + 1 :]
+
+
 THIRD = words(FACES[2])
 REST = " " + THIRD.split(" ", 1)[1]
 LEVELS = " row 2: expected 2304 grey levels 0 to 255, found "
@@ -38,6 +44,8 @@ BAD = [
     (TABLE, spoilt(",PublicTest", ""), " row 2: expected Training, .* in column usage, found ''"),
     (TABLE, spoilt(",PublicTest", ",PublicTest,3"), ": expected a csv in UTF-8 of the columns emo"),
     (TABLE, spoilt("\n6,", "\n7,"), " row 1: expected 0 to 6 in column emotion, found '7'"),
+    (TABLE, spoilt("\n6,", "\n=6,"), " row 1: expected 0 to 6 in column emotion, found '=6'"),
+    (TABLE, spoilt("\n6,", "\n+6,"), " row 1: expected 0 to 6 in column emotion, found '\\+6'"),
     (TABLE, b"emotion,pixels\n3,0\n", HEAD + "'emotion,pixels' without usage"),
     (TABLE, b"", HEAD + "'' without"),
     (TABLE, bytes(range(256)), ": expected (a csv in UTF-8 of )?the columns emotion, pixels and"),
@@ -50,6 +58,8 @@ BAD = [
     (ARRAYS, npz(usage=np.array([0, 0, 1, 3, 2])), ": .* 0 to 2 .* found 3 in row 3"),
     (ARRAYS, npz(emotion=np.array([0, 1, -1, 2, 3])), ": .* 0 to 6 .* found -1 in row 2"),
     (ARRAYS, npz(pixels=np.array([{"code": 1}])), ": .*found a damaged, truncated or pickled one"),
+    (ARRAYS, zipped({"pixels.npy": b"\x80\x04cposix\nsystem\n."}), ": .*the magic string is not"),
+    (ARRAYS, locked(npz()), r": .*\(a password\)"),
 ]
 
 

@@ -6,21 +6,17 @@ import pickle
 import struct
 import zipfile
 
-import numpy as np
 import pytest
 import torch
-from image_trees import plant
 from safetensors.torch import save_file
 from variants import CUT, OURS, small
 from watched import watched
 
-from clfer.datasets import affectnet, images, source
 from clfer.errors import InputError
 from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
 from clfer.model.bundle import METADATA, card
-from clfer.progress import silent
 from clfer.training.state import Checkpoint
 
 MB = 1 << 20
@@ -185,36 +181,3 @@ def test_a_program_in_a_model_is_not_run(evil):
     with pytest.raises(InputError, match=r"model\.safetensors is no readable safetensors file \("):
         bundle.load(evil.parent / "model.safetensors")
     assert not evil.exists()
-
-
-@pytest.fixture
-def label(tmp_path):
-    """A function that reads this content as a label of AffectNet's and gives the line it gets."""
-
-    def read(content):
-        name = "train_set/annotations/1_exp.npy"
-        folder = plant(tmp_path / "there", {name: content})
-        (tmp_path / "raw").mkdir()
-        (tmp_path / "raw" / images.FOLDER).write_text("there\n")
-        source.gather(tmp_path / "raw", folder, [name], silent)
-        with pytest.raises(
-            InputError, match=r"1_exp\.npy: expected a plain .npy of numbers"
-        ) as told:
-            affectnet.read_arrays(tmp_path / "raw")
-        return str(told.value)
-
-    return read
-
-
-def test_a_program_in_a_label_of_affectnet_is_not_run(label, tmp_path):
-    file, mark = io.BytesIO(), tmp_path / "mark"
-    np.save(file, np.array([Evil(mark)], dtype=object))
-    assert "found Object arrays cannot be loaded" in label(file.getvalue())
-    assert not mark.exists()
-
-
-def test_a_letter_that_there_is_not(label):
-    """Over which numpy raises a SystemError."""
-    file = io.BytesIO()
-    np.save(file, np.array("3"))
-    assert "invalid maximum character" in label(file.getvalue()[:-4] + b"\xff\xff\xff\x7f")
