@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import polars as pl
 import pytest
-from fer2013_forms import FORMS, npz, official
+from fer2013_forms import FORMS, npz, official, zipped
 from image_trees import array, plant
 from mutations import attack, broken
 from PIL import Image
@@ -69,14 +69,6 @@ def test_pictures(form, reach):
 FILES = {f"{part}/{label}/1.png": b"image" * 9 for part in ("train", "test") for label in "ab"}
 
 
-def zipped(method):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        for name, content in FILES.items():
-            archive.writestr(name, content)
-    return file.getvalue()
-
-
 def tar(form):
     file = io.BytesIO()
     with tarfile.open(fileobj=file, mode="w", format=form) as archive:
@@ -87,7 +79,7 @@ def tar(form):
     return file.getvalue().rstrip(b"\0") + bytes(1024)
 
 
-ZIPS = [zipped(method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+ZIPS = [zipped(FILES, method) for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
 TARS = [tar(form) for form in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)[1:]]
 INPUTS = {
     "a.zip": broken(*ZIPS),
