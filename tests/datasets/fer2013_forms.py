@@ -28,9 +28,9 @@ def official():
     return csv("emotion,pixels,Usage", "{e},{p},{u}")
 
 
-def tar(members):
+def tar(members, mode="w:gz", **how):
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode=mode, **how) as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)

@@ -40,7 +40,7 @@ def small(form, **options):
     return file.getvalue()
 
 
-JPEG, TIFF = small("JPEG"), small("TIFF")
+JPEG = small("JPEG")
 DECLARED = {
     "png": png(SIDE, SIDE),
     "bmp": resized(small("BMP"), 18, "<ii"),
