@@ -21,7 +21,8 @@ from clfer.pictures import Opened, read_npy
 
 SIDE = 48
 PIXELS = SIDE * SIDE
-USAGE = ("Training", "PublicTest", "PrivateTest")
+SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+USAGE = (*SPLITS,)
 COLUMNS = ("emotion", "pixels", "usage")  # of the csv
 ARRAYS = ("pixels", "emotion", "usage")  # of the .npz
 TABLES = ("fer2013.csv", "icml_face_data.csv")

@@ -58,10 +58,10 @@ def array(values, **how):
     return file.getvalue()
 
 
-def fetched(module, folder: Path, raw: Path) -> list[str]:
+def fetched(module, folder: Path, raw: Path, url=None, sha256=None) -> list[str]:
     """`fetch` of a folder."""
     raw.mkdir(exist_ok=True)
-    source = module.Source(folder=folder, url=None, sha256=None)
+    source = module.Source(folder=folder, url=url, sha256=sha256)
     return module.fetch(source, Path(), raw, silent)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from image_trees import COLUMNS
 
 from clfer.datasets import fer2013, ferplus
 from clfer.datasets.expressions import FERPLUS
@@ -15,7 +16,6 @@ from clfer.download import Address
 from clfer.errors import InputError
 from clfer.progress import silent
 
-COLUMNS = ["row", "name", "usage", "votes", "label", "target", "landmarks", "box"]
 ALL_FILES = sorted([TABLE.path, *(file.path for file in LAYOUT.values())])
 PLACES = [TABLE.places[0], *(file.places[0] for file in LAYOUT.values())]
 

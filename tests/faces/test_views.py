@@ -11,17 +11,7 @@ from clfer.faces.preprocessing import MEAN, STD, View
 from clfer.faces.views import DRAWS, PLACED, Augmentation, augmented, central
 
 VIEW = View(resize=72, crop=64)
-PLAIN = Augmentation(
-    flip=0.0,
-    erasing=0.0,
-    erasing_area=0.1,
-    rotation=0.0,
-    zoom=0.0,
-    brightness=0.0,
-    contrast=0.0,
-)
-
-
+PLAIN = Augmentation(**dict.fromkeys(Augmentation.model_fields, 0.0) | {"erasing_area": 0.1})
 BILINEAR = InterpolationMode.BILINEAR
 
 
@@ -118,15 +108,9 @@ def test_brightness_and_contrast_move_the_grey_levels_as_they_say():
 
 def test_a_sample_looks_the_same_in_any_batch():
     stored, uniform = faces(6), torch.rand(6, DRAWS)
-    busy = Augmentation(
-        flip=0.5,
-        erasing=0.5,
-        erasing_area=0.3,
-        rotation=20.0,
-        zoom=0.2,
-        brightness=0.2,
-        contrast=0.3,
-    )
+    halves = {"flip": 0.5, "erasing": 0.5, "rotation": 20.0}
+    fifths = dict.fromkeys(("erasing_area", "zoom", "brightness", "contrast"), 0.2)
+    busy = Augmentation(**halves, **fifths)
     together = augmented(stored, uniform, VIEW, busy)
     alone = torch.cat(
         [augmented(stored[i : i + 1], uniform[i : i + 1], VIEW, busy) for i in range(6)]

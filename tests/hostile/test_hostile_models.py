@@ -8,15 +8,14 @@ import zipfile
 
 import pytest
 import torch
+from exported_models import card_of, network
 from safetensors.torch import save_file
-from variants import CUT, OURS, small
 from watched import watched
 
 from clfer.errors import InputError
-from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
-from clfer.model.bundle import METADATA, card
+from clfer.model.bundle import METADATA
 from clfer.training.state import Checkpoint
 
 MB = 1 << 20
@@ -83,12 +82,10 @@ def test_a_model_that_declares_a_terabyte(tmp_path):
 
 
 def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
-    network, _ = small(OURS)
-    made = card(("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {})
-    huge = made.model_dump(mode="json")
+    huge = card_of().model_dump(mode="json")
     huge["variant"]["msr"]["fd"] = 10**9
     path = tmp_path / "model.safetensors"
-    save_file(network.state_dict(), path, metadata={METADATA: json.dumps(huge)})
+    save_file(network().state_dict(), path, metadata={METADATA: json.dumps(huge)})
     line, grown, _ = watched(*MODEL, path)
     assert line.startswith(f"{path}: expected the weights of its card, found others (")
     assert grown < 400 * MB
@@ -96,19 +93,14 @@ def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
 
 @pytest.mark.parametrize("change", ["lacking", "more", "shape", "backbone"])
 def test_weights_that_are_not_those_of_the_card(tmp_path, change):
-    network, _ = small(OURS, classes=2)
-    weights = dict(network.state_dict())
+    weights, made = dict(network().state_dict()), card_of()
     name = next(iter(weights))
-    changes = {
-        "lacking": lambda: weights.pop(name),
-        "more": lambda: weights.update(more=torch.zeros(1)),
-        "shape": lambda: weights.update({name: torch.zeros(1)}),
-        "backbone": lambda: None,
-    }
-    changes[change]()
-    made = card(("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {})
-    if change == "backbone":
+    if change == "lacking":
+        del weights[name]
+    elif change == "backbone":
         made = made.model_copy(update={"backbone": "vit"})
+    else:
+        weights["more" if change == "more" else name] = torch.zeros(1)
     bundle.save(weights, made, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match="expected the weights of its card, found others"):
         bundle.load(tmp_path / "model.safetensors")
