@@ -13,9 +13,7 @@ from clfer.progress import silent
 
 
 def copied(tmp_path, content):
-    there, raw = plant(tmp_path / "there", {"list.txt": content}), tmp_path / "raw"
-    images.index(raw, there, there, [], silent)
-    source.copy(raw, there, ["list.txt"])
+    raw = plant(tmp_path / "raw", {f"{source.COPIES}/list.txt": content, images.FOLDER: "there\n"})
     return list(source.lines(raw, "list.txt"))
 
 
