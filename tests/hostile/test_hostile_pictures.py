@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from image_trees import encoded
 from PIL import Image
 from watched import watched
 
@@ -33,18 +34,12 @@ def resized(content, place, code):
     return bytes(changed)
 
 
-def small(form, **options):
-    file = io.BytesIO()
-    pixels = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
-    Image.fromarray(pixels).save(file, form, **options)
-    return file.getvalue()
-
-
-JPEG = small("JPEG")
+PIXELS = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+JPEG = encoded(PIXELS, "JPEG")
 DECLARED = {
     "png": png(SIDE, SIDE),
-    "bmp": resized(small("BMP"), 18, "<ii"),
-    "gif": resized(small("GIF"), 6, "<HH"),
+    "bmp": resized(encoded(PIXELS, "BMP"), 18, "<ii"),
+    "gif": resized(encoded(PIXELS, "GIF"), 6, "<HH"),
     "jpg": resized(JPEG, JPEG.index(b"\xff\xc0") + 5, ">HH"),
 }
 
@@ -95,20 +90,18 @@ def test_no_program_is_run_to_read_a_picture(tmp_path, monkeypatch):
 @pytest.mark.parametrize("form", ["PPM", "PCX", "TGA", "ICO", "JPEG2000"])
 def test_other_formats_are_no_images(form):
     with pytest.raises(UnreadableError, match=r"^no image$"):
-        decode(small(form))
+        decode(encoded(PIXELS, form))
 
 
 def test_a_text_of_a_png_that_explodes():
     text = b"Comment\0\0" + zlib.compress(bytes(200 * MB), 9)
     chunk = struct.pack(">I", len(text)) + b"zTXt" + text
     chunk += struct.pack(">I", zlib.crc32(b"zTXt" + text))
-    content = small("PNG")
+    content = encoded(PIXELS, "PNG")
     with pytest.raises(UnreadableError):
         decode(content[:33] + chunk + content[33:])
 
 
 def test_a_float_that_is_none():
     levels = np.array([[np.nan, np.inf, -np.inf, 7]], np.float32)
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, "TIFF")
-    assert decode(file.getvalue()).shape == (1, 4)
+    assert decode(encoded(levels, "TIFF")).shape == (1, 4)
