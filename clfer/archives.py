@@ -49,8 +49,8 @@ def stem(name: str) -> str | None:
     return name[: -len(kind)] if kind else None
 
 
-def extract(archive: Path, folder: Path, limit: int | None = None, members: int = MEMBERS) -> int:
-    """Extract all of an archive into `folder`, which must not exist; the number of files.
+def extract(archive: Path, folder: Path, limit: int | None = None, members: int = MEMBERS) -> None:
+    """Extract all of an archive into `folder`, which must not exist.
 
     limit: bytes unpacked; None: TIMES the archive's size, at least LEAST
     InputError: the archive is missing, damaged, encrypted or larger than the bounds, or has a
@@ -62,7 +62,7 @@ def extract(archive: Path, folder: Path, limit: int | None = None, members: int 
         raise InputError(f"{folder}: expected to unpack {archive} there, found it; remove it")
     folder.mkdir(parents=True)
     try:
-        return _write(archive, folder, limit or max(LEAST, TIMES * archive.stat().st_size), members)
+        _write(archive, folder, limit or max(LEAST, TIMES * archive.stat().st_size), members)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
         # gzip raises an OSError without a number; zipfile may seek to before the start of the file
@@ -77,11 +77,11 @@ def extract(archive: Path, folder: Path, limit: int | None = None, members: int 
         ) from error
 
 
-def _write(archive: Path, folder: Path, limit: int, members: int) -> int:
+def _write(archive: Path, folder: Path, limit: int, members: int) -> None:
     with archive.open("rb") as file:
         magic = file.read(2)
     is_zip = magic == b"PK" or archive.name.lower().endswith(".zip")
-    left, files = limit, 0
+    left = limit
     content = _zip(archive) if is_zip else _tar(archive, gzipped=magic == b"\x1f\x8b")
     for number, (name, member) in enumerate(content):
         if number >= members:
@@ -95,7 +95,6 @@ def _write(archive: Path, folder: Path, limit: int, members: int) -> int:
             if member is None:
                 place.mkdir(exist_ok=True)
                 continue
-            files += 1
             with place.open("wb") as file:
                 while left >= 0 and (chunk := member.read(CHUNK)):
                     left -= file.write(chunk)
@@ -104,7 +103,6 @@ def _write(archive: Path, folder: Path, limit: int, members: int) -> int:
                 f"{archive}: expected at most {limit:,} bytes unpacked, found more by its member "
                 f"{name!r}; fetch it again"
             )
-    return files
 
 
 def _inside(archive: Path, name: str, is_file: bool) -> Path:

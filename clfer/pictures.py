@@ -2,7 +2,6 @@
 
 import io
 import warnings
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -20,8 +19,6 @@ STRIP = 1 << 20  # pixels that are converted at a time, so that no copy of them 
 
 # Of damage and of sizes, which are our caller's to hear of once and by UnreadableError.
 warnings.filterwarnings("ignore", module="PIL")
-
-Convert = Callable[[Image.Image], UInt8[np.ndarray, "..."]]
 
 
 class UnreadableError(Exception):
@@ -68,30 +65,26 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
 
 def pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
     """Grey [H, W] or RGB [H, W, 3] of any image of Pillow's; transparency is dropped."""
-    grey, colour = image.mode in GREY, (image.height, image.width, 3)
-    convert: Convert = lambda strip: np.asarray(strip.convert("L" if grey else "RGB"))  # noqa: E731
-    if image.mode.startswith(("I", "F")):  # 16 or 32 bits of grey
-        grey, convert = True, _eight_bits(image)
-    levels = np.empty(colour[:2] if grey else colour, np.uint8)
+    deep = image.mode.startswith(("I", "F"))  # 16 or 32 bits of grey
+    grey = deep or image.mode in GREY
+    shape = (image.height, image.width) if grey else (image.height, image.width, 3)
+    levels, divisor = np.empty(shape, np.uint8), _divisor(image) if deep else 1
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         below = min(top + rows, image.height)
-        levels[top:below] = convert(image.crop((0, top, image.width, below)))
+        strip = image.crop((0, top, image.width, below))
+        if deep:
+            shallow = np.clip(np.asarray(strip, dtype=np.float64) / divisor, 0, 255)
+            levels[top:below] = np.nan_to_num(shallow)
+        else:
+            levels[top:below] = np.asarray(strip.convert("L" if grey else "RGB"))
     return levels
 
 
-def _eight_bits(image: Image.Image) -> Convert:
-    """Grey levels of 16 bits as 8; those of 32, which do not say, by the largest of them."""
-    sixteen = image.mode.startswith("I;16")
-    if not sixteen:
-        extremes: Any = image.getextrema()  # one band: no pair for each
-        sixteen = bool(extremes[1] > 255)
-
-    def convert(strip: Image.Image) -> UInt8[np.ndarray, "..."]:
-        levels = np.asarray(strip, dtype=np.float64) / (257 if sixteen else 1)
-        return np.nan_to_num(np.clip(levels, 0, 255)).astype(np.uint8)
-
-    return convert
+def _divisor(image: Image.Image) -> int:
+    """What brings grey levels to eight bits. 32 bits do not say: by the largest of them."""
+    extremes: Any = None if image.mode.startswith("I;16") else image.getextrema()  # of one band
+    return 257 if extremes is None or extremes[1] > 255 else 1
 
 
 def read_npy(content: bytes) -> Shaped[np.ndarray, "..."]:

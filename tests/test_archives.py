@@ -64,7 +64,7 @@ def refused(archive, **bounds):
 @pytest.mark.parametrize("name", [*KINDS, "a.tar.gz", "A.ZIP", "A.TAR.GZ"])
 def test_every_kind_gives_its_files(tmp_path, name):
     archive = packed(tmp_path / name, FILES.items())
-    assert extract(archive, tmp_path / "deep" / "out") == 3
+    extract(archive, tmp_path / "deep" / "out")
     assert tree(tmp_path / "deep" / "out") == FILES
 
 
@@ -129,14 +129,15 @@ def test_more_bytes_or_members_than_the_bound(tmp_path, name):
     line = refused(archive, limit=total - 1)
     assert f"at most {total - 1:,} bytes unpacked, found more by its member 'faces/sad" in line
     assert "at most 2 files and folders, found more" in refused(archive, members=2)
-    assert extract(archive, tmp_path / "out", limit=total, members=3) == 3
+    extract(archive, tmp_path / "out", limit=total, members=3)
+    assert tree(tmp_path / "out") == FILES
 
 
 def test_the_usual_bound_grows_with_the_archive(tmp_path, monkeypatch):
     monkeypatch.setattr(archives, "LEAST", 1000)
     assert "expected at most" in refused(packed(tmp_path / "a.zip", [("zeros", bytes(1 << 22))]))
     noise = np.random.default_rng(0).bytes(1 << 16)
-    assert extract(packed(tmp_path / "b.zip", [("noise", noise)]), tmp_path / "out") == 1
+    extract(packed(tmp_path / "b.zip", [("noise", noise)]), tmp_path / "out")
 
 
 def test_a_zip_that_declares_less_than_it_holds(tmp_path):
@@ -179,7 +180,7 @@ def test_no_truncation_goes_unnoticed(tmp_path, name, part):
     if name == "a.tar":  # without the zeros with which tarfile fills it up
         content = content.rstrip(b"\0") + bytes(1024)
         archive.write_bytes(content)
-        assert extract(archive, tmp_path / "once") == 3
+        extract(archive, tmp_path / "once")
         content = content[:-1024]
     archive.write_bytes(content[: int(len(content) * part)])
     assert "found a damaged or truncated one" in refused(archive)

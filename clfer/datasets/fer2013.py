@@ -21,7 +21,8 @@ from clfer.pictures import Opened, read_npy
 
 SIDE = 48
 PIXELS = SIDE * SIDE
-USAGE = ("Training", "PublicTest", "PrivateTest")
+SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+USAGE = (*SPLITS,)
 COLUMNS = ("emotion", "pixels", "usage")  # of the csv
 ARRAYS = ("pixels", "emotion", "usage")  # of the .npz
 TABLES = ("fer2013.csv", "icml_face_data.csv")
@@ -110,14 +111,9 @@ def read(path: Path, shown: Path | None = None) -> Fer2013:
     return Fer2013(pixels, rows["emotion"].cast(pl.Int8).to_numpy(), rows["usage"].to_list())
 
 
-def faces(path: Path) -> UInt8[np.ndarray, "N 48 48"]:
-    """The grey levels of all rows of a csv or .npz, in row order."""
-    return read(path).pixels
-
-
 def pictures(path: Path) -> Opened:
-    """`faces`, by `row` of a table."""
-    pixels = faces(path)
+    """The images of a csv or .npz, by `row` of a table."""
+    pixels = read(path).pixels
     return lambda rows: pixels[rows["row"].to_numpy()]
 
 

@@ -23,7 +23,7 @@ from clfer.progress import Track
 from clfer.settings import Settings
 
 EVIDENCE = True
-SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+SPLITS = fer2013.SPLITS
 # Images with a label in train, val and test of eight classes, counted on the published files.
 COUNTS = {
     ("layout", "majority"): (25_045, 3_191, 3_137),

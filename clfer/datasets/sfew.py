@@ -74,7 +74,6 @@ def label(raw: Path, chosen: Labels) -> tuple[pl.DataFrame, list[str]]:
 
 
 def protocol(chosen: Labels, table: pl.DataFrame) -> str:
-    """What a number on these labels has to be called by, the number of images with it."""
     aligned = any(_is_aligned(path) for path in table["name"])
     name = f"SFEW 2.0, {'aligned faces' if aligned else 'whole frames'}, tested on Val"
     counts = labels.difference(table, SPLITS, PUBLISHED)

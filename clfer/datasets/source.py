@@ -78,7 +78,9 @@ def fetch(wanted: Wanted, source: Source, base: Path, raw: Path, track: Track) -
     notes = [path for path in others if wanted.is_note(path)]
     if found := wanted.lacking([file.path for file in there.images], [*copied, *notes]):
         raise wanted.missing(folder, found)
-    copy(raw, folder, copied)
+    for path in copied:
+        with replacing(raw / COPIES / path) as temporary:
+            shutil.copyfile(located(raw, folder, path), temporary)
     gather(raw, folder, notes, track)
     damaged = images.index(raw, source.folder, folder, there.images, track)
     used = {*copied, *notes}
@@ -99,16 +101,8 @@ def fetch(wanted: Wanted, source: Source, base: Path, raw: Path, track: Track) -
     ]
 
 
-def copy(raw: Path, folder: Path, paths: Sequence[str]) -> None:
-    """Copy these lists, as they are, below `raw`."""
-    for path in paths:
-        with replacing(raw / COPIES / path) as temporary:
-            shutil.copyfile(located(raw, folder, path), temporary)
-
-
 def gather(raw: Path, folder: Path, paths: Sequence[str], track: Track) -> None:
     """Put the bytes of these small files into tables in `raw`, TOGETHER of them into each."""
-
     for number, start in enumerate(range(0, len(paths), TOGETHER)):
         rows = []
         for path in track(paths[start : start + TOGETHER], "reading labels"):

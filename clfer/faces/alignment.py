@@ -35,9 +35,8 @@ class Alignment(Cut):
 
     # given: by the dataset; none: they are crops
     detector: Literal["insightface", "yunet", "given", "none"]
-    weights: (
-        Annotated[Path, Field(strict=False)] | None
-    )  # of the detector; null: see clfer.faces.detectors
+    # of the detector; null: see clfer.faces.detection.open_detector
+    weights: Annotated[Path, Field(strict=False)] | None
 
 
 class CropOutcome(NamedTuple):

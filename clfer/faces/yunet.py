@@ -34,9 +34,7 @@ LARGEST = 1 << 24  # bytes
 THRESHOLD = 0.7
 OVERLAP = 0.3  # intersection over union from which two boxes are one face
 MOST = 5000  # boxes before overlapping ones are taken together
-SHARE = (
-    0.25  # of the longer side, from which a face is taken from a reduced picture's further looks
-)
+SHARE = 0.25  # of the longer side: smaller faces of a reduced picture's further looks are left out
 
 # Landmarks of a face that is seen small stay level however the head is tilted: it is looked at
 # once more, and turned upright where it is tilted.

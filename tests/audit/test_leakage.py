@@ -72,7 +72,7 @@ def test_the_real_leakage(real_fer2013, real_npz):
     table = table.with_columns(votes=pl.Series(votes, dtype=pl.Array(pl.UInt8, 10)))
     published = pl.col("usage").replace_strict(ferplus.SPLITS)
     table = with_labels(table, "majority", FERPLUS).with_columns(published=published, face="row")
-    faces = fer2013.faces(real_npz)
+    faces = fer2013.read(real_npz).pixels
     assert len(np.unique(faces.reshape(len(faces), -1), axis=0)) == 34_036
     divided = split(table, faces, FERPLUS, Split(seed=0, val_fraction=0.1, duplicates="drop"))
     assert divided.filter(split="test")["unique"].sum() == 2_883

@@ -28,9 +28,9 @@ def official():
     return csv("emotion,pixels,Usage", "{e},{p},{u}")
 
 
-def tar(members):
+def tar(members, mode="w:gz", **how):
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+    with tarfile.open(fileobj=packed, mode=mode, **how) as archive:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -38,9 +38,9 @@ def tar(members):
     return packed.getvalue()
 
 
-def zipped(members):
+def zipped(members, method=zipfile.ZIP_DEFLATED):
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(packed, "w", method) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return packed.getvalue()
@@ -58,6 +58,7 @@ ICML = csv("emotion, Usage, pixels", "{e},{u},{p}", "\r\n")
 FORMS = {
     "fer2013.csv": official(),
     "icml_face_data.csv": ICML,
+    "tabs.csv": official().replace(b" ", b"\t"),
     "copy.csv": csv('\ufeff"emotion","pixels","Usage"', '"{e}","{p}","{u}"').replace(b" ", b"  00"),
     "fer2013.tar.gz": tar({"fer2013/README": b"read me", "fer2013/fer2013.csv": official()}),
     "fer2013.tgz": tar({"fer2013.csv": official(), "later.txt": b"x" * 5000}),

@@ -20,10 +20,11 @@ def noise(seed, width=12, height=10):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def encoded(seed, form="PNG"):
-    """A noise image as a file; PNG and BMP keep every pixel."""
+def encoded(pixels, form="PNG", **options):
+    """These pixels, or noise of this seed, as a file; PNG and BMP keep every pixel."""
     file = io.BytesIO()
-    Image.fromarray(noise(seed)).save(file, form)
+    pixels = noise(pixels) if isinstance(pixels, int) else pixels
+    Image.fromarray(pixels).save(file, form, **options)
     return file.getvalue()
 
 
@@ -58,10 +59,10 @@ def array(values, **how):
     return file.getvalue()
 
 
-def fetched(module, folder: Path, raw: Path) -> list[str]:
+def fetched(module, folder: Path, raw: Path, url=None, sha256=None) -> list[str]:
     """`fetch` of a folder."""
     raw.mkdir(exist_ok=True)
-    source = module.Source(folder=folder, url=None, sha256=None)
+    source = module.Source(folder=folder, url=url, sha256=sha256)
     return module.fetch(source, Path(), raw, silent)
 
 

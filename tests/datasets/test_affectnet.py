@@ -154,6 +154,7 @@ GOOD = row("1/a.jpg", 0)
 LIST, EXP = "/lists/training.csv line", "/train_set/annotations/10_exp.npy: expected"
 CODE, POINTS_68 = "an expression 0 to 10, found", "expected 68 landmarks x, y, x, y and so on,"
 ASK = "request it at https://mohammadmahoor.com/pages/databases/affectnet/ and put it there"
+UNLETTERED = array("3")[:-4] + b"\xff\xff\xff\x7f"  # numpy raises a SystemError
 PICKLED = array(np.array([{}]), allow_pickle=True)
 
 
@@ -173,6 +174,7 @@ PICKLED = array(np.array([{}]), allow_pickle=True)
         (exp(array(1.5)), f"{EXP} {CODE} 1.5"),
         (exp(array(np.zeros(0))), f"{EXP} {CODE} nothing"),
         (exp(PICKLED), f"{EXP} a plain .npy of numbers, found Object arrays"),
+        (exp(UNLETTERED), f"{EXP} a plain .npy of numbers, found invalid maximum character"),
         (exp(array(1)[:-1]), f"{EXP} a plain .npy of numbers, found EOF: reading array data"),
         (arrays(FLAT[:-1]), f"_lnd.npy: {POINTS_68} found 135 numbers"),
         (arrays([float("nan")] * 136), f"_lnd.npy: {POINTS_68} found 0 numbers"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from image_trees import COLUMNS
 
 from clfer.datasets import fer2013, ferplus
 from clfer.datasets.expressions import FERPLUS
@@ -15,7 +16,6 @@ from clfer.download import Address
 from clfer.errors import InputError
 from clfer.progress import silent
 
-COLUMNS = ["row", "name", "usage", "votes", "label", "target", "landmarks", "box"]
 ALL_FILES = sorted([TABLE.path, *(file.path for file in LAYOUT.values())])
 PLACES = [TABLE.places[0], *(file.places[0] for file in LAYOUT.values())]
 
@@ -222,7 +222,7 @@ def test_a_name_on_two_rows_goes_to_the_first_and_votes_differ_in_1601_images(ra
         assert found["votes"].is_null().to_list() == [False, True]
     ours = layout["votes"]
     assert ((ours != table["votes"]) & ours.is_not_null()).sum() == 1_601
-    assert np.array_equal(ferplus.pictures(raw, Path())(layout), fer2013.faces(real_npz))
+    assert np.array_equal(ferplus.pictures(raw, Path())(layout), fer2013.read(real_npz).pixels)
 
 
 @pytest.mark.parametrize(

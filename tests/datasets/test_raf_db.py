@@ -9,6 +9,7 @@ from image_trees import encoded, fetched, has, labelled, noise, plant, refused
 
 from clfer.datasets import raf_db
 from clfer.datasets.expressions import RAF_DB
+from clfer.datasets.raf_db import LISTS
 from clfer.progress import silent
 
 LIST = "basic/EmoLabel/list_patition_label.txt"
@@ -68,7 +69,10 @@ def test_original_images_have_landmarks_left_before_right_and_a_box(tmp_path):
     assert np.array_equal(raf_db.pictures(tmp_path / "raw", tmp_path)(table)[4], noise(104))
 
 
-@pytest.mark.parametrize("name", ["list_partition_label.txt", "sub/LIST_Patition_Label.TXT"])
+@pytest.mark.parametrize(  # the last as of a zip that was unpacked into a folder of its name
+    "name",
+    ["list_partition_label.txt", "sub/LIST_Patition_Label.TXT", f"a/{LISTS[0]}/{LISTS[0]}"],
+)
 def test_the_list_and_the_images_under_other_names_in_other_places(tmp_path, name):
     files = {f"Image/{name}_ALIGNED.JPG": 1 for name in CODES}
     table, _ = both({**files, name: listed("_aligned.jpg")}, tmp_path)

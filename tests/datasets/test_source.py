@@ -2,10 +2,9 @@
 
 import os
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
-from image_trees import has, plant, zipped
+from image_trees import fetched, has, plant, zipped
 
 from clfer.datasets import folder as dataset
 from clfer.datasets import images, source
@@ -14,9 +13,7 @@ from clfer.progress import silent
 
 
 def copied(tmp_path, content):
-    there, raw = plant(tmp_path / "there", {"list.txt": content}), tmp_path / "raw"
-    images.index(raw, there, there, [], silent)
-    source.copy(raw, there, ["list.txt"])
+    raw = plant(tmp_path / "raw", {f"{source.COPIES}/list.txt": content, images.FOLDER: "there\n"})
     return list(source.lines(raw, "list.txt"))
 
 
@@ -45,32 +42,28 @@ def test_lines_that_are_no_text_and_large_notes_name_the_users_file(tmp_path, co
 FILES = {f"{split}/{name}/1.png": 1 for split in ("train", "test") for name in ("cat", "dog")}
 
 
-def brought(folder, url, raw, digest=None):
-    settings = dataset.Source(folder=folder, url=url, sha256=digest)
-    return dataset.fetch(settings, Path(), raw, silent)
-
-
 def test_an_archive_is_downloaded_once_into_an_empty_folder(tmp_path, server):
     address, served = server
     archive = zipped(served / "my faces.zip", FILES)
     digest = sha256(archive.read_bytes()).hexdigest()
     placed, url = tmp_path / "placed", f"{address}/my%20faces.zip"
-    lines = brought(placed, url, tmp_path / "raw", digest)
+    lines = fetched(dataset, placed, tmp_path / "raw", url, digest)
     assert lines[0] == f"my faces.zip: from {url}, SHA-256 as given"
     assert has(lines, "images: 4, ", f"read in place from {placed}, archives unpacked")
     assert os.listdir(placed) == ["my faces.zip"]
     archive.unlink()
-    assert not has(brought(placed, url, tmp_path / "again", digest), "from http")
+    assert not has(fetched(dataset, placed, tmp_path / "again", url, digest), "from http")
     with pytest.raises(InputError, match=r"my faces.zip: expected SHA-256 0+, found .*; remove it"):
-        brought(placed, url, tmp_path / "other", "0" * 64)
+        fetched(dataset, placed, tmp_path / "other", url, "0" * 64)
 
 
 def test_nothing_is_downloaded_beside_files_nor_from_an_address_of_no_archive(
     tmp_path, dead_address
 ):
     plant(tmp_path / "placed", FILES)
-    lines = brought(tmp_path / "placed", f"{dead_address}/faces.zip", tmp_path / "raw")
+    raw = tmp_path / "raw"
+    lines = fetched(dataset, tmp_path / "placed", raw, f"{dead_address}/faces.zip")
     assert has(lines, "images: 4, ")
-    assert not (tmp_path / "raw/unpacked").exists()
+    assert not (raw / "unpacked").exists()
     with pytest.raises(InputError, match=r"expected the address of an archive \(\.zip, \.tar"):
-        brought(tmp_path / "empty", f"{dead_address}/faces.rar", tmp_path / "raw")
+        fetched(dataset, tmp_path / "empty", raw, f"{dead_address}/faces.rar")

@@ -149,6 +149,9 @@ TWELVE = ": expected a csv in UTF-8 of 12 columns, found another"
     ("read", "content", "message"),
     [
         (0, TABLE.replace("2,0,0,0,0\n", "-2,0,0,0,0\n", 1), " row 0: .* disgust, found '-2'"),
+        (0, TABLE.replace("4,0,0,1", "=4,0,0,1"), " row 0: .* neutral, found '=4'"),
+        (0, TABLE.replace("4,0,0,1", "+4,0,0,1"), r" row 0: .* neutral, found '\+4'"),
+        (0, TABLE + 'Training,"a\n' + '","\n' * 100_000, TWELVE),
         (0, TABLE.replace("0,10\nPub", "0\nPub"), " row 1: .* 0 to 10 votes .* NF, found ''"),
         (0, TABLE.replace("PublicTest", "Public"), " row 2: .* in column Usage, found 'Public'"),
         (0, TABLE.replace("sadness,anger", "anger,sadness"), ": expected the header Usage,Image"),

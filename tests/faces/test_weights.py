@@ -1,16 +1,15 @@
 """Where a detector's weights are, and what is fetched where there are none."""
 
-import io
 import shutil
-import zipfile
 
 import pytest
+from fer2013_forms import zipped
 from serving import file, serving, status
 from variants import CUT
 
 from clfer.errors import InputError
 from clfer.faces import yunet
-from clfer.faces.detectors import VARIABLE, open_detector
+from clfer.faces.detection import VARIABLE, open_detector
 from clfer.faces.scrfd import SHA256, located
 from clfer.progress import silent
 
@@ -39,14 +38,6 @@ def site():
 
 def opened(named=None, option="--detector", kind="insightface"):
     return open_detector(named, CUT, silent, option, kind).weights
-
-
-def pack(**members):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, of_file in members.items():
-            archive.writestr(name, of_file)
-    return content.getvalue()
 
 
 def files(folder):
@@ -97,7 +88,7 @@ def test_yunet_is_fetched_once_and_verified(real_data, home, site, tmp_path, mon
 @pytest.mark.parametrize("within", ["", "buffalo_sc/"])
 def test_the_detector_is_fetched_once_and_alone(weights, home, site, within):
     content = weights.read_bytes()
-    whole = pack(**{f"{within}w600k_mbf.onnx": b"of faces", f"{within}det_500m.onnx": content})
+    whole = zipped({f"{within}w600k_mbf.onnx": b"of faces", f"{within}det_500m.onnx": content})
     half = len(whole) // 2
     url = site.put("/buffalo_sc.zip", file(whole, upto=half), file(whole))
     assert located(silent, WAYS, url) == home / FETCHED
@@ -115,9 +106,9 @@ def test_the_detector_is_fetched_once_and_alone(weights, home, site, within):
             file(b"<html>sign in</html>"),
             f"expected a zip with det_500m.onnx of SHA-256 {SHA256}, found no complete zip",
         ),
-        (file(pack(**{"w600k_mbf.onnx": b"of faces"})), "found none in it"),
+        (file(zipped({"w600k_mbf.onnx": b"of faces"})), "found none in it"),
         (
-            file(pack(**{"det_500m.onnx": b"other"})),
+            file(zipped({"det_500m.onnx": b"other"})),
             "found d9298a10d1b0735837dc4bd",
         ),
         (status(404), "found HTTP 404"),

@@ -1,26 +1,23 @@
 """Weights, models and detectors: whatever their bytes are, a network or one clear line."""
 
 import io
-import json
 from itertools import chain
 
 import numpy as np
 import onnx
 import pytest
 import torch
-from exported_models import tiny
+from exported_models import card_of, tiny
 from mutations import attack, broken, mutated
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
 from torch import nn
-from variants import CUT, OURS
 
-from clfer.faces.preprocessing import View
 from clfer.faces.scrfd import Scrfd
 from clfer.inference.engines import Exported
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
-from clfer.model.bundle import METADATA, card
+from clfer.model.bundle import METADATA
 from clfer.training.state import Checkpoint
 
 # warnings: hundreds, on files that are wrong on purpose
@@ -28,15 +25,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 MEMORY = 4 << 30  # a network's layers are as large as it says, and onnxruntime makes them
 PICTURE = np.random.default_rng(0).integers(0, 256, (48, 40), dtype=np.uint8)
 FACES = np.zeros((2, 48, 48, 1), np.uint8)
-CARD = card(
-    ("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {"seed": 0}
-)
 TENSORS = {
     "conv1.weight": torch.zeros(4, 3, 3, 3),
     "bn1.bias": torch.ones(4, dtype=torch.float16),
     "layer1.0.conv1.weight": torch.zeros(1),
 }
-MODEL = save(TENSORS, metadata={METADATA: json.dumps(CARD.model_dump(mode="json"))})
+MODEL = save(TENSORS, metadata={METADATA: card_of().text()})
 
 
 def scrfd():

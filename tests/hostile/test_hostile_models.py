@@ -6,21 +6,16 @@ import pickle
 import struct
 import zipfile
 
-import numpy as np
 import pytest
 import torch
-from image_trees import plant
+from exported_models import card_of, network
 from safetensors.torch import save_file
-from variants import CUT, OURS, small
 from watched import watched
 
-from clfer.datasets import affectnet, images, source
 from clfer.errors import InputError
-from clfer.faces.preprocessing import View
 from clfer.model import bundle
 from clfer.model.backbone import Encoder, load_weights
-from clfer.model.bundle import METADATA, card
-from clfer.progress import silent
+from clfer.model.bundle import METADATA
 from clfer.training.state import Checkpoint
 
 MB = 1 << 20
@@ -87,12 +82,10 @@ def test_a_model_that_declares_a_terabyte(tmp_path):
 
 
 def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
-    network, _ = small(OURS)
-    made = card(("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {})
-    huge = made.model_dump(mode="json")
+    huge = card_of().model_dump(mode="json")
     huge["variant"]["msr"]["fd"] = 10**9
     path = tmp_path / "model.safetensors"
-    save_file(network.state_dict(), path, metadata={METADATA: json.dumps(huge)})
+    save_file(network().state_dict(), path, metadata={METADATA: json.dumps(huge)})
     line, grown, _ = watched(*MODEL, path)
     assert line.startswith(f"{path}: expected the weights of its card, found others (")
     assert grown < 400 * MB
@@ -100,19 +93,14 @@ def test_a_card_that_asks_for_more_than_the_memory(tmp_path):
 
 @pytest.mark.parametrize("change", ["lacking", "more", "shape", "backbone"])
 def test_weights_that_are_not_those_of_the_card(tmp_path, change):
-    network, _ = small(OURS, classes=2)
-    weights = dict(network.state_dict())
+    weights, made = dict(network().state_dict()), card_of()
     name = next(iter(weights))
-    changes = {
-        "lacking": lambda: weights.pop(name),
-        "more": lambda: weights.update(more=torch.zeros(1)),
-        "shape": lambda: weights.update({name: torch.zeros(1)}),
-        "backbone": lambda: None,
-    }
-    changes[change]()
-    made = card(("a", "b"), "resnet10_quarter", "small", OURS, CUT, View(resize=64, crop=64), {})
-    if change == "backbone":
+    if change == "lacking":
+        del weights[name]
+    elif change == "backbone":
         made = made.model_copy(update={"backbone": "vit"})
+    else:
+        weights["more" if change == "more" else name] = torch.zeros(1)
     bundle.save(weights, made, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match="expected the weights of its card, found others"):
         bundle.load(tmp_path / "model.safetensors")
@@ -185,36 +173,3 @@ def test_a_program_in_a_model_is_not_run(evil):
     with pytest.raises(InputError, match=r"model\.safetensors is no readable safetensors file \("):
         bundle.load(evil.parent / "model.safetensors")
     assert not evil.exists()
-
-
-@pytest.fixture
-def label(tmp_path):
-    """A function that reads this content as a label of AffectNet's and gives the line it gets."""
-
-    def read(content):
-        name = "train_set/annotations/1_exp.npy"
-        folder = plant(tmp_path / "there", {name: content})
-        (tmp_path / "raw").mkdir()
-        (tmp_path / "raw" / images.FOLDER).write_text("there\n")
-        source.gather(tmp_path / "raw", folder, [name], silent)
-        with pytest.raises(
-            InputError, match=r"1_exp\.npy: expected a plain .npy of numbers"
-        ) as told:
-            affectnet.read_arrays(tmp_path / "raw")
-        return str(told.value)
-
-    return read
-
-
-def test_a_program_in_a_label_of_affectnet_is_not_run(label, tmp_path):
-    file, mark = io.BytesIO(), tmp_path / "mark"
-    np.save(file, np.array([Evil(mark)], dtype=object))
-    assert "found Object arrays cannot be loaded" in label(file.getvalue())
-    assert not mark.exists()
-
-
-def test_a_letter_that_there_is_not(label):
-    """Over which numpy raises a SystemError."""
-    file = io.BytesIO()
-    np.save(file, np.array("3"))
-    assert "invalid maximum character" in label(file.getvalue()[:-4] + b"\xff\xff\xff\x7f")

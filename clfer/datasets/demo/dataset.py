@@ -28,7 +28,7 @@ from clfer.settings import Settings
 
 EVIDENCE = False
 CLASSES = FERPLUS
-SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+SPLITS = fer2013.SPLITS
 
 # Shares of the drawn expressions: unbalanced as in real data, none rare. What is left has no face.
 SHARES = dict(zip(CLASSES, (0.185, 0.18, 0.125, 0.115, 0.11, 0.09, 0.09, 0.09), strict=True))
@@ -97,7 +97,6 @@ def pictures(raw: Path, base: Path) -> Opened:
 
 
 def protocol(labels: Labels, table: pl.DataFrame) -> str:
-    """What a score on this dataset is a score on."""
     return f"drawn faces, {labels.mode} of {person.RATERS} simulated raters"
 
 
