@@ -16,7 +16,8 @@ import cv2
 import numpy as np
 
 from clfer.faces.alignment import align, coloured, places
-from clfer.faces.detection import Detections, Detector, open_detector, principal
+from clfer.faces.detection import Detections, Detector, principal
+from clfer.faces.detectors import open_detector
 from clfer.files import sha256, write_json
 from clfer.inference.engines import Exported
 from clfer.inference.frames import read

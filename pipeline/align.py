@@ -60,7 +60,7 @@ def _align(name: str, team: Team, part: shards.Shard | None) -> None:
     from clfer.download import UnavailableError
     from clfer.faces import packing
     from clfer.faces.alignment import Alignment
-    from clfer.faces.detection import NAMES, open_detector
+    from clfer.faces.detectors import NAMES, open_detector
     from clfer.figures import dataset as figures
     from pipeline import stored
 

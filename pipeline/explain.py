@@ -10,7 +10,8 @@ import typer
 
 from clfer.datasets.expressions import canonical
 from clfer.errors import InputError, did_you_mean
-from clfer.faces.detection import open_detector, principal
+from clfer.faces.detection import principal
+from clfer.faces.detectors import open_detector
 from clfer.faces.preprocessing import Cut
 from clfer.files import write_json
 from clfer.inference.engines import check_probability

@@ -11,7 +11,7 @@ from exported_models import faces, tiny
 from variants import CUT
 
 from clfer import onnx_session
-from clfer.faces.detection import open_detector
+from clfer.faces.detectors import open_detector
 from clfer.inference.engines import Exported, open_engine
 from clfer.pictures import decode
 from clfer.progress import silent

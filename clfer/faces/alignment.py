@@ -35,7 +35,7 @@ class Alignment(Cut):
 
     # given: by the dataset; none: they are crops
     detector: Literal["insightface", "yunet", "given", "none"]
-    # of the detector; null: see clfer.faces.detection.open_detector
+    # of the detector; null: see clfer.faces.detectors
     weights: Annotated[Path, Field(strict=False)] | None
 
 

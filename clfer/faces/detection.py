@@ -1,6 +1,5 @@
 """Face detection: the faces in a picture with their five landmarks, by one of two networks."""
 
-import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import NamedTuple
@@ -9,14 +8,8 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from clfer.errors import InputError, did_you_mean
-from clfer.faces.preprocessing import Cut
-from clfer.progress import Track
+from clfer.errors import InputError
 
-VARIABLE = "CLFER_DETECTOR"  # environment variable with the name of a detector, or its file
-NAMES = ("yunet", "insightface")
-DEFAULT = "yunet"
-YUNET = b"obj_8"  # an output of YuNet's, in its file
 GREY = (127, 127, 127)
 THIN = 100  # a picture so many times as long as it is wide has no face: of 640 pixels 6 are left
 
@@ -101,49 +94,6 @@ class Detector(ABC):
             f"{self.weights}: expected a face detector with five landmarks (YuNet, or SCRFD as "
             f"det_*.onnx of insightface), found {found}; use another file"
         )
-
-
-def open_detector(
-    named: str | Path | None,
-    cut: Cut,
-    track: Track,
-    option: str = "--detector",
-    kind: str | None = None,
-    device: str | None = None,
-) -> Detector:
-    """The detector of this name or file, or else of CLFER_DETECTOR, or else the default.
-
-    kind:   the name of the one it has to be; of CLFER_DETECTOR only a file counts then
-    option: how the user names one, for InputErrors
-    device: cuda or cuda:N for SCRFD; anything else is the CPU, which YuNet always takes: OpenCV 5
-            ignores the backend that it is given
-
-    A name's weights are downloaded where they are not at hand. Which network a file holds is seen
-    from its content.
-    """
-    from clfer.faces import scrfd, yunet  # which are Detectors
-
-    chosen = str(named or os.environ.get(VARIABLE) or DEFAULT)
-    if kind and chosen in NAMES:
-        chosen = kind
-    file, held = Path(chosen), chosen
-    ways = f"name another by {option} or {VARIABLE}"
-    if chosen in NAMES:
-        file = (yunet if chosen == "yunet" else scrfd).located(track, ways)
-    elif not file.is_file():
-        raise InputError(
-            f"{file}: expected yunet, insightface or the file of a detector (.onnx), found no "
-            f"file{did_you_mean(chosen, NAMES)}; name one by {option} or {VARIABLE}"
-        )
-    else:
-        held = "yunet" if YUNET in file.read_bytes() else "insightface"
-    if kind not in (None, held):
-        raise InputError(
-            f"{file}: expected weights of {kind}, found those of another detector; {ways}"
-        )
-    if held == "yunet":
-        return yunet.YuNet(file, cut.turned)
-    return scrfd.Scrfd(file, cut.threshold, cut.turned, device)
 
 
 def are_usable(landmarks: Float[np.ndarray, "5 2"]) -> bool:

@@ -12,7 +12,8 @@ from PIL import Image
 
 from clfer.errors import InputError
 from clfer.faces.alignment import align, coloured, places, whole
-from clfer.faces.detection import Detections, open_detector
+from clfer.faces.detection import Detections
+from clfer.faces.detectors import open_detector
 from clfer.faces.preprocessing import Cut
 from clfer.inference.engines import check_probability, open_engine
 from clfer.inference.frames import Frame, Picture, as_pixels

@@ -15,7 +15,8 @@ from variants import CUT
 
 from clfer.errors import InputError
 from clfer.faces.alignment import TEMPLATE, similarity
-from clfer.faces.detection import Detections, _turned_back, open_detector, principal
+from clfer.faces.detection import Detections, _turned_back, principal
+from clfer.faces.detectors import open_detector
 from clfer.faces.scrfd import Scrfd
 from clfer.faces.yunet import YuNet
 from clfer.inference.predictor import left_to_right

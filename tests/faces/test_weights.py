@@ -9,7 +9,7 @@ from variants import CUT
 
 from clfer.errors import InputError
 from clfer.faces import yunet
-from clfer.faces.detection import VARIABLE, open_detector
+from clfer.faces.detectors import VARIABLE, open_detector
 from clfer.faces.scrfd import SHA256, located
 from clfer.progress import silent
 

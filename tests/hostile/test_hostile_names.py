@@ -8,9 +8,11 @@ from itertools import product
 import checkouts
 import pytest
 from closure import ROOT
-from image_trees import encoded, plant
+from image_trees import encoded, fetched, plant, zipped
 from ruamel.yaml import YAML
 
+from clfer.datasets import folder
+from clfer.errors import InputError
 from pipeline import console
 
 CONTROL = [chr(code) for code in (*range(1, 32), 127, *range(0x80, 0xA0))]
@@ -115,3 +117,14 @@ def test_dvc_runs_nothing_that_stands_in_the_grid(part, name, tmp_path):
     assert "ERROR" in done.stderr
     assert not list(folder.rglob("F"))
     assert not list(folder.glob("runs/*/*/*"))
+
+
+@pytest.mark.parametrize("name", ["../../evil", "train/../../evil", "..\\..\\evil", "C:\\evil"])
+def test_a_name_in_a_zip_that_leads_out(tmp_path, name):
+    there = tmp_path / "there"
+    zipped(there / "a.zip", {**images("12"), f"{name}.png": 1})
+    with pytest.raises(InputError, match="unpack it by hand if you trust it") as told:
+        fetched(folder, there, tmp_path / "raw")
+    assert str(told.value).isprintable()
+    assert not list(tmp_path.parent.rglob("evil*"))
+    assert not [path for path in (tmp_path / "raw").rglob("*") if path.is_file()]
