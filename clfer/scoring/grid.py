@@ -4,7 +4,7 @@ Notation: N test images, S seeds of a variant.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,14 +73,6 @@ class Variant:
         return self.predicted[[self.seeds.index(seed) for seed in seeds]]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One score per seed, and what each image contributes to its mean over the seeds."""
-
-    values: Float[np.ndarray, " S"]
-    contributions: Float[np.ndarray, " N"]
-
-
 def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
     """The test images that all runs of a dataset share, and its variants as they first appear.
 
@@ -131,16 +123,12 @@ def _variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> 
     )
 
 
-def duplicate_free(images: Images, variant: Variant) -> tuple[Images, Variant]:
-    """The same without the images that have an identical one in another split."""
-    keep = images.unique
-    return images.only(keep), replace(variant, predicted=variant.predicted[:, keep])
-
-
-def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> Measured:
-    """One of `counts.METRICS` for every seed's predictions."""
+def measure(
+    images: Images, predicted: Int[np.ndarray, "S N"], metric: str
+) -> tuple[Float[np.ndarray, " S"], Float[np.ndarray, " N"]]:
+    """One of `counts.METRICS` per seed, and what each image contributes to its mean over them."""
     score, influence = counts.METRICS[metric]
     classes = len(images.classes)
     values = [score(images.label, one, classes) for one in predicted]
     moves = [influence(images.label, one, classes) for one in predicted]
-    return Measured(np.array(values), np.mean(moves, axis=0))
+    return np.array(values), np.mean(moves, axis=0)

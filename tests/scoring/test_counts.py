@@ -48,21 +48,21 @@ def test_kappa_without_variation() -> None:
 
 def test_wilson_closed_forms() -> None:
     # 8 of 10 at 95 %: the textbook's 0.490 to 0.943.
-    assert counts.wilson(8, 10, 0.95) == pytest.approx((0.49016, 0.94332), abs=1e-5)
+    assert counts.wilson(8, 10) == pytest.approx((0.49016, 0.94332), abs=1e-5)
     z2 = 1.959963984540054**2
-    assert counts.wilson(0, 20, 0.95) == pytest.approx((0, z2 / (20 + z2)))
-    assert counts.wilson(20, 20, 0.95) == pytest.approx((20 / (20 + z2), 1))
-    assert counts.wilson(0, 0, 0.95) == (0, 1)
+    assert counts.wilson(0, 20) == pytest.approx((0, z2 / (20 + z2)))
+    assert counts.wilson(20, 20) == pytest.approx((20 / (20 + z2), 1))
+    assert counts.wilson(0, 0) == (0, 1)
 
 
 @settings(deadline=None)
 @given(st.integers(1, 500), st.floats(0, 1))
 def test_wilson_holds_the_share_and_mirrors(total: int, part: float) -> None:
     right = round(part * total)
-    low, high = counts.wilson(right, total, 0.95)
+    low, high = counts.wilson(right, total)
     assert 0 <= low <= right / total + 1e-12
     assert right / total - 1e-12 <= high <= 1
-    mirror = counts.wilson(total - right, total, 0.95)
+    mirror = counts.wilson(total - right, total)
     assert mirror == pytest.approx((1 - high, 1 - low))
 
 
