@@ -7,8 +7,7 @@ import pytest
 from materials import RECIPE, audit, card, cards, full, summary
 
 from clfer.report.contents import Contents
-from clfer.report.dataset_part import DatasetPart
-from clfer.report.page import outcome, statements, tags
+from clfer.report.page import DatasetPart, outcome, statements, tags
 
 warnings, safeguards, limitations, what_was_done = (
     partial(statements, matter)
