@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from clfer.report.differences import Recipes
 from clfer.report.numbers import change, plural, probability, span
-from clfer.report.published import FLATTERED, published_with_verdicts
+from clfer.report.published import FLATTERED, Recipes, published_with_verdicts
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
 from clfer.scoring.grid import Run
 from clfer.scoring.selection import TEST

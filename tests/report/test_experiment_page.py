@@ -11,7 +11,7 @@ from clfer.paper.published import of_paper, published
 from clfer.paper.result import result
 from clfer.paper.tables import Plan, Row
 from clfer.report import experiment
-from clfer.report.differences import PAPER, Ours, from_paper, from_published
+from clfer.report.published import SETTINGS, Ours, from_paper, from_published
 
 FACTS = {"evidence": True, "selected_on": "val", "differs": ["all of it"], "command": "clfer x"}
 
@@ -88,7 +88,7 @@ def test_figure_8_takes_its_points_from_the_table_and_leaves_it_as_it_is():
 
 
 def test_what_differs_from_the_paper_is_listed_and_what_does_not_is_not():
-    same = {**PAPER, "labelled_fraction": 1.0, "scarce_class": None}
+    same = {**SETTINGS, "labelled_fraction": 1.0, "scarce_class": None}
     assert from_paper(Ours("ferplus", 3573, 8, {"duplicates": "keep"}, "test"), [same]) == []
     short = {**same, "epochs": 1, "backbone": "resnet10", "crop": 64, "labelled_fraction": 0.1}
     ours = Ours("ferplus", 3137, 7, {"duplicates": "drop"}, "val")
