@@ -11,7 +11,7 @@ from clfer.datasets.expressions import RAF_DB
 from clfer.errors import InputError
 from clfer.figures.scores import draw_transduction
 from clfer.files import write_json, write_text
-from clfer.report import transduction as report
+from clfer.report import experiment as report
 from clfer.scoring.comparison import interval
 from clfer.scoring.scores import codes
 from clfer.scoring.transduction import accuracies, following, ordered
@@ -64,7 +64,7 @@ def write_transduction(
         "command": command(),
     }
     picture = target.with_name(f"{target.name}.png")
-    shown = report.markdown(document, picture.name)
+    shown = report.transduction(document, picture.name)
     write_json(target.with_name(f"{target.name}.json"), document)
     write_text(target.with_name(f"{target.name}.md"), shown)
     draw_transduction(document, picture)

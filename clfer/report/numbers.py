@@ -55,14 +55,9 @@ def between(interval: Sequence[float] | None, digits: int = 2) -> str:
     return f"[{', '.join(ends)}]" if ends else ""
 
 
-def span(low: float, high: float) -> str:
-    """An interval of a difference in points: '-8.68 to +0.16'."""
-    return f"{points(low)} to {points(high)}"
-
-
 def change(interval: Sequence[float] | None) -> str:
-    """The same of a list with both ends; nothing without it."""
-    return "" if interval is None else span(*interval)
+    """An interval of a difference in points: '-8.68 to +0.16'."""
+    return " to ".join(map(points, interval or ()))
 
 
 def estimate(spread: Mapping[str, Any] | None) -> str:

@@ -116,12 +116,11 @@ def further(document: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def value(one: Mapping[str, Any] | None, digits: int = 2) -> str:
+def value(one: Mapping[str, Any] | None) -> str:
     """'86.99 ± 0.24 [85.87, 88.10]'."""
     if one is None:
         return ABSENT
-    std = "" if one.get("std") is None else f" ± {percent(one['std'], digits)}"
-    return f"{percent(one['value'], digits)}{std} {between(one['ci95'], digits)}".strip()
+    return f"{share({'mean': one['value'], 'std': one['std']})} {between(one['ci95'])}".strip()
 
 
 def remarks(document: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from clfer.report.numbers import change, plural, probability, span
+from clfer.report.numbers import change, plural, probability
 from clfer.report.published import FLATTERED, Recipes, published_with_verdicts
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
 from clfer.scoring.grid import Run
@@ -119,7 +119,7 @@ def claim(entry: Mapping[str, Any]) -> str:
     low, high = entry["ci95_images"]
     caution = (
         f" It holds on these test images; on others it could vanish "
-        f"(interval for other images as well: {span(low, high)})."
+        f"(interval for other images as well: {change([low, high])})."
         if low <= 0 <= high
         else ""
     )
