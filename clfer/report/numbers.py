@@ -69,6 +69,13 @@ def estimate(spread: Mapping[str, Any] | None) -> str:
     return f"{share(spread)} {between(spread['ci95'])}{'*' if spread['std'] is None else ''}"
 
 
+def recall(scores: Mapping[str, Any] | None) -> str:
+    """The recall of a class with its interval, '66.5 [61.4, 71.5]'."""
+    if scores is None:
+        return ABSENT
+    return f"{percent(scores['recall']['mean'], 1)} {between(scores['recall_ci95'], 1)}"
+
+
 def difference(entry: Mapping[str, Any] | None) -> str:
     """A difference with its interval over seeds: '+1.20 (+0.80 to +1.60)'."""
     if entry is None or entry["difference"] is None:

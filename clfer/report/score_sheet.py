@@ -15,6 +15,7 @@ from clfer.report.numbers import (
     plural,
     points,
     probability,
+    recall,
     share,
 )
 from clfer.report.rendering import environment
@@ -178,19 +179,8 @@ def verdict(entry: Mapping[str, Any], alpha: float) -> str:
 
 def recalls(document: Mapping[str, Any]) -> list[list[str]]:
     """Recall of each class, a column for each name."""
-    return [
-        [
-            label,
-            *(
-                percent(one["per_class"][label]["recall"]["mean"], 1)
-                + f" {between(one['per_class'][label]['recall_ci95'], 1)}"
-                if label in one["per_class"]
-                else ABSENT
-                for one in document["files"].values()
-            ),
-        ]
-        for label in document["classes"]
-    ]
+    classes = [one["per_class"] for one in document["files"].values()]
+    return [[label, *(recall(one.get(label)) for one in classes)] for label in document["classes"]]
 
 
 def people(document: Mapping[str, Any]) -> list[list[str]]:
