@@ -1,8 +1,7 @@
 """The report: one page of HTML that needs no other file and no network."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from clfer.report.contents import Block, Contents
@@ -34,85 +33,54 @@ FEW_IMAGES = 30  # of a class: Wilson's interval of a recall of one half is then
 MATTERS = ("warnings", "safeguards", "limitations", "what_was_done")
 
 
-@dataclass(frozen=True)
 class DatasetPart:
-    """What the contents hold of the dataset `name`; what is absent is None or empty."""
+    """What the contents hold of the dataset `name`; what is absent is None or empty.
 
-    name: str
-    contents: Contents
+    results:     its entry of the summary, of which `variants` and the comparisons that claims rest
+                 on (`primary`) are parts
+    audit:       of its split
+    seeds:       of any variant, ascending; same_seeds: those, if every variant has them all
+    cards:       of each variant, of the models that are here, in the order of the seeds
+    provenance:  where each model that has a card comes from
+    recipe:      the settings of training, of the first model that has a card
+    protocol:    how the models were tested: `labels`, what labels and images are, and settings
+    selected_on: the parts on which the epochs were chosen, one if all is well; sorted
+    copied:      test images with an identical copy in train or val; 0 without an audit
+    rare:        classes with few test images, and how many
+    """
 
-    @cached_property
-    def results(self) -> Any:
-        """The dataset's entry of the summary."""
-        return self.contents.summary["datasets"][self.name]
-
-    @property
-    def variants(self) -> Any:
-        """The results of each variant."""
-        return self.results["variants"]
-
-    @property
-    def audit(self) -> Mapping[str, Any] | None:
-        """Of its split."""
-        return self.contents.audits.get(self.name)
-
-    @property
-    def primary(self) -> list[Block]:
-        """The comparisons that claims rest on."""
-        return [one for one in self.results["comparisons"] if one["primary"]]
-
-    @property
-    def seeds(self) -> list[int]:
-        """The seeds of any variant, ascending."""
-        return sorted({seed for one in self.variants.values() for seed in one["seeds"]})
-
-    @property
-    def same_seeds(self) -> list[int]:
-        """The seeds that every variant has, if no variant has another; else none."""
+    def __init__(self, name: str, contents: Contents) -> None:
+        self.name, self.contents = name, contents
+        self.results: Block = contents.summary["datasets"][name]
+        self.variants: Block = self.results["variants"]
+        self.primary = [one for one in self.results["comparisons"] if one["primary"]]
+        self.audit = contents.audits.get(name)
+        self.seeds = sorted({seed for one in self.variants.values() for seed in one["seeds"]})
         alike = all(one["seeds"] == self.seeds for one in self.variants.values())
-        return self.seeds if alike else []
-
-    @cached_property
-    def cards(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Of each variant the cards of the models that are here, in the order of the seeds."""
-        here = self.contents.cards
-        return {
-            name: [here[cell] for seed in one["seeds"] if (cell := (self.name, name, seed)) in here]
-            for name, one in self.variants.items()
+        self.same_seeds = self.seeds if alike else []
+        self.cards = {
+            variant: [
+                contents.cards[name, variant, seed]
+                for seed in one["seeds"]
+                if (name, variant, seed) in contents.cards
+            ]
+            for variant, one in self.variants.items()
         }
-
-    @property
-    def provenance(self) -> list[Block]:
-        """Where each model that has a card comes from."""
-        return [card["provenance"] for cards in self.cards.values() for card in cards]
-
-    @property
-    def recipe(self) -> Block | None:
-        """The settings of training, of the first model that has a card."""
-        return next((one["recipe"] for one in self.provenance), None)
-
-    @property
-    def protocol(self) -> Mapping[str, Any]:
-        """How the models were tested: `labels`, what labels and images are, and settings."""
+        self.provenance: list[Block] = [
+            card["provenance"] for cards in self.cards.values() for card in cards
+        ]
+        self.recipe: Block | None = next((one["recipe"] for one in self.provenance), None)
         given = self.results["protocol"]
-        return given if isinstance(given, Mapping) else {"labels": given}
-
-    @property
-    def selected_on(self) -> list[str]:
-        """The parts on which the epochs were chosen, one if all is well; sorted."""
-        given = [self.results.get("selected_on"), self.protocol.get("selected_on")]
-        return sorted({*filter(None, given), *(one["selected_on"] for one in self.provenance)})
-
-    @property
-    def copied(self) -> int:
-        """Test images with an identical copy in train or val; 0 without an audit."""
-        return int(self.audit["test_copied_in_train_or_val"]["images"]) if self.audit else 0
-
-    @property
-    def rare(self) -> list[tuple[str, int]]:
-        """Classes with few test images, and how many."""
-        classes = self.audit["images"]["test"]["classes"] if self.audit else {}
-        return [(name, one["used"]) for name, one in classes.items() if one["used"] < FEW_IMAGES]
+        self.protocol: Block = given if isinstance(given, dict) else {"labels": given}
+        named = [self.results.get("selected_on"), self.protocol.get("selected_on")]
+        named += [one["selected_on"] for one in self.provenance]
+        self.selected_on = sorted({*filter(None, named)})
+        audit = self.audit or {}
+        self.copied = audit["test_copied_in_train_or_val"]["images"] if audit else 0
+        classes = audit["images"]["test"]["classes"] if audit else {}
+        self.rare = [
+            (label, one["used"]) for label, one in classes.items() if one["used"] < FEW_IMAGES
+        ]
 
     @property
     def own_settings(self) -> list[tuple[str, str, Any]]:
