@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from experiments import BASE, LABEL, OURS, RUNS, plan, run
-from prediction_tables import CLASSES, table
+from prediction_tables import table
 from scipy import stats
 
 from clfer.errors import InputError
@@ -43,13 +43,8 @@ def test_a_row_without_a_run_is_named():
 
 
 def test_unsure_predictions_are_taken_for_the_scarce_class():
-    predictions = table(LABEL, LABEL)
     probability = np.random.default_rng(0).dirichlet(np.ones(3), len(LABEL)).astype(np.float32)
-    top = [CLASSES[i] for i in probability.argmax(1)]
-    predictions = predictions.with_columns(
-        pl.Series("probability", probability, predictions.schema["probability"]),
-        pl.Series("predicted", top, predictions.schema["predicted"]),
-    )
+    predictions = table(LABEL, probability.argmax(1), probability=probability)
     found = rejected(predictions, "anger", 0.6)
     for before, after in zip(predictions.to_dicts(), found.to_dicts(), strict=True):
         unsure = max(before["probability"]) < 0.6

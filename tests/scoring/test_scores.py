@@ -88,23 +88,10 @@ def test_scores_agree_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(300, 5))
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    label, names = rng.integers(0, 5, 300), list("abcde")
-    shares = rng.dirichlet(np.ones(5), 300)
-    kind, row = pl.Enum(names), pl.Array(pl.Float32, 5)
+    label, shares = rng.integers(0, 5, 300), rng.dirichlet(np.ones(5), 300)
     predicted = probability.argmax(axis=1)
-    found = scores(
-        pl.DataFrame(
-            {
-                "row": np.arange(300),
-                "group": np.arange(300),
-                "unique": np.arange(300) % 2 == 0,
-                "label": pl.Series([names[one] for one in label], dtype=kind),
-                "predicted": pl.Series([names[one] for one in predicted], dtype=kind),
-                "probability": pl.Series(probability.astype(np.float32), dtype=row),
-                "target": pl.Series(shares.astype(np.float32), dtype=row),
-            }
-        )
-    )
+    how = {"unique": [True, False] * 150, "classes": "abcde", "target": shares}
+    found = scores(table(label, predicted, **how, probability=probability))
     for part, keep in ((found, slice(None)), (found["duplicate_free"], slice(None, None, 2))):
         actual, said = label[keep], predicted[keep]
         assert part["accuracy"] == pytest.approx(metrics.accuracy_score(actual, said))
