@@ -22,7 +22,7 @@ from clfer.paper.result import leakage_result, result
 from clfer.paper.tables import Plan
 from clfer.report import comparison
 from clfer.report import experiment as text
-from clfer.report.differences import Ours, from_paper
+from clfer.report.published import Ours, from_paper
 from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.scores import predicted

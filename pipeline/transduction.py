@@ -10,7 +10,7 @@ import numpy as np
 from clfer.datasets.expressions import RAF_DB
 from clfer.errors import InputError
 from clfer.figures.scores import draw_transduction
-from clfer.report import transduction as report
+from clfer.report import experiment as report
 from clfer.scoring.comparison import interval
 from clfer.scoring.scores import codes
 from clfer.scoring.transduction import accuracies, following, ordered
@@ -65,7 +65,7 @@ def write_transduction(
     }
     picture = beside(target, ".png")
     draw_transduction(document, picture)
-    shown = report.markdown(document, picture.name)
+    shown = report.transduction(document, picture.name)
     publish(shown, document, target, f"also as {target}.json, drawn in {picture}")
 
 

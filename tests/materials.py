@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from PIL import Image
+from prediction_tables import CLASSES, table
 
 from clfer.model.variant import Variant
 from clfer.report.contents import Cell, Code, Contents, Picture
@@ -15,7 +16,6 @@ from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring.grid import Run
 from clfer.scoring.summary import Significance
 
-CLASSES = ("neutral", "happiness", "anger")
 IMAGES = 60
 RECIPE = {
     "backbone": "resnet10_quarter",
@@ -33,17 +33,9 @@ def predictions(wrong: float, seed: int, classes: tuple[str, ...] = CLASSES) -> 
     predicted = np.where(chance.random(IMAGES) < wrong, (label + 1) % len(classes), label)
     probability = np.full((IMAGES, len(classes)), 0.1, np.float32)
     probability[np.arange(IMAGES), predicted] = 1.1 - 0.1 * len(classes)
-    kind, shares = pl.Enum(classes), pl.Array(pl.Float32, len(classes))
-    return pl.DataFrame(
-        {
-            "row": pl.Series(range(IMAGES), dtype=pl.Int64),
-            "group": pl.Series(range(IMAGES), dtype=pl.Int64),
-            "unique": [place >= 5 for place in range(IMAGES)],
-            "label": pl.Series([classes[one] for one in label], dtype=kind),
-            "predicted": pl.Series([classes[one] for one in predicted], dtype=kind),
-            "probability": pl.Series(probability, dtype=shares),
-            "target": pl.Series(np.eye(len(classes), dtype=np.float32)[label], dtype=shares),
-        }
+    unique = [place >= 5 for place in range(IMAGES)]
+    return table(
+        label.tolist(), predicted.tolist(), None, unique, classes, None, probability, first=0
     )
 
 

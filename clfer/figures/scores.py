@@ -164,7 +164,7 @@ def _draw_bins(diagram: Axes, histogram: Axes, seeds: Sequence[Judged]) -> None:
     diagram.plot([0, 100], [0, 100], color=GREY, linestyle="dashed", linewidth=1)
     images, sure, accuracy = (column[bins.images > 0] for column in bins)
     counts = zip(accuracy * images / len(seeds), images / len(seeds), strict=True)
-    low, high = 100 * np.array([wilson(float(k), float(n), 0.95) for k, n in counts]).T
+    low, high = 100 * np.array([wilson(float(k), float(n)) for k, n in counts]).T
     diagram.vlines(100 * sure, low, high, color=COLOURS[0], linewidth=1.2)
     diagram.scatter(100 * sure, 100 * accuracy, s=16, color=COLOURS[0], zorder=3, clip_on=False)
     diagram.set(xlim=(0, 100), ylim=(0, 100))

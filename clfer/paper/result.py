@@ -17,7 +17,7 @@ from clfer.paper import published
 from clfer.paper.tables import SUBSETS, Plan, Row, leaked
 from clfer.scoring import comparison
 from clfer.scoring.family import over_seeds
-from clfer.scoring.grid import Images, Run, Variant, gather, measure
+from clfer.scoring.grid import Images, Run, Variant, gather
 from clfer.scoring.scores import rejected
 from clfer.scoring.summary import spread
 
@@ -68,8 +68,8 @@ def _entry(row: Row, images: Images, variants: Mapping[str, Variant]) -> dict[st
     if row.variant is None:
         return entry
     variant = variants[row.variant]
-    measured = measure(images, variant.predicted, "accuracy")
-    entry |= {"trained": variant.seeds, "accuracy": spread(images, measured, "accuracy")}
+    accuracy = spread(images, variant.predicted, "accuracy")
+    entry |= {"trained": variant.seeds, "accuracy": accuracy}
     if row.against:
         compared = over_seeds(images, variant, variants[row.against], "accuracy")
         entry |= {key: compared[key] for key in DIFFERENCE}

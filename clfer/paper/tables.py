@@ -86,24 +86,18 @@ def comparison(variants: Variants, chosen: Sequence[str] = COMPARED) -> Plan:
 def table2(variants: Variants) -> Plan:
     """Partial supervision."""
     known = published.tables()["table2_partial_supervision"]
-    few, some = ({"labelled_fraction": SHARE, "unlabelled": one} for one in ("drop", "keep"))
+    drop, keep = ({"labelled_fraction": SHARE, "unlabelled": one} for one in ("drop", "keep"))
+    few = ("20 % with labels", "_20", drop, "20_supervised")
+    some = ("20 % with, 80 % without", "_20_80", keep, "20_supervised_80_unsupervised")
+    every: tuple[str, str, Settings, str] = ("all with labels", "", {}, "100_supervised")
     rows = []
-    for method, seen, base, share, recipe, entry in (
-        ("baseline", "20 % with labels", "baseline", "_20", few, "20_supervised"),
-        ("CL+MSR", "20 % with labels", "ours", "_20", few, "20_supervised"),
-        *(
-            (
-                method,
-                "20 % with, 80 % without",
-                base,
-                "_20_80",
-                some,
-                "20_supervised_80_unsupervised",
-            )
-            for method, base in (("SimSiam", "simsiam"), ("CL+MSR", "ours"))
-        ),
-        ("baseline", "all with labels", "baseline", "", {}, "100_supervised"),
-        ("CL+MSR", "all with labels", "ours", "", {}, "100_supervised"),
+    for method, base, (seen, share, recipe, entry) in (
+        ("baseline", "baseline", few),
+        ("CL+MSR", "ours", few),
+        ("SimSiam", "simsiam", some),
+        ("CL+MSR", "ours", some),
+        ("baseline", "baseline", every),
+        ("CL+MSR", "ours", every),
     ):
         settings = _changed(variants[base], recipe=recipe) if recipe else variants[base]
         paper = _percents(known[f"{base}_{entry}"])

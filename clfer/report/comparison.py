@@ -140,11 +140,7 @@ def _recalls(found: Mapping[str, Any]) -> str:
     rows = []
     for name in found["classes"]:
         scores = [one["per_class"][name] for one in variants.values()]
-        recalls = [
-            f"{numbers.percent(one['recall']['mean'], 1)} {numbers.between(one['recall_ci95'], 1)}"
-            for one in scores
-        ]
-        rows.append([name, numbers.count(scores[0]["support"]), *recalls])
+        rows.append([name, numbers.count(scores[0]["support"]), *map(numbers.recall, scores)])
     return table(["class", "images", *variants], rows)
 
 

@@ -1,4 +1,4 @@
-"""The tables of `clfer experiment` as Markdown, CSV and JSON."""
+"""The tables of `clfer experiment` as Markdown, CSV and JSON, and the page of `transduction`."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from clfer.report import numbers
 from clfer.report.markdown import differences, paragraphs, table
 from clfer.report.numbers import marked
 from clfer.report.published import rule_with_verdicts
-from clfer.report.rendering import TEMPLATES
+from clfer.report.rendering import TEMPLATES, environment
 
 NAMES = dict(zip(DATASETS, ("RAF-DB", "FERPlus", "SFEW", "AffectNet-7"), strict=True))
 LEGEND = (
@@ -110,7 +110,7 @@ def difference(entry: Mapping[str, Any]) -> str:
     """'+1.20 (+0.80 to +1.60)'; with one seed the interval is for other test images and has a *."""
     if entry["difference"] is None or entry["ci95"] or not entry["ci95_images"]:
         return numbers.difference(entry)
-    return f"{numbers.points(entry['difference'])} ({numbers.span(*entry['ci95_images'])})*"
+    return f"{numbers.points(entry['difference'])} ({numbers.change(entry['ci95_images'])})*"
 
 
 def markdown(document: Mapping[str, Any]) -> str:
@@ -169,6 +169,40 @@ def cluster_points(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]
         accuracy = {key: entry["accuracy"][key] for key in ("mean", "std", "ci95")}
         points.append({"module": module, "k": k, **accuracy, "paper_best": (module, k) in BEST8})
     return points
+
+
+def transduction(document: Mapping[str, Any], picture: str) -> str:
+    """The page of a document that `clfer experiment transduction` writes, with its picture."""
+
+    def cells(*keys: str) -> list[str]:
+        found = []
+        for name in document["variants"]:
+            value, ends = document["variants"][name], document["ci95"][name]
+            for key in keys:
+                value, ends = value[key], ends[key]
+            found.append(f"{numbers.percent(value)} {numbers.between(ends)}".strip())
+        return found
+
+    seeds = (
+        f"{name}, {numbers.plural(len(one), 'seed')}" for name, one in document["seeds"].items()
+    )
+    orders = next(iter(document["variants"].values()))
+    rows = [["honest", "", *cells("honest")]]
+    for order in orders:
+        if order != "honest":
+            rows += [[order, batch, *cells(order, batch)] for batch in orders[order]]
+    page = (
+        environment(escape=False)
+        .get_template("transduction.md.j2")
+        .render(
+            document=document,
+            title=marked(document["dataset"], document["evidence"], "val"),
+            table=table(["order", "batch", *seeds], rows),
+            orders=orders,
+            picture=picture,
+        )
+    )
+    return page + "\n"
 
 
 def is_block(key: str) -> bool:

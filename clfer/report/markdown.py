@@ -44,13 +44,10 @@ PUBLISHED_LEGEND = (
 )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], align: str = "") -> str:
-    """Lines without an end: the head, a rule, and a line for each row.
-
-    `align` has an l or r for each column; without it no column has one of its own.
-    """
-    rules = [{"l": "---", "r": "---:"}[one] for one in align or "l" * len(head)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rules, *rows))
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Lines without an end: the head, a rule, and a line for each row."""
+    lines = (head, ["---"] * len(head), *rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def markdown(summary: Mapping[str, Any]) -> str:

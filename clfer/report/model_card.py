@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 
 from clfer.datasets.splits import SPLITS
 from clfer.model.bundle import Card
-from clfer.report.differences import Ours, from_paper
 from clfer.report.numbers import count, literal, percent, plural, short
+from clfer.report.published import Ours, from_paper
 from clfer.report.rendering import TEMPLATES, environment, sentences
 from clfer.scoring.calibration import has_votes
 from clfer.scoring.selection import TEST

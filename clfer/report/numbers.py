@@ -55,14 +55,9 @@ def between(interval: Sequence[float] | None, digits: int = 2) -> str:
     return f"[{', '.join(ends)}]" if ends else ""
 
 
-def span(low: float, high: float) -> str:
-    """An interval of a difference in points: '-8.68 to +0.16'."""
-    return f"{points(low)} to {points(high)}"
-
-
 def change(interval: Sequence[float] | None) -> str:
-    """The same of a list with both ends; nothing without it."""
-    return "" if interval is None else span(*interval)
+    """An interval of a difference in points: '-8.68 to +0.16'."""
+    return " to ".join(map(points, interval or ()))
 
 
 def estimate(spread: Mapping[str, Any] | None) -> str:
@@ -72,6 +67,13 @@ def estimate(spread: Mapping[str, Any] | None) -> str:
     if spread is None or not spread["ci95"]:
         return share(spread)
     return f"{share(spread)} {between(spread['ci95'])}{'*' if spread['std'] is None else ''}"
+
+
+def recall(scores: Mapping[str, Any] | None) -> str:
+    """The recall of a class with its interval, '66.5 [61.4, 71.5]'."""
+    if scores is None:
+        return ABSENT
+    return f"{percent(scores['recall']['mean'], 1)} {between(scores['recall_ci95'], 1)}"
 
 
 def difference(entry: Mapping[str, Any] | None) -> str:

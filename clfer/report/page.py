@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from clfer.report.contents import Contents
-from clfer.report.dataset_part import DatasetPart
+from clfer.report.contents import Block, Contents
 from clfer.report.provenance import other_runs
 from clfer.report.published import of_paper
 from clfer.report.rendering import environment, sentences
@@ -30,7 +29,88 @@ MODULES = {
     "simsiam": "SimSiam",
     "scn": "SCN",
 }
+FEW_IMAGES = 30  # of a class: Wilson's interval of a recall of one half is then 34 points wide
 MATTERS = ("warnings", "safeguards", "limitations", "what_was_done")
+
+
+class DatasetPart:
+    """What the contents hold of the dataset `name`; what is absent is None or empty.
+
+    results:     its entry of the summary, of which `variants` and the comparisons that claims rest
+                 on (`primary`) are parts
+    audit:       of its split
+    seeds:       of any variant, ascending; same_seeds: those, if every variant has them all
+    cards:       of each variant, of the models that are here, in the order of the seeds
+    provenance:  where each model that has a card comes from
+    recipe:      the settings of training, of the first model that has a card
+    protocol:    how the models were tested: `labels`, what labels and images are, and settings
+    selected_on: the parts on which the epochs were chosen, one if all is well; sorted
+    copied:      test images with an identical copy in train or val; 0 without an audit
+    rare:        classes with few test images, and how many
+    """
+
+    def __init__(self, name: str, contents: Contents) -> None:
+        self.name, self.contents = name, contents
+        self.results: Block = contents.summary["datasets"][name]
+        self.variants: Block = self.results["variants"]
+        self.primary = [one for one in self.results["comparisons"] if one["primary"]]
+        self.audit = contents.audits.get(name)
+        self.seeds = sorted({seed for one in self.variants.values() for seed in one["seeds"]})
+        alike = all(one["seeds"] == self.seeds for one in self.variants.values())
+        self.same_seeds = self.seeds if alike else []
+        self.cards = {
+            variant: [
+                contents.cards[name, variant, seed]
+                for seed in one["seeds"]
+                if (name, variant, seed) in contents.cards
+            ]
+            for variant, one in self.variants.items()
+        }
+        self.provenance: list[Block] = [
+            card["provenance"] for cards in self.cards.values() for card in cards
+        ]
+        self.recipe: Block | None = next((one["recipe"] for one in self.provenance), None)
+        given = self.results["protocol"]
+        self.protocol: Block = given if isinstance(given, dict) else {"labels": given}
+        named = [self.results.get("selected_on"), self.protocol.get("selected_on")]
+        named += [one["selected_on"] for one in self.provenance]
+        self.selected_on = sorted({*filter(None, named)})
+        audit = self.audit or {}
+        self.copied = audit["test_copied_in_train_or_val"]["images"] if audit else 0
+        classes = audit["images"]["test"]["classes"] if audit else {}
+        self.rare = [
+            (label, one["used"]) for label, one in classes.items() if one["used"] < FEW_IMAGES
+        ]
+
+    @property
+    def own_settings(self) -> list[tuple[str, str, Any]]:
+        """Variant, key and value of the settings of training that are not those of `recipe`."""
+        recipe = self.recipe or {}
+        return [
+            (name, key, value)
+            for name, cards in self.cards.items()
+            for card in cards[:1]
+            for key, value in card["provenance"]["recipe"].items()
+            if recipe.get(key) != value
+        ]
+
+    @property
+    def seeds_differ(self) -> bool:
+        """Whether the models of one variant were trained with unlike settings or modules."""
+        return any(
+            card["provenance"]["recipe"] != cards[0]["provenance"]["recipe"]
+            or card["variant"] != cards[0]["variant"]
+            for cards in self.cards.values()
+            for card in cards
+        )
+
+    def differ(self, key: str) -> bool:
+        """Whether the models were not all made with the same of this."""
+        return any(one.get(key) != self.provenance[0].get(key) for one in self.provenance)
+
+    def has(self, key: str) -> list[str]:
+        """The variants that have a value under this key."""
+        return [name for name, one in self.variants.items() if one.get(key) is not None]
 
 
 def page(contents: Contents) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from clfer.report.markdown import bullets, paragraphs, protocol, table
+from clfer.report.markdown import paragraphs, protocol, table
 from clfer.report.numbers import (
     ABSENT,
     between,
@@ -15,19 +15,13 @@ from clfer.report.numbers import (
     plural,
     points,
     probability,
+    recall,
     share,
 )
 from clfer.report.rendering import environment
 from clfer.scoring.pairs import ALL_PAIRS, FEWEST
 
-HEAD = (
-    "name",
-    "images",
-    "accuracy (%)",
-    "UAR (%)",
-    "macro-F1 (%)",
-    "without copies (%)",
-)
+HEAD = ("name", "images", "accuracy (%)", "UAR (%)", "macro-F1 (%)", "without copies (%)")
 FURTHER = {  # key, heading, factor, digits
     "kappa": ("kappa", 1, 3),
     "top2": ("right among the raters' first two (%)", 100, 2),
@@ -48,6 +42,8 @@ PAIRS = (
     "it is about these models, not about the methods that made them. The interval is for other "
     "test images, from resampled groups of copies; of several seeds for other seeds as well."
 )
+PEOPLE_HEAD = ("name", "attribute", "group", "images", "accuracy (%)", "UAR (%)")
+CLAIMS_HEAD = ("method", "accuracy (%)", "test images", "epoch chosen on")
 CLAIMS = (
     "Published by others and not recomputed here: their predictions are not at hand, and most "
     "choose the epoch on the test images."
@@ -56,29 +52,28 @@ CLAIMS = (
 
 def markdown(document: Mapping[str, Any]) -> str:
     """The sheet of a document that `clfer score --json` writes."""
-    return (
-        paragraphs(
-            f"# Scores on {marked(document['dataset'], document['evidence'], 'val')}",
-            f"{plural(document['test_images'], 'test image')}, "
-            f"{len(document['classes'])} classes. {called(document)}.",
-            table(HEAD, _named(rows(document))),
-            table(FURTHER_HEAD, _named(further(document))),
-            bullets(map(literal, remarks(document))),
-            LEGEND,
-            _compared(document),
-            _people(document),
-            _claimed(document),
-            f"Made by `{document['command']}`.",
-        )
-        + "\n"
-    )
+    return environment(escape=False).get_template("score.md.j2").render(_sheet(document)) + "\n"
 
 
 def html(document: Mapping[str, Any]) -> str:
     """The same as one page that needs no other file; what files say is escaped."""
-    sheet = {
-        "rows": rows(document),
-        "further": further(document),
+    return environment(escape=True).get_template("score.html.j2").render(_sheet(document))
+
+
+def _sheet(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What both templates show."""
+    found = protocol(document["protocol"])
+    return {
+        "document": document,
+        "title": marked(document["dataset"], document["evidence"], "val"),
+        "called": found[:1].upper() + found[1:],
+        "table": _table,
+        "tables": {
+            "rows": (HEAD, rows(document)),
+            "further": (FURTHER_HEAD, further(document)),
+            "people": (PEOPLE_HEAD, people(document)),
+            "claims": (CLAIMS_HEAD, claims(document)),
+        },
         "remarks": remarks(document),
         "verdicts": [verdict(one, document["alpha"]) for one in document["comparisons"]],
         "recalls": recalls(document),
@@ -89,26 +84,15 @@ def html(document: Mapping[str, Any]) -> str:
             ]
             for name, one in document["files"].items()
         },
-        "people": people(document),
-        "claims": claims(document),
-    }
-    words = {
-        "head": HEAD,
-        "further_head": FURTHER_HEAD,
-        "legend": LEGEND,
-        "pairs": PAIRS,
-        "claimed": CLAIMS,
+        "gaps": gaps(document),
+        "words": {"legend": LEGEND, "pairs": PAIRS, "claims": CLAIMS},
         "fewest": FEWEST,
     }
-    sheet["gaps"] = gaps(document)
-    template = environment(escape=True).get_template("score.html.j2")
-    return template.render(document=document, called=called(document), **sheet, **words)
 
 
-def called(document: Mapping[str, Any]) -> str:
-    """What a score on these images has to be called."""
-    found = protocol(document["protocol"])
-    return found[:1].upper() + found[1:]
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table of Markdown whose first cells are words of others."""
+    return table(head, [[literal(first), *rest] for first, *rest in lines])
 
 
 def rows(document: Mapping[str, Any]) -> list[list[str]]:
@@ -133,12 +117,11 @@ def further(document: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def value(one: Mapping[str, Any] | None, digits: int = 2) -> str:
+def value(one: Mapping[str, Any] | None) -> str:
     """'86.99 ± 0.24 [85.87, 88.10]'."""
     if one is None:
         return ABSENT
-    std = "" if one.get("std") is None else f" ± {percent(one['std'], digits)}"
-    return f"{percent(one['value'], digits)}{std} {between(one['ci95'], digits)}".strip()
+    return f"{share({'mean': one['value'], 'std': one['std']})} {between(one['ci95'])}".strip()
 
 
 def remarks(document: Mapping[str, Any]) -> list[str]:
@@ -196,19 +179,8 @@ def verdict(entry: Mapping[str, Any], alpha: float) -> str:
 
 def recalls(document: Mapping[str, Any]) -> list[list[str]]:
     """Recall of each class, a column for each name."""
-    return [
-        [
-            label,
-            *(
-                percent(one["per_class"][label]["recall"]["mean"], 1)
-                + f" {between(one['per_class'][label]['recall_ci95'], 1)}"
-                if label in one["per_class"]
-                else ABSENT
-                for one in document["files"].values()
-            ),
-        ]
-        for label in document["classes"]
-    ]
+    classes = [one["per_class"] for one in document["files"].values()]
+    return [[label, *(recall(one.get(label)) for one in classes)] for label in document["classes"]]
 
 
 def people(document: Mapping[str, Any]) -> list[list[str]]:
@@ -257,34 +229,6 @@ def claims(document: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def _compared(document: Mapping[str, Any]) -> str:
-    if not document["comparisons"]:
-        return ""
-    said = [literal(verdict(one, document["alpha"])) for one in document["comparisons"]]
-    return paragraphs("## Compared", bullets(said), PAIRS)
-
-
-def _people(document: Mapping[str, Any]) -> str:
-    if not (found := people(document)):
-        return ""
-    head = ("name", "attribute", "group", "images", "accuracy (%)", "UAR (%)")
-    return paragraphs(
-        "## Groups of people", table(head, _named(found)), bullets(map(literal, gaps(document)))
-    )
-
-
-def _claimed(document: Mapping[str, Any]) -> str:
-    if not (found := claims(document)):
-        return ""
-    head: Sequence[str] = ("method", "accuracy (%)", "test images", "epoch chosen on")
-    return paragraphs("## Claims", CLAIMS, table(head, _named(found)))
-
-
-def _named(lines: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Lines of a table whose first cells are words of others."""
-    return [[literal(first), *rest] for first, *rest in lines]
-
-
 def ranked(document: Mapping[str, Any]) -> str:
     """The page of `clfer score --ranks`."""
     found = [[name, f"{rank:.2f}"] for name, rank in document["ranks"].items()]
@@ -298,7 +242,7 @@ def ranked(document: Mapping[str, Any]) -> str:
     return (
         paragraphs(
             f"# Mean ranks over {', '.join(map(literal, document['datasets']))}",
-            table(("name", "mean rank"), _named(found)),
+            _table(("name", "mean rank"), found),
             said,
             f"Made by `{document['command']}`.",
         )

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from clfer.report.differences import Recipes
-from clfer.report.numbers import change, plural, probability, span
-from clfer.report.published import FLATTERED, published_with_verdicts
+from clfer.report.numbers import change, plural, probability
+from clfer.report.published import FLATTERED, Recipes, published_with_verdicts
 from clfer.scoring.comparison import SEEDS_FOR_A_TEST
 from clfer.scoring.grid import Run
 from clfer.scoring.selection import TEST
@@ -32,25 +31,14 @@ def summary_with_verdicts(
     dataset `differs`, a list, and a `note` on what could not be compared, or None. Raises what
     `summarise` raises.
     """
-    numbers = summarise(runs, evidence, protocol, settings, planned)
-    datasets = {
-        name: {
-            **dataset,
-            "comparisons": [
-                {
-                    **one,
-                    "verdict": verdict(
-                        one, settings.alpha, dataset["evidence"], dataset["selected_on"]
-                    ),
-                }
-                for one in dataset["comparisons"]
-            ],
-            **published_with_verdicts(name, dataset, recipes.get(name, {})),
-            "note": note(dataset["variants"], settings.baseline),
-        }
-        for name, dataset in numbers["datasets"].items()
-    }
-    return {**numbers, "datasets": datasets}
+    summary = summarise(runs, evidence, protocol, settings, planned)
+    for name, dataset in summary["datasets"].items():
+        facts = settings.alpha, dataset["evidence"], dataset["selected_on"]
+        for one in dataset["comparisons"]:
+            one["verdict"] = verdict(one, *facts)
+        dataset |= published_with_verdicts(name, dataset, recipes.get(name, {}))
+        dataset["note"] = note(dataset["variants"], settings.baseline)
+    return summary
 
 
 def note(variants: Mapping[str, Any], baseline: str) -> str | None:
@@ -71,10 +59,10 @@ def note(variants: Mapping[str, Any], baseline: str) -> str | None:
 
 
 def verdict(entry: Mapping[str, Any], alpha: float, evidence: bool, selected_on: str) -> str:
-    """What one entry of `comparisons` allows to say, and what not.
+    """What one entry of `comparisons` allows to say; a claim is made where Holm's p < `alpha`.
 
-    `alpha` is the level below which Holm's p makes a claim. Without `evidence` (the demo's drawn
-    faces) and with checkpoints chosen on the test images the sentence says so first.
+    Without `evidence` (the demo's drawn faces) and with checkpoints chosen on the test images the
+    sentence says so first.
     """
     marks = ("" if evidence else DRAWN) + (FLATTERED if selected_on == TEST else "")
     return marks + conclusion(entry, alpha)
@@ -96,7 +84,6 @@ def conclusion(entry: Mapping[str, Any], alpha: float) -> str:
 
 
 def too_few_seeds(entry: Mapping[str, Any]) -> str:
-    """One or two seeds: no claim about the method."""
     count = len(entry["seeds"])
     says = "says nothing" if count == 1 else "say nothing certain"
     return (
@@ -120,7 +107,7 @@ def claim(entry: Mapping[str, Any]) -> str:
     low, high = entry["ci95_images"]
     caution = (
         f" It holds on these test images; on others it could vanish "
-        f"(interval for other images as well: {span(low, high)})."
+        f"(interval for other images as well: {change([low, high])})."
         if low <= 0 <= high
         else ""
     )
@@ -197,5 +184,4 @@ def interval(entry: Mapping[str, Any]) -> str:
 
 
 def pair(entry: Mapping[str, Any]) -> str:
-    """Both names."""
     return f"{entry['a']} and {entry['b']}"

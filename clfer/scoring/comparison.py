@@ -36,8 +36,14 @@ class Interval(NamedTuple):
     high: float
     covers: str
 
+    @property
+    def ends(self) -> list[float]:
+        """As JSON has them."""
+        return [self.low, self.high]
+
+    @property
     def clipped(self) -> list[float]:
-        """The two ends of an interval of a share, as JSON has them."""
+        """The ends of an interval of a share."""
         return [max(0.0, self.low), min(1.0, self.high)]
 
 
@@ -60,6 +66,12 @@ def spread(values: Seeds) -> float:
     return std if std > NO_SPREAD else 0.0
 
 
+def seeds_part(values: Seeds) -> tuple[float, int] | None:
+    """Variance of the mean over seeds, and its degrees of freedom; None with one seed."""
+    _, std = mean_std(values)
+    return None if std is None else (std**2 / len(values), len(values) - 1)
+
+
 def quantile(freedom: float) -> float:
     """Student's t quantile of a two-sided 95 % interval."""
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
@@ -78,8 +90,7 @@ def interval(values: Seeds, image_variance: float | None, groups: int) -> Interv
     seed only images are covered. None when no part is known or nothing varies: that is no evidence
     of certainty.
     """
-    mean, std = mean_std(values)
-    seeds = None if std is None else (std**2 / len(values), len(values) - 1)
+    mean, seeds = float(values.mean()), seeds_part(values)
     images = None if image_variance is None else (image_variance, groups - 1)
     known = {name: part for name, part in (("seeds", seeds), ("images", images)) if part}
     if sum(part for part, _ in known.values()) <= NO_SPREAD**2:
@@ -112,10 +123,9 @@ class Published(NamedTuple):
 
 def against_seeds(values: Seeds, mean: float, std: float, seeds: int) -> Published:
     """Welch's t test of our seeds, two or more, against others' by their mean and std."""
-    ours, ours_std = mean_std(values)
-    assert ours_std is not None
-    test = stats.ttest_ind_from_stats(ours, ours_std, len(values), mean, std, seeds, False)
-    parts = [(ours_std**2 / len(values), len(values) - 1), (std**2 / seeds, seeds - 1)]
+    ours, count = float(values.mean()), len(values)
+    test = stats.ttest_ind_from_stats(ours, spread(values), count, mean, std, seeds, False)
+    parts = [(spread(values) ** 2 / count, count - 1), (std**2 / seeds, seeds - 1)]
     difference, half = ours - mean, half_width(None, parts)
     ends = [difference - half, difference + half]
     return Published(difference, ends, float(test.pvalue), WELCH, "seeds")
@@ -128,12 +138,10 @@ def against_one_run(values: Seeds, images: int, accuracy: float, their_images: i
     they are the same one, the interval is wider than it need be. Nothing is known of the other's
     seeds, so that its spread is left out; with one seed of ours, ours is too.
     """
-    mean, std = mean_std(values)
-    seeds = None if std is None else (std**2 / len(values), len(values) - 1)
+    mean, seeds = float(values.mean()), seeds_part(values)
     draws = [(mean, images), (accuracy, their_images)]
-    half = half_width(
-        seeds, [(rate * (1 - rate) / total, max(total - 1, 1)) for rate, total in draws]
-    )
+    parts = [(rate * (1 - rate) / total, max(total - 1, 1)) for rate, total in draws]
+    half = half_width(seeds, parts)
     difference = mean - accuracy
     covers = "images" if seeds is None else "seeds and images"
     return Published(difference, [difference - half, difference + half], None, DESCRIPTIVE, covers)
@@ -181,8 +189,7 @@ def wilcoxon(a: Seeds, b: Seeds) -> float | None:
 
 
 def equivalence(a: Seeds, b: Seeds, margin: float) -> float | None:
-    """p of two one-sided paired t tests that |mean(a - b)| is below the margin; None as in
-    `paired_t`.
+    """p of two one-sided paired t tests that |mean(a - b)| < margin; None as in `paired_t`.
 
     Schuirmann, "A comparison of the two one-sided tests procedure and the power approach for
     assessing the equivalence of average bioavailability", J. Pharmacokinet. Biopharm. 15, 1987.
@@ -212,12 +219,8 @@ def effect_size(a: Seeds, b: Seeds) -> float | None:
 
 
 def smallest_detectable(a: Seeds, b: Seeds, alpha: float) -> float | None:
-    """The difference that `paired_t` with this spread and level finds in 4 of 5 studies; None as
-    there.
-    """
-    if not testable(a, b):
-        return None
-    return detectable_effect(len(a), alpha) * spread(a - b)
+    """The difference that `paired_t` finds in 4 of 5 studies of this spread; None as there."""
+    return detectable_effect(len(a), alpha) * spread(a - b) if testable(a, b) else None
 
 
 def detectable_effect(seeds: int, alpha: float) -> float:

@@ -44,7 +44,7 @@ def confusion(actual: Codes, predicted: Codes, classes: int) -> Int[np.ndarray, 
 
 
 def per_class(actual: Codes, predicted: Codes, classes: int) -> PerClass:
-    """Precision, recall, F1, images per label and images per prediction."""
+    """The scores of each class; 0 where a share's whole is empty."""
     precision, recall, f1, _ = metrics.precision_recall_fscore_support(
         actual, predicted, labels=np.arange(classes), zero_division=0
     )
@@ -82,15 +82,13 @@ def kappa(actual: Codes, predicted: Codes) -> float:
     return float(metrics.cohen_kappa_score(actual, predicted))
 
 
-def wilson(
-    right: int | float, total: int | float, confidence: float = CONFIDENCE
-) -> tuple[float, float]:
-    """Wilson's score interval of a share, within [0, 1]; (0, 1) when the total is 0.
+def wilson(right: int | float, total: int | float) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share, within [0, 1]; (0, 1) when the total is 0.
 
     E. B. Wilson, 1927. It takes the images as independent and is valid at shares of 0 and 1.
     Fractions of images are allowed: a mean over several models of the same images has some.
     """
-    return score_interval(right, total, float(stats.norm.ppf((1 + confidence) / 2)))
+    return score_interval(right, total, float(stats.norm.ppf((1 + CONFIDENCE) / 2)))
 
 
 def score_interval(right: int | float, total: int | float, z: float) -> tuple[float, float]:

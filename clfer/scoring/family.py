@@ -70,15 +70,15 @@ def over_seeds(images: Images, a: Variant, b: Variant, metric: str) -> dict[str,
     seeds = entry["seeds"]
     if not seeds:
         return entry
-    first, second = (measure(images, one.of_seeds(seeds), metric) for one in (a, b))
-    x, y = first.values, second.values
-    apart = first.contributions - second.contributions
-    variance = counts.variance(apart, images.group)
+    (x, of_a), (y, of_b) = (measure(images, one.of_seeds(seeds), metric) for one in (a, b))
+    variance = counts.variance(of_a - of_b, images.group)
+    over_same_images = comparison.paired_interval(x, y)
+    over_images = comparison.interval(x - y, variance, images.groups())
     return {
         **entry,
         "difference": float((x - y).mean()),
-        "ci95": _ends(comparison.paired_interval(x, y)),
-        "ci95_images": _ends(comparison.interval(x - y, variance, images.groups())),
+        "ci95": over_same_images and over_same_images.ends,
+        "ci95_images": over_images and over_images.ends,
         "p": comparison.paired_t(x, y),
         "p_welch": comparison.welch(x, y),
         "p_wilcoxon": comparison.wilcoxon(x, y),
@@ -120,8 +120,3 @@ def _empty(a: Variant, b: Variant, metric: str, test: str) -> dict[str, Any]:
         **dict.fromkeys(("margin", "p_equivalent", "p_equivalent_holm")),
         "per_seed": [],
     }
-
-
-def _ends(interval: comparison.Interval | None) -> list[float] | None:
-    """The two ends as JSON has them."""
-    return None if interval is None else [interval.low, interval.high]

@@ -4,7 +4,7 @@ Notation: N test images, S seeds of a variant.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -73,14 +73,6 @@ class Variant:
         return self.predicted[[self.seeds.index(seed) for seed in seeds]]
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One score per seed, and what each image contributes to its mean over the seeds."""
-
-    values: Float[np.ndarray, " S"]
-    contributions: Float[np.ndarray, " N"]
-
-
 def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
     """The test images that all runs of a dataset share, and its variants as they first appear.
 
@@ -88,19 +80,27 @@ def gather(runs: Sequence[Run]) -> tuple[Images, list[Variant]]:
     """
     tables = [_checked(run) for run in runs]
     first = tables[0]
+    cells: dict[str, dict[int, pl.DataFrame]] = {}
     for run, table in zip(runs, tables, strict=True):
         if not table.select(FACTS).equals(first.select(FACTS)):
             raise InputError(
                 f"{run}: tested on other images or labels than {runs[0]}; evaluate both again"
             )
-    images = Images(
-        class_names(first),
-        codes(first, "label"),
-        first["group"].to_numpy(),
-        first["unique"].to_numpy(),
-    )
-    names = list(dict.fromkeys(run.variant for run in runs))
-    return images, [_variant(name, runs, tables) for name in names]
+        seeds = cells.setdefault(run.variant, {})
+        if run.seed in seeds:
+            raise InputError(f"{run}: given twice; every cell of the grid must have its own folder")
+        seeds[run.seed] = table
+    group, unique = (first[column].to_numpy() for column in ("group", "unique"))
+    images = Images(class_names(first), codes(first, "label"), group, unique)
+    variants = []
+    for name, by_seed in cells.items():
+        of_seeds = [by_seed[seed] for seed in sorted(by_seed)]
+        predicted = np.stack([codes(table, "predicted") for table in of_seeds])
+        scored = [scores(table) for table in of_seeds]
+        own = [run for run in runs if run.variant == name]
+        gaps = {run.seed: run.selection_gap for run in own if run.selection_gap}
+        variants.append(Variant(name, sorted(by_seed), predicted, scored, gaps))
+    return images, variants
 
 
 def _checked(run: Run) -> pl.DataFrame:
@@ -112,35 +112,12 @@ def _checked(run: Run) -> pl.DataFrame:
     return run.predictions.sort("row")
 
 
-def _variant(name: str, runs: Sequence[Run], tables: Sequence[pl.DataFrame]) -> Variant:
-    """The runs of one variant, by seed."""
-    cells: dict[int, pl.DataFrame] = {}
-    for run, table in zip(runs, tables, strict=True):
-        if run.variant != name:
-            continue
-        if run.seed in cells:
-            raise InputError(f"{run}: given twice; every cell of the grid must have its own folder")
-        cells[run.seed] = table
-    seeds = sorted(cells)
-    return Variant(
-        name,
-        seeds,
-        np.stack([codes(cells[seed], "predicted") for seed in seeds]),
-        [scores(cells[seed]) for seed in seeds],
-        {run.seed: run.selection_gap for run in runs if run.variant == name and run.selection_gap},
-    )
-
-
-def duplicate_free(images: Images, variant: Variant) -> tuple[Images, Variant]:
-    """The same without the images that have an identical one in another split."""
-    keep = images.unique
-    return images.only(keep), replace(variant, predicted=variant.predicted[:, keep])
-
-
-def measure(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> Measured:
-    """One of `counts.METRICS` for every seed's predictions."""
+def measure(
+    images: Images, predicted: Int[np.ndarray, "S N"], metric: str
+) -> tuple[Float[np.ndarray, " S"], Float[np.ndarray, " N"]]:
+    """One of `counts.METRICS` per seed, and what each image contributes to its mean over them."""
     score, influence = counts.METRICS[metric]
     classes = len(images.classes)
     values = [score(images.label, one, classes) for one in predicted]
     moves = [influence(images.label, one, classes) for one in predicted]
-    return Measured(np.array(values), np.mean(moves, axis=0))
+    return np.array(values), np.mean(moves, axis=0)

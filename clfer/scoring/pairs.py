@@ -42,21 +42,15 @@ class Entry:
         """Whether each model is right about the images `rows`, where the answer is the most
         probable of `classes`; without probabilities another answer is wrong.
         """
-        return np.stack([self._right(one, classes, rows) for one in self.seeds.values()])
-
-    def _right(
-        self, table: pl.DataFrame, classes: Sequence[str], rows: pl.Series
-    ) -> Bool[np.ndarray, " N"]:
-        images = pl.DataFrame({"row": rows}).join(
-            table, on="row", how="left", maintain_order="left"
-        )
-        label = images["label"].cast(pl.String).to_numpy()
-        if self.labels_only or len(classes) == len(self.classes):
-            right: Bool[np.ndarray, " N"] = images["predicted"].cast(pl.String).to_numpy() == label
-            return right
-        chosen = images["probability"].to_numpy()[:, [self.classes.index(c) for c in classes]]
-        right = np.array(classes)[chosen.argmax(axis=1)] == label
-        return right
+        found, places = [], [self.classes.index(one) for one in classes]
+        for table in self.seeds.values():
+            images = rows.to_frame("row").join(table, on="row", how="left", maintain_order="left")
+            said = images["predicted"].cast(pl.String).to_numpy()
+            if not self.labels_only and len(classes) < len(self.classes):
+                chosen = images["probability"].to_numpy()[:, places]
+                said = np.array(classes)[chosen.argmax(axis=1)]
+            found.append(said == images["label"].cast(pl.String).to_numpy())
+        return np.stack(found)
 
 
 def scores(entry: Entry) -> dict[str, Any]:
@@ -106,13 +100,12 @@ def _groups(entry: Entry, people: pl.DataFrame) -> dict[str, Any]:
         kept = member == name
         part = images.only(kept)
         predicted = variant.predicted[:, kept]
-        measured = {one: measure(part, predicted, one) for one in ("accuracy", "uar")}
         found[name] = {
             "images": int(kept.sum()),
-            **{key: _valued(spread(part, one, key)) for key, one in measured.items()},
+            **{key: _valued(spread(part, predicted, key)) for key in ("accuracy", "uar")},
         }
         moves[name] = np.zeros(len(member))
-        moves[name][kept] = measured["accuracy"].contributions
+        moves[name][kept] = measure(part, predicted, "accuracy")[1]
     enough = sorted(
         (one["accuracy"]["value"], name) for name, one in found.items() if one["images"] >= FEWEST
     )
@@ -121,7 +114,7 @@ def _groups(entry: Entry, people: pl.DataFrame) -> dict[str, Any]:
         (low, worst), (high, best) = enough[0], enough[-1]
         variance = counts.variance(moves[best] - moves[worst], images.group)
         whole = comparison.interval(np.array([high - low]), variance, images.groups())
-        ends = None if whole is None else [whole.low, whole.high]
+        ends = whole and whole.ends
         gap = {"best": best, "worst": worst, "difference": high - low, "ci95": ends}
     return {"groups": found, "largest_gap": gap}
 
@@ -130,11 +123,7 @@ def _valued(one: dict[str, Any] | None) -> dict[str, Any] | None:
     return one and {"value": one["mean"], **{k: v for k, v in one.items() if k != "mean"}}
 
 
-def compare(
-    entries: Sequence[Entry],
-    baseline: str | None,
-    margin: float,
-) -> list[dict[str, Any]]:
+def compare(entries: Sequence[Entry], baseline: str | None, margin: float) -> list[dict[str, Any]]:
     """The accuracies of each pair, or of each beside the baseline, on what both answered.
 
     Where both have three seeds or more, the difference is tested over seeds: by a paired t where
@@ -193,7 +182,7 @@ def _pair(a: Entry, b: Entry, margin: float) -> dict[str, Any]:
         "seeds": [[*a.seeds], [*b.seeds]],
         "difference": difference,
         "ci95": None,
-        "ci95_images": None if by_images is None else [by_images.low, by_images.high],
+        "ci95_images": by_images and by_images.ends,
         "ci95_bootstrap": list(bootstrap(apart, group)),
         "margin": margin,
     }
@@ -220,11 +209,11 @@ def _pair(a: Entry, b: Entry, margin: float) -> dict[str, Any]:
             "p_equivalent": None,
             "per_seed": [],
         }
-    ends = comparison.paired_interval(x, y)
+    whole = comparison.paired_interval(x, y)
     return {
         **entry,
         "test": PAIRED,
-        "ci95": None if ends is None else [ends.low, ends.high],
+        "ci95": whole and whole.ends,
         "p": comparison.paired_t(x, y),
         "p_equivalent": comparison.equivalence(x, y, margin),
         "per_seed": [

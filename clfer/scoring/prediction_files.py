@@ -12,7 +12,7 @@ Notation: N images, M classes of a file, C of the dataset.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -24,7 +24,7 @@ from jaxtyping import Float
 from clfer.archives import DAMAGE
 from clfer.datasets import labels
 from clfer.datasets.expressions import canonical
-from clfer.datasets.transfer import restricted, shared
+from clfer.datasets.transfer import Shared, restricted, shared
 from clfer.errors import InputError, did_you_mean
 from clfer.scoring.scores import TOLERANCE, predicted
 
@@ -86,24 +86,20 @@ def read(path: Path, truth: Truth, meaning: Mapping[str, str]) -> Read:
     Raises InputError, in one line, where it can't be read, an image stands twice, an answer is none
     or is inconsistent, or most images are not of this dataset.
     """
-    try:
-        return _read(path, truth, meaning)
-    except labels.DAMAGE as error:  # a column of lists, dates or whatever else can be in a table
-        reason = " ".join(str(error).split())[:150]
-        raise _wrong(path, "images, labels and probabilities", f"others ({reason})") from error
-
-
-def _read(path: Path, truth: Truth, meaning: Mapping[str, str]) -> Read:
     found = _table(path, truth)
-    answers = _Answers(path, found, truth, meaning)
-    key = next((one for one in KEYS if one in found.columns), None)
-    if key is None:
-        raise _wrong(path, f"a column {', '.join(KEYS[:-1])} or {KEYS[-1]}", _columns(found))
-    place, beside, unknown = _matched(path, found[key], truth)
-    kept = np.flatnonzero(place >= 0)
-    order = kept[np.argsort(place[kept], kind="stable")]
-    images = truth.images[place[order]]
-    table = answers.on(images, order)
+    try:
+        answers = _Answers(path, found, truth, meaning)
+        key = next((one for one in KEYS if one in found.columns), None)
+        if key is None:
+            raise _wrong(path, f"a column {', '.join(KEYS[:-1])} or {KEYS[-1]}", _columns(found))
+        place, beside, unknown = _matched(path, found[key], truth)
+        kept = np.flatnonzero(place >= 0)
+        order = kept[np.argsort(place[kept], kind="stable")]
+        images = truth.images[place[order]]
+        table = answers.on(images, order)
+    except labels.DAMAGE as error:  # a column of lists, dates or whatever else can be in a table
+        others = f"others ({_reason(error)})"
+        raise _wrong(path, "images, labels and probabilities", others) from error
     if table.is_empty():
         raise _wrong(path, f"answers to test images of {truth.dataset}", "none")
     return Read(
@@ -175,7 +171,7 @@ def mapping(path: Path) -> dict[str, str]:
     except (ValueError, AttributeError) as error:
         raise InputError(
             f"{path}: expected a JSON object or lines THEIRS,OURS that say what each class is, "
-            f"found something else ({' '.join(str(error).split())[:100]})"
+            f"found something else ({_reason(error, 100)})"
         ) from error
 
 
@@ -274,13 +270,13 @@ class _Answers:
             self._check_consistent(given, self.label[order], order)
         if self.classes == own:
             return predicted(images, given, own)
-        common = shared(self.classes, own)
-        ordered = tuple(one for one in own if one in common.classes)
-        common = shared(ordered, own)._replace(
-            classes=ordered,
-            of_model=tuple(ordered.index(c) if c in ordered else None for c in self.classes),
+        shared(self.classes, own)  # raises where fewer than two are common
+        common = tuple(one for one in own if one in self.classes)
+        place = {name: i for i, name in enumerate(common)}
+        of_model, of_data = (tuple(map(place.get, names)) for names in (self.classes, own))
+        return restricted(images, given, Shared(common, of_model, of_data, (), ())).drop(
+            "preferred_another"
         )
-        return restricted(images, given, common).drop("preferred_another")
 
     def _check_consistent(self, given: np.ndarray, label: pl.Series, order: np.ndarray) -> None:
         """InputError where a line's answer is not its most probable class."""
@@ -302,25 +298,30 @@ def _table(path: Path, truth: Truth) -> pl.DataFrame:
     if path.suffix not in SUFFIXES:
         raise _wrong(path, f"a file that ends in {', '.join(SUFFIXES)}", path.suffix or "none")
     try:
-        found = _READERS[path.suffix](path, truth)
+        found = _loaded(path, truth)
     except InputError:
         raise
     except FileNotFoundError:
         raise InputError(f"{path}: expected a file of predictions, found none") from None
     except (ValueError, TypeError, KeyError, RecursionError, *labels.DAMAGE, *DAMAGE) as error:
-        reason = " ".join(str(error).split())[:150]
-        raise _wrong(path, f"a table as {path.suffix[1:]}", f"something else ({reason})") from error
+        other = f"something else ({_reason(error)})"
+        raise _wrong(path, f"a table as {path.suffix[1:]}", other) from error
     if found.is_empty():
         raise _wrong(path, "a line for each image", "none")
     return found
 
 
-def _csv(path: Path, truth: Truth) -> pl.DataFrame:
-    separator = "\t" if path.suffix == ".tsv" else ","
-    return pl.read_csv(path, separator=separator, infer_schema_length=None)
-
-
-def _json(path: Path, truth: Truth) -> pl.DataFrame:
+def _loaded(path: Path, truth: Truth) -> pl.DataFrame:
+    match path.suffix:
+        case ".npz":
+            return _npz(path, truth)
+        case ".parquet":
+            return pl.read_parquet(path)
+        case ".jsonl":
+            return pl.read_ndjson(path, infer_schema_length=None)
+        case ".csv" | ".tsv":
+            separator = "\t" if path.suffix == ".tsv" else ","
+            return pl.read_csv(path, separator=separator, infer_schema_length=None)
     found = json.loads(path.read_text(encoding="utf-8"))
     if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
         raise ValueError("expected a list of objects, one an image")
@@ -350,16 +351,6 @@ def _npz(path: Path, truth: Truth) -> pl.DataFrame:
         return frame
 
 
-_READERS: dict[str, Callable[[Path, Truth], pl.DataFrame]] = {
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".parquet": lambda path, truth: pl.read_parquet(path),
-    ".json": _json,
-    ".jsonl": lambda path, truth: pl.read_ndjson(path, infer_schema_length=None),
-    ".npz": _npz,
-}
-
-
 def _classes_of(found: pl.DataFrame) -> list[str] | None:
     """The classes of an array of probabilities, where the file names them."""
     if isinstance(found.schema.get("classes"), pl.List):
@@ -376,24 +367,17 @@ def _matched(path: Path, key: pl.Series, truth: Truth) -> tuple[np.ndarray, int,
     if key.null_count():
         raise _wrong(path, f"a {key.name} in every line", f"{key.null_count():,} without")
     theirs, tested, others = _comparable(path, key, truth)
-    if theirs.n_unique() < len(theirs):
-        again = key.filter(~theirs.is_first_distinct())
-        raise _wrong(
-            path,
-            "a line for each image",
-            f"{len(again):,} that repeat an image (first: {again[0]})",
-        )
-    places = dict(zip(tested, range(len(tested)), strict=True))
+    if len(again := key.filter(~theirs.is_first_distinct())):
+        repeated = f"{len(again):,} that repeat an image (first: {again[0]})"
+        raise _wrong(path, "a line for each image", repeated)
+    places = {one: place for place, one in enumerate(tested)}
     place = np.array([places.get(one, -1) for one in theirs], np.int64)
     no_test = place < 0
     known = theirs.is_in(others.implode()).to_numpy()
     unknown = key.filter(pl.Series(no_test & ~known))
     if len(unknown) > len(theirs) / 2:
-        raise _wrong(
-            path,
-            f"images of {truth.dataset}",
-            f"{len(unknown):,} of {len(theirs):,} that it does not have (first: {unknown[0]})",
-        )
+        absent = f"{len(unknown):,} of {len(theirs):,} that it does not have (first: {unknown[0]})"
+        raise _wrong(path, f"images of {truth.dataset}", absent)
     return place, int((no_test & known).sum()), unknown
 
 
@@ -408,7 +392,7 @@ def _comparable(path: Path, key: pl.Series, truth: Truth) -> tuple[pl.Series, pl
     theirs = key.cast(pl.String)
     if (steering := theirs.filter(theirs.str.contains(r"\p{Cc}"))).len():
         raise _wrong(path, f"printable letters as {key.name}", repr(steering[0][:60]))
-    for part in (_whole, _stem):
+    for part in (_plain, _stem):
         one, tested, others = (
             series.map_elements(part, pl.String, skip_nulls=True)
             for series in (theirs, names["name"], truth.rows["name"])
@@ -420,13 +404,13 @@ def _comparable(path: Path, key: pl.Series, truth: Truth) -> tuple[pl.Series, pl
     raise _wrong(path, f"images of {truth.dataset} by {key.name}", f"{str(key[0])[:60]!r}")
 
 
-def _whole(name: str) -> str:
+def _plain(name: str) -> str:
     return name.replace("\\", "/").casefold()
 
 
 def _stem(name: str) -> str:
     """fer0032220 of any/folder/fer0032220.png; test_0001 of test_0001_aligned.jpg."""
-    return PurePosixPath(_whole(name)).stem.removesuffix("_aligned")
+    return PurePosixPath(_plain(name)).stem.removesuffix("_aligned")
 
 
 def _own_name(path: Path) -> str:
@@ -438,6 +422,10 @@ def _own_name(path: Path) -> str:
 
 def _columns(found: pl.DataFrame) -> str:
     return f"the columns {', '.join(found.columns)}"[:200]
+
+
+def _reason(error: Exception, letters: int = 150) -> str:
+    return " ".join(str(error).split())[:letters]
 
 
 def _wrong(path: Path, expected: str, found: Any) -> InputError:

@@ -106,7 +106,7 @@ def _interval(
     """The 95 % interval of a score within [0, 1] for other images; None where nothing varies."""
     variance = counts.variance(contributions, group)
     whole = interval(np.array([value]), variance, len(np.unique(group)))
-    return None if whole is None else whole.clipped()
+    return whole and whole.clipped
 
 
 def predicted(

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
+from jaxtyping import Int
 from pydantic import Field
 
 from clfer.errors import InputError
 from clfer.scoring import counts, selection
-from clfer.scoring.comparison import Interval, Seeds, half_width, interval, mean_std
+from clfer.scoring.comparison import Interval, Seeds, half_width, interval, mean_std, seeds_part
 from clfer.scoring.family import comparisons
-from clfer.scoring.grid import Images, Measured, Run, Variant, duplicate_free, gather, measure
+from clfer.scoring.grid import Images, Run, Variant, gather, measure
 from clfer.settings import Settings
 
 # Scores of one run that are summarised without an interval.
@@ -83,17 +84,17 @@ def over_seeds(images: Images, variant: Variant) -> dict[str, Any]:
 
     `confusion` is summed over the seeds: every image counts once for each.
     """
-    kept, same = duplicate_free(images, variant)
+    kept = images.only(images.unique)
     tables = [scored["confusion"] for scored in variant.scored]
     return {
         "seeds": variant.seeds,
-        **_metrics(images, variant),
+        **_metrics(images, variant.predicted),
         **_descriptive(variant.scored),
         "per_class": per_class(images, variant),
         "confusion": np.sum(tables, axis=0).tolist(),
         "duplicate_free": {
             "test_images": len(kept.label),
-            **_metrics(kept, same),
+            **_metrics(kept, variant.predicted[:, images.unique]),
             **_descriptive([scored["duplicate_free"] for scored in variant.scored]),
         },
         "optimistic": selection.gap_over_seeds(variant.selection_gaps),
@@ -111,35 +112,33 @@ def _descriptive(scored: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
     }
 
 
-def _metrics(images: Images, variant: Variant) -> dict[str, Any]:
+def _metrics(images: Images, predicted: Int[np.ndarray, "S N"]) -> dict[str, Any]:
     """Each metric's `spread`; None without images."""
-    if not len(images.label):
-        return dict.fromkeys(counts.METRICS)
     return {
-        metric: spread(images, measure(images, variant.predicted, metric), metric)
+        metric: spread(images, predicted, metric) if len(images.label) else None
         for metric in counts.METRICS
     }
 
 
-def spread(images: Images, measured: Measured, metric: str) -> dict[str, Any]:
+def spread(images: Images, predicted: Int[np.ndarray, "S N"], metric: str) -> dict[str, Any]:
     """Mean, standard deviation (None with one seed), interval and the value of every seed.
 
     `ci95` is for other seeds and other test images, or what `covers` names: images alone with one
     seed. Where all images are right in all runs nothing varies, and an interval of no width would
     claim certainty: accuracy then has Wilson's interval over duplicate groups, the others None.
     """
-    mean, std = mean_std(measured.values)
-    variance = counts.variance(measured.contributions, images.group)
-    whole = interval(measured.values, variance, images.groups())
+    values, contributions = measure(images, predicted, metric)
+    mean, std = mean_std(values)
+    whole = interval(values, counts.variance(contributions, images.group), images.groups())
     if whole is None and metric == "accuracy":
         right = round(mean * images.groups())
         whole = Interval(*counts.wilson(right, images.groups()), "images")
     return {
         "mean": mean,
         "std": std,
-        "ci95": None if whole is None else whole.clipped(),
-        "covers": None if whole is None else whole.covers,
-        "per_seed": measured.values.tolist(),
+        "ci95": whole and whole.clipped,
+        "covers": whole and whole.covers,
+        "per_seed": values.tolist(),
     }
 
 
@@ -149,24 +148,22 @@ def per_class(images: Images, variant: Variant) -> dict[str, Any]:
     `covers` names the chances that `recall_ci95` is for: other test images, and other seeds where
     seeds are seen to differ.
     """
-    return {name: _of_class(images, variant, code) for code, name in enumerate(images.classes)}
-
-
-def _of_class(images: Images, variant: Variant, code: int) -> dict[str, Any]:
-    """The scores of one class over the seeds."""
-    scores = [scored["per_class"][images.classes[code]] for scored in variant.scored]
-    columns = {
-        name: selection.mean_std_values([score[name] for score in scores])
-        for name in ("recall", "precision", "f1")
-    }
-    groups = len(np.unique(images.group[images.label == code]))
-    recall = columns["recall"]
-    return {
-        "support": scores[0]["support"],
-        **columns,
-        "recall_ci95": list(recall_interval(np.array(recall["per_seed"]), groups)),
-        "covers": "seeds and images" if recall["std"] else "images",
-    }
+    found = {}
+    for code, name in enumerate(images.classes):
+        scores = [scored["per_class"][name] for scored in variant.scored]
+        columns = {
+            key: selection.mean_std_values([score[key] for score in scores])
+            for key in ("recall", "precision", "f1")
+        }
+        groups = images.only(images.label == code).groups()
+        recall = columns["recall"]
+        found[name] = {
+            "support": scores[0]["support"],
+            **columns,
+            "recall_ci95": list(recall_interval(np.array(recall["per_seed"]), groups)),
+            "covers": "seeds and images" if recall["std"] else "images",
+        }
+    return found
 
 
 def recall_interval(recall: Seeds, groups: int) -> tuple[float, float]:
@@ -177,11 +174,11 @@ def recall_interval(recall: Seeds, groups: int) -> tuple[float, float]:
     `comparison.interval`. It is on the safe side: the mean over seeds varies less over images than
     the recall of one model, whose variance r (1 - r) / groups is.
     """
-    mean, std = mean_std(recall)
+    mean = float(recall.mean())
     alone = mean * (1 - mean) / groups if groups else 0.0
     if not alone:
         return counts.wilson(mean * groups, groups)
-    seeds = (std**2 / len(recall), len(recall) - 1) if std else None
+    seeds = seeds_part(recall)
     half = half_width(seeds, [(alone, max(groups - 1, 1))])
     total = alone + (seeds[0] if seeds else 0.0)
     images = mean * (1 - mean) / total

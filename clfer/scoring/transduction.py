@@ -41,11 +41,16 @@ def answers(
     smaller and is kept.
     """
     rows = log_probability[order]
+    answered: Int[np.ndarray, " M"] = (rows + batch_means(rows, batch) - prior).argmax(axis=1)
+    return answered
+
+
+def batch_means(rows: Float[np.ndarray, "M C"], batch: int) -> Float[np.ndarray, "M C"]:
+    """Beside each row the mean of its batch."""
     starts = np.arange(0, len(rows), batch)
     sizes = np.diff(starts, append=len(rows))
     mean = np.add.reduceat(rows, starts, axis=0) / sizes[:, None]  # [batches, C]
-    answered: Int[np.ndarray, " M"] = (rows + np.repeat(mean, sizes, axis=0) - prior).argmax(axis=1)
-    return answered
+    return np.repeat(mean, sizes, axis=0)
 
 
 def ordered(
@@ -90,11 +95,7 @@ def without_batch(
 
     Its logits are W (a_i + g) + b with g the mean of the batch's a, whose own mean is 2 W g + b.
     """
-    starts = np.arange(0, len(log_probability), batch)
-    sizes = np.diff(starts, append=len(log_probability))
-    mean = np.add.reduceat(log_probability, starts, axis=0) / sizes[:, None]
-    alone: Float[np.ndarray, "N C"] = log_probability - np.repeat(mean, sizes, axis=0) / 2
-    return alone
+    return log_probability - batch_means(log_probability, batch) / 2
 
 
 def honest_and_prior(

@@ -11,7 +11,7 @@ from clfer.paper.published import of_paper, published
 from clfer.paper.result import result
 from clfer.paper.tables import Plan, Row
 from clfer.report import experiment
-from clfer.report.differences import PAPER, Ours, from_paper, from_published
+from clfer.report.published import SETTINGS, Ours, from_paper, from_published
 
 FACTS = {"evidence": True, "selected_on": "val", "differs": ["all of it"], "command": "clfer x"}
 
@@ -28,24 +28,15 @@ def test_the_page_shows_the_paper_s_numbers_of_the_dataset_or_all():
     assert [row[1] for row in on_demo["rows"]] == ["70.00", "–"]
     page = experiment.markdown(on_demo)
     assert page.startswith("# Table VIII: ten seeds, on demo (drawn faces: not evidence for")
-    assert "- all of it" in page
-    assert "66.67 ± 3.33" in page
-    assert "+6.67 (" in page
-    optimistic = filled(plan(BASE), "demo", RUNS[:3], selected_on="test")
-    assert "optimistic" in experiment.markdown(optimistic).splitlines()[0]
+    for document in (on_ferplus, on_demo):
+        rows = list(csv.reader(io.StringIO(experiment.as_csv(document))))
+        assert rows == [document["columns"], *document["rows"]]
 
 
 def test_published_methods_stand_in_the_table_where_they_have_a_number():
     known, unknown = (Row((name,), None, {}, {name: 61.0}) for name in ("ferplus", "sfew"))
     document = filled(plan(BASE, known, unknown), "ferplus", RUNS[:3])
     assert [row[:2] for row in document["rows"]] == [["plain", "80.00"], ["ferplus", "61.00"]]
-    assert document["rows"][1][2] == "–"
-
-
-def test_the_csv_has_the_cells_of_the_page():
-    document = filled(plan(BASE, OURS), "ferplus")
-    rows = list(csv.reader(io.StringIO(experiment.as_csv(document))))
-    assert rows == [document["columns"], *document["rows"]]
 
 
 def test_further_columns_stand_beside():
@@ -88,7 +79,7 @@ def test_figure_8_takes_its_points_from_the_table_and_leaves_it_as_it_is():
 
 
 def test_what_differs_from_the_paper_is_listed_and_what_does_not_is_not():
-    same = {**PAPER, "labelled_fraction": 1.0, "scarce_class": None}
+    same = {**SETTINGS, "labelled_fraction": 1.0, "scarce_class": None}
     assert from_paper(Ours("ferplus", 3573, 8, {"duplicates": "keep"}, "test"), [same]) == []
     short = {**same, "epochs": 1, "backbone": "resnet10", "crop": 64, "labelled_fraction": 0.1}
     ours = Ours("ferplus", 3137, 7, {"duplicates": "drop"}, "val")

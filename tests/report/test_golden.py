@@ -14,16 +14,19 @@ from materials import CLASSES, RECIPE, card, cards, figure, full, paper_table, p
 from clfer.faces.preprocessing import Cut, View
 from clfer.model.bundle import card as model_card
 from clfer.model.variant import Variant
+from clfer.paper.published import published
 from clfer.paper.result import result
 from clfer.paper.tables import Plan, Row
-from clfer.report import experiment
+from clfer.report import experiment, score_sheet
 from clfer.report.contents import Code, Contents, Picture
 from clfer.report.markdown import markdown
 from clfer.report.model_card import EvaluatedModel
 from clfer.report.model_card import model_card as card_page
 from clfer.report.page import page
 from clfer.report.verdicts import summary_with_verdicts
+from clfer.scoring import pairs
 from clfer.scoring.grid import Run
+from clfer.scoring.pairs import Entry
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import SelectionGap
 from clfer.scoring.summary import Significance
@@ -85,6 +88,37 @@ def test_table_of_an_experiment() -> None:
     facts = {"evidence": True, "selected_on": "test", "differs": ["From scratch."]}
     facts["command"] = "clfer experiment table8"
     same("table.md", experiment.markdown(experiment.document(plan, "ferplus", found, facts)))
+
+
+def test_score_sheet() -> None:
+    """Seeds, a single model, answers alone; groups of people, remarks and claims."""
+    several = {seed: predictions(0.2, seed) for seed in range(3)}
+    entries = [
+        Entry("ours", several, False),
+        Entry("one|model", {0: predictions(0.4, 5)}, False),
+        Entry("answers", {0: predictions(0.3, 6)}, True),
+    ]
+    age = ["old"] * 31 + ["young"] * 29  # of which nothing is said
+    people = pl.DataFrame({"row": range(60), "age": age, "half": ["left", "right"] * 30})
+    read = {"a.csv": {"missing": 3, "beside": 2, "unknown": 1, "first_unknown": "x_1.png"}}
+    document = {
+        "dataset": "ferplus",
+        "protocol": {"labels": "by hand", "duplicates": "drop"},
+        "evidence": False,
+        "test_images": 60,
+        "classes": [*CLASSES],
+        "alpha": 0.05,
+        "margin": 0.01,
+        "files": {
+            one.name: {**pairs.scores(one), "read": read, "people": pairs.by_group(one, people)}
+            for one in entries
+        },
+        "comparisons": pairs.compare(entries, None, 0.01),
+        "claims": [one._asdict() for one in published("ferplus")],
+        "command": "clfer score a.csv",
+    }
+    same("score.md", score_sheet.markdown(document))
+    same("score.html", score_sheet.html(document))
 
 
 def trained(evidence: bool, **recipe: Any) -> EvaluatedModel:

@@ -36,7 +36,6 @@ def folder(trained_checkout, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(folder):
-    """Its card."""
     return (folder / "results/demo/ours/0/model_card.md").read_text(encoding="utf-8")
 
 
@@ -111,17 +110,13 @@ def test_the_numbers_are_those_of_the_scores(folder, written):
 def test_where_the_model_comes_from(folder, written):
     shown, provenance = facts(written), load(folder / MODEL)[1].provenance
     assert "seed 0\n\n> **DRAWN FACES: USELESS ON PEOPLE.**" in written
-    assert shown["classes, in the order of its outputs"] == "0 neutral, 1 happiness, 2 surprise"
     assert shown["epoch"].startswith(f"{provenance['epoch']} of 2, chosen on validation images")
-    assert shown["start"] == "random weights"
     assert shown["clfer"] == provenance["clfer"]
     buffers = ("running_mean", "running_var", "num_batches_tracked")
     weights = load_file(folder / MODEL).items()
     millions = sum(one.numel() for name, one in weights if not name.endswith(buffers)) / 1e6
     assert shown["network"] == f"resnet10_quarter, small stem, {millions:.2f} M parameters"
-    assert shown["stored faces"] == "48 x 48 px, grey"
     assert "the middle 64 x 64 px" in shown["what the network sees"]
-    assert "batch size 12" in shown["trained"]
     files = {"model": MODEL, "split": "data/splits/demo.parquet", "faces": "data/faces/demo.npy"}
     for name, path in files.items():
         assert f"\n{name}  {sha256(folder / path)}\n" in written
@@ -154,14 +149,9 @@ def test_warnings_that_are_due():
 def test_names_that_markdown_would_take_for_its_own():
     scores, card = MODEL_CARD.scores, MODEL_CARD.card
     per_class = dict(zip(HOSTILE, scores["per_class"].values(), strict=True))
-    text = page(
-        replace(
-            MODEL_CARD,
-            variant="msr_clbs",
-            card=card.model_copy(update={"classes": tuple(HOSTILE)}),
-            scores={**scores, "classes": HOSTILE, "per_class": per_class},
-        )
-    )
+    card = card.model_copy(update={"classes": tuple(HOSTILE)})
+    scores = {**scores, "classes": HOSTILE, "per_class": per_class}
+    text = page(replace(MODEL_CARD, variant="msr_clbs", card=card, scores=scores))
     shown = [name.replace("\n", "\ufffd") for name in HOSTILE]
     assert [row[0] for row in table(text, "class")] == shown
     html = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(text)

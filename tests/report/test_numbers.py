@@ -25,6 +25,11 @@ from clfer.report import numbers
         (numbers.change([-0.1, 0.25]), "-10.00 to +25.00"),
         (numbers.between(None), ""),
         (numbers.count(28558), "28,558"),
+        (numbers.marked("sfew", True, "val"), "sfew"),
+        (
+            numbers.marked("demo", False, "test"),
+            f"demo ({numbers.NOT_EVIDENCE}; {numbers.OPTIMISTIC})",
+        ),
     ],
 )
 def test_numbers(made: str, text: str) -> None:

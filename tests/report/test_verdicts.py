@@ -1,16 +1,10 @@
 """Verdicts say no more than the numbers allow: each kind of them as it was agreed upon."""
 
-import json
-
 import pytest
-from materials import predictions
-from test_golden import GAPS, SEVEN, same
+from test_golden import same
 
-from clfer.report.numbers import marked
 from clfer.report.published import rule_with_verdicts
-from clfer.report.verdicts import note, summary_with_verdicts, verdict
-from clfer.scoring.grid import Run
-from clfer.scoring.summary import Significance
+from clfer.report.verdicts import note, verdict
 
 ENTRY = {
     "a": "ours",
@@ -80,38 +74,10 @@ def test_only_a_corrected_p_below_alpha_makes_a_claim(alpha: float, p: float | N
     assert text.startswith("ours is better than") is (p is not None and p < alpha)
 
 
-def test_names_with_their_warnings() -> None:
-    assert marked("sfew", True, "val") == "sfew"
-    assert marked("demo", False, "test") == (
-        "demo (drawn faces: not evidence for the method; "
-        "optimistic: checkpoint chosen on the test images)"
-    )
-
-
 def test_what_could_not_be_compared() -> None:
     seeds = {"baseline": {"seeds": [0, 1, 2]}, "ours": {"seeds": [1, 2, 5]}, "msr": {"seeds": [7]}}
     assert note({"baseline": seeds["baseline"]}, "baseline") is None
-    text = note(seeds, "baseline")
-    assert text is not None
+    text = str(note(seeds, "baseline"))
     assert "ours and baseline have different seeds; only [1, 2] are in both" in text
     assert "msr and baseline have different seeds; only none are in both" in text
     assert "no run of cl, so" in str(note(seeds, "cl"))
-
-
-def test_every_sentence_of_a_summary_stands_in_it() -> None:
-    """The report, `clfer grid` and readers of the file find them under these keys."""
-    runs = [
-        Run("sfew", name, seed, predictions(0.3, seed, SEVEN), GAPS[seed])
-        for name in ("baseline", "ours")
-        for seed in range(3)
-    ]
-    settings = Significance(alpha=0.05, margin=0.01, baseline="baseline")
-    found = summary_with_verdicts(runs, {"sfew": True}, {"sfew": "by hand"}, settings)
-    assert json.loads(json.dumps(found, allow_nan=False)) == found
-    dataset = found["datasets"]["sfew"]
-    assert dataset["note"] is None
-    parts = ("comparisons", "published", "paper_rule")
-    assert all(one["verdict"].endswith(".") for part in parts for one in dataset[part])
-    assert all(one["differs"] for one in dataset["published"])
-    ours, *_ = [one for one in dataset["published"] if one["variant"] == "ours"]
-    assert "no test" in ours["verdict"] or "Welch's test" in ours["verdict"]

@@ -1,27 +1,11 @@
-"""Calibration and agreement with raters, against scikit-learn, by hand and by definition."""
+"""Calibration and agreement with raters, by hand and by definition."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn import metrics
 
 from clfer.scoring import calibration, counts
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    raised = np.exp(logits)
-    return (raised / raised.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-def test_negative_log_likelihood_agrees_with_scikit_learn() -> None:
-    rng = np.random.default_rng(1)
-    probability = softmax(rng.normal(size=(50, 4)))
-    label = rng.integers(0, 4, 50)
-    exact = probability / probability.sum(axis=1, keepdims=True, dtype=np.float64)
-    expected = metrics.log_loss(label, exact, labels=range(4))
-    found = calibration.negative_log_likelihood(probability, label)
-    assert found == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_certain_miss_stays_finite() -> None:
@@ -77,7 +61,7 @@ def test_the_error_of_the_error_agrees_with_a_cluster_bootstrap() -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=1), st.randoms())
-def test_against_a_count_of_the_classes_ahead(ballots: list[list[int]], random) -> None:
+def test_top2_against_a_count_of_the_classes_ahead(ballots: list[list[int]], random) -> None:
     """A class is in when it has votes and fewer than two classes have more."""
     ballots = [one for one in ballots if sum(one)] or [[1, 0, 0, 0]]
     target = np.array([np.array(one, np.float32) / sum(one) for one in ballots])
@@ -87,8 +71,3 @@ def test_against_a_count_of_the_classes_ahead(ballots: list[list[int]], random) 
         for one, code in zip(ballots, predicted, strict=True)
     ]
     assert calibration.top2(target, predicted) == pytest.approx(sum(hits) / len(hits))
-
-
-def test_votes_are_known_where_any_target_is_spread() -> None:
-    assert calibration.has_votes(np.array([[1.0, 0.0], [0.9, 0.1]]))
-    assert not calibration.has_votes(np.eye(3))

@@ -165,7 +165,7 @@ def rejected(p: list[float], level: float) -> list[bool]:
 )
 def test_wilsons_interval(right: int, total: int, low: float, high: float) -> None:
     """Newcombe, Statistics in Medicine 17 (1998), table I, method 3."""
-    found = counts.wilson(right, total, 0.95)
+    found = counts.wilson(right, total)
     assert found == pytest.approx((low, high), abs=5e-5)
     # The ends are the shares that lie 1.96 of their own standard errors away.
     for end in found:

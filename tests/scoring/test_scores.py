@@ -27,6 +27,10 @@ def test_numbers_by_hand() -> None:
     assert found["kappa"] == pytest.approx((0.75 - 0.375) / 0.625)
     assert found["ece"] == pytest.approx(0.05, abs=1e-6)
     assert found["nll"] == pytest.approx(-(6 * np.log(0.8) + 2 * np.log(0.1)) / 8, rel=1e-5)
+    # All are 80 % sure, in float32 a hair more: the thirteenth of fifteen bins, (12/15, 13/15].
+    bins = found["reliability"]
+    assert bins["images"] == [0] * 12 + [8] + [0] * 2
+    assert (bins["confidence"][12], bins["accuracy"][12]) == (pytest.approx(0.8), 0.75)
     # No votes are known: nothing to compare with.
     assert found["kl"] is found["top2"] is None
     # Groups: one of two right images (0.5), four right (0.25 each), two wrong (-0.75 each).
@@ -57,15 +61,6 @@ def test_numbers_by_hand() -> None:
     assert set(unique) == set(found) - {"classes", "duplicate_free"}
 
 
-def test_bins_of_reliability() -> None:
-    bins = scores(table(LABEL, PREDICTED))["reliability"]
-    assert set(bins) == {"images", "confidence", "accuracy"}
-    # All are 80 % sure, in float32 a hair more: the thirteenth of fifteen bins, (12/15, 13/15].
-    assert bins["images"] == [0] * 12 + [8] + [0] * 2
-    assert bins["confidence"][12] == pytest.approx(0.8)
-    assert bins["accuracy"][12] == 0.75
-
-
 def test_scores_against_votes() -> None:
     target = [[0.6, 0.4, 0], [0.5, 0.3, 0.2], [0, 1, 0], [0.2, 0.4, 0.4]]
     found = scores(
@@ -93,23 +88,10 @@ def test_scores_agree_with_scikit_learn() -> None:
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(300, 5))
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    label, names = rng.integers(0, 5, 300), list("abcde")
-    shares = rng.dirichlet(np.ones(5), 300)
-    kind, row = pl.Enum(names), pl.Array(pl.Float32, 5)
+    label, shares = rng.integers(0, 5, 300), rng.dirichlet(np.ones(5), 300)
     predicted = probability.argmax(axis=1)
-    found = scores(
-        pl.DataFrame(
-            {
-                "row": np.arange(300),
-                "group": np.arange(300),
-                "unique": np.arange(300) % 2 == 0,
-                "label": pl.Series([names[one] for one in label], dtype=kind),
-                "predicted": pl.Series([names[one] for one in predicted], dtype=kind),
-                "probability": pl.Series(probability.astype(np.float32), dtype=row),
-                "target": pl.Series(shares.astype(np.float32), dtype=row),
-            }
-        )
-    )
+    how = {"unique": [True, False] * 150, "classes": "abcde", "target": shares}
+    found = scores(table(label, predicted, **how, probability=probability))
     for part, keep in ((found, slice(None)), (found["duplicate_free"], slice(None, None, 2))):
         actual, said = label[keep], predicted[keep]
         assert part["accuracy"] == pytest.approx(metrics.accuracy_score(actual, said))
@@ -132,39 +114,24 @@ def test_one_image_one_class_and_no_unique_image() -> None:
     assert found["per_class"]["anger"]["recall_ci95"] == [0, 1]
 
 
-def broken(change: str) -> pl.DataFrame:
-    good = table(LABEL, PREDICTED)
-    first = pl.int_range(pl.len()) == 0
-    number = pl.Array(pl.Float32, 3)
-    return {
-        "lack the column group": good.drop("group"),
-        "no image": good.clear(),
-        "nulls": good.with_columns(unique=pl.when(~first).then("unique")),
-        "stands twice": pl.concat([good, good]),
-        "Enums": good.with_columns(predicted=pl.col("predicted").cast(pl.Enum(CLASSES[::-1]))),
-        "one a class": good.with_columns(target=pl.lit([0.5, 0.5], pl.Array(pl.Float32, 2))),
-        "not a distribution": good.with_columns(
-            probability=pl.when(first)
-            .then(pl.lit([0.9, float("nan"), 0.1], number))
-            .otherwise("probability")
-        ),
-        "not the most probable": good.with_columns(probability=pl.lit([0.1, 0.2, 0.7], number)),
-    }[change]
+GOOD = table(LABEL, PREDICTED)
+FIRST, NUMBERS = pl.int_range(pl.len()) == 0, pl.Array(pl.Float32, 3)
+NAN = pl.lit([0.9, float("nan"), 0.1], NUMBERS)
+BROKEN = {
+    "lack the column group": GOOD.drop("group"),
+    "no image": GOOD.clear(),
+    "nulls": GOOD.with_columns(unique=pl.when(~FIRST).then("unique")),
+    "stands twice": pl.concat([GOOD, GOOD]),
+    "Enums": GOOD.with_columns(predicted=pl.col("predicted").cast(pl.Enum(CLASSES[::-1]))),
+    "one a class": GOOD.with_columns(target=pl.lit([0.5, 0.5], pl.Array(pl.Float32, 2))),
+    "not a distribution": GOOD.with_columns(
+        probability=pl.when(FIRST).then(NAN).otherwise("probability")
+    ),
+    "not the most probable": GOOD.with_columns(probability=pl.lit([0.1, 0.2, 0.7], NUMBERS)),
+}
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "lack the column group",
-        "no image",
-        "nulls",
-        "stands twice",
-        "Enums",
-        "one a class",
-        "not a distribution",
-        "not the most probable",
-    ],
-)
+@pytest.mark.parametrize("message", BROKEN)
 def test_a_broken_table_is_refused_in_words(message: str) -> None:
     with pytest.raises(InputError, match=message):
-        scores(broken(message))
+        scores(BROKEN[message])
