@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.patches import Rectangle
 
-from clfer.explanation.layers import BLOCK, Reasons
+from clfer.explanation import BLOCK, Reasons
 from clfer.figures import style
 from clfer.figures.features import colour_bar, over, tiles
 from clfer.figures.palette import BLACK, COLOURS, FAINT, GREY
@@ -70,10 +70,10 @@ def draw(
     """
     with style.page(path, WIDTH, sum(HEIGHTS) + 0.3) as figure:
         figure.get_layout_engine().set(w_pad=0.1, h_pad=0.07)  # type: ignore[union-attr,call-arg]
-        style.heading(figure, style.literal(title), size=11)
+        style.heading(figure, title, size=11)
         parts = figure.subfigures(3, 1, squeeze=False, height_ratios=HEIGHTS)
         upper, middle, lower = parts[:, 0]
-        words = fill(style.literal(about), WIDE)
+        words = fill(about, WIDE)
         upper.suptitle(words, x=0.01, ha="left", fontsize=TINY, color=FAINT)
         _draw_face(upper, place, reasons, classes)
         style.heading(middle, _question(reasons, classes))
@@ -86,7 +86,7 @@ def draw(
 
 
 def _caption(part: SubFigure, words: str) -> None:
-    text = fill(style.literal(words), WIDE)
+    text = fill(words, WIDE)
     part.supxlabel(text, x=0.01, ha="left", multialignment="left", fontsize=TINY, color=FAINT)
 
 
@@ -170,7 +170,7 @@ def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
     )
     for k in {best, reasons.explained}:
         written[k].set_fontweight("bold")
-    axes.set_yticks(range(len(names)), [style.literal(name) for name in names], fontsize=size)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
     axes.set(xlim=(0, 125), ylim=(len(names) - 0.4, -0.6), xticks=[0, 50, 100])
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.tick_params(axis="y", length=0)
@@ -181,7 +181,7 @@ def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
 def _question(reasons: Reasons, classes: Sequence[str]) -> str:
     explained, best = reasons.explained, int(reasons.probabilities.argmax())
     other = "" if explained == best else f", where it predicts {short(classes[best], LONGEST)}"
-    return style.literal(f"Where it looked for {short(classes[explained], LONGEST)}{other}")
+    return f"Where it looked for {short(classes[explained], LONGEST)}{other}"
 
 
 def _explained(reasons: Reasons, classes: Sequence[str]) -> str:

@@ -39,6 +39,7 @@ STYLE = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "text.parse_math": False,  # or what stands between two dollars of a name would be a formula
     "svg.fonttype": "none",  # letters stay letters: a quarter of the size, and can be searched
     "svg.hashsalt": "clfer",  # names of parts within the file, random otherwise
 }
@@ -158,8 +159,3 @@ def group_names(count: int) -> list[str]:
     """Of semantic groups, from the top of the face to its bottom."""
     ends = {1: " (top)", count: " (bottom)"}
     return [f"group {k}{ends.get(k, '')}" for k in range(1, count + 1)]
-
-
-def literal(text: str) -> str:
-    """The text with its dollars escaped: matplotlib takes what stands between two for a formula."""
-    return text.replace("$", r"\$")

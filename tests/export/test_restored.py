@@ -8,7 +8,7 @@ from bundles import refusal
 from exported_models import card_of, exported, faces
 from variants import BASELINE
 
-from clfer.explanation.attention import class_maps
+from clfer.explanation import class_maps
 from clfer.export.onnx_model import converted, quantised, write
 from clfer.export.restored import restored
 from clfer.faces.views import central
