@@ -71,21 +71,14 @@ def test_another_name_is_one_line(file, device):
     )
 
 
-@pytest.mark.parametrize(
-    ("device", "line"),
-    [
-        pytest.param("cuda:1", "expected CUDAExecutionProvider in onnx", marks=LACKING),
-        ("gpu0", "expected cpu, cuda or cuda:N"),
-    ],
-)
-def test_the_command_ends_with_one_line(real_data, tmp_path, device, line):
+def test_the_command_ends_with_one_line(real_data, tmp_path):
     words = ["predict", real_data / "photos/skimage_coffee.png", "--model", "ferplus"]
-    command = [sys.executable, "-m", "pipeline", *words, "--no-detect", "--device", device]
+    command = [sys.executable, "-m", "pipeline", *words, "--no-detect", "--device", "gpu0"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     (said,) = done.stderr.splitlines()
-    assert said.startswith(f"error: --device: {line}")
+    assert said.startswith("error: --device: expected cpu, cuda or cuda:N")
 
 
 @pytest.mark.parametrize(("device", "got"), [("cuda", "cuda:0"), ("cuda:1", "cuda:1")])

@@ -73,16 +73,10 @@ def draw(
         style.heading(figure, title, size=11)
         parts = figure.subfigures(3, 1, squeeze=False, height_ratios=HEIGHTS)
         upper, middle, lower = parts[:, 0]
-        words = fill(about, WIDE)
-        upper.suptitle(words, x=0.01, ha="left", fontsize=TINY, color=FAINT)
+        upper.suptitle(fill(about, WIDE), x=0.01, ha="left", fontsize=TINY, color=FAINT)
         _draw_face(upper, place, reasons, classes)
-        style.heading(middle, _question(reasons, classes))
-        _draw_maps(middle, reasons)
-        _caption(middle, _explained(reasons, classes))
-        rows, columns = reasons.grids[BLOCK - 1]
-        style.heading(lower, f"Semantic groups of block {BLOCK}: {rows} x {columns}")
+        _draw_maps(middle, reasons, classes)
         _draw_groups(lower, reasons)
-        _caption(lower, GROUPS.format(block=BLOCK))
 
 
 def _caption(part: SubFigure, words: str) -> None:
@@ -178,20 +172,15 @@ def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
     axes.set_title("probability in %", fontsize=LARGE)
 
 
-def _question(reasons: Reasons, classes: Sequence[str]) -> str:
-    explained, best = reasons.explained, int(reasons.probabilities.argmax())
-    other = "" if explained == best else f", where it predicts {short(classes[best], LONGEST)}"
-    return f"Where it looked for {short(classes[explained], LONGEST)}{other}"
-
-
-def _explained(reasons: Reasons, classes: Sequence[str]) -> str:
-    deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
-    words = MAPS.format(name=short(classes[reasons.explained], LONGEST), deepest=deepest)
-    return words + (NO_WEIGHTS if reasons.mu is None else WEIGHTS)
-
-
-def _draw_maps(part: SubFigure, reasons: Reasons) -> None:
+def _draw_maps(part: SubFigure, reasons: Reasons, classes: Sequence[str]) -> None:
     """The maps over the face, beside each other."""
+    best, name = int(reasons.probabilities.argmax()), short(classes[reasons.explained], LONGEST)
+    differs = reasons.explained != best
+    other = f", where it predicts {short(classes[best], LONGEST)}" if differs else ""
+    style.heading(part, f"Where it looked for {name}{other}")
+    deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
+    weights = NO_WEIGHTS if reasons.mu is None else WEIGHTS
+    _caption(part, MAPS.format(name=name, deepest=deepest) + weights)
     maps = list(_maps(reasons))
     grid = part.subplots(1, len(maps), squeeze=False)[0]
     for axes, (lines, values) in zip(grid, maps, strict=True):
@@ -215,6 +204,9 @@ def _maps(reasons: Reasons) -> Iterator[tuple[list[str], Float[np.ndarray, "S S"
 
 def _draw_groups(part: SubFigure, reasons: Reasons) -> None:
     """The strongest channels of each semantic group, in two rows."""
+    rows, columns = reasons.grids[BLOCK - 1]
+    style.heading(part, f"Semantic groups of block {BLOCK}: {rows} x {columns}")
+    _caption(part, GROUPS.format(block=BLOCK))
     groups, count = reasons.groups.shape[:2]
     across = -(-count // 2)
     grid = part.subplots(1, groups, squeeze=False, gridspec_kw={"wspace": 0.15})[0]

@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from matplotlib import style
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
@@ -126,15 +125,6 @@ def heat_map(
 def whole(percent: float) -> str:
     """A percentage above 0 without decimals, and never as 0."""
     return f"{percent:.0f}" if percent >= 0.5 else "<1"
-
-
-def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
-    """A legend below all panels, in at most `columns` columns, fewer where the page is narrow."""
-    for fewer in range(min(len(keys), columns), 0, -1):
-        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
-        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
-            return
-        below.remove()
 
 
 class Stroke(NamedTuple):
