@@ -90,8 +90,7 @@ def heat_maps(engine: Trained, picture: Picture, faces: Sequence[Face]) -> list[
     """
     import torch
 
-    from clfer.explanation.attention import class_maps, denormalised, enlarged, scaled
-    from clfer.explanation.layers import contributions
+    from clfer.explanation import class_maps, contributions, denormalised, enlarged, scaled
     from clfer.faces.views import central
     from clfer.figures.features import over
 

@@ -51,7 +51,7 @@ class Request(NamedTuple):
         """The images as the networks see them, and the features by block of each variant."""
         import torch
 
-        from clfer.explanation.attention import denormalised
+        from clfer.explanation import denormalised
         from clfer.faces.views import central
         from clfer.model.bundle import load
         from pipeline.cell import cached
@@ -168,8 +168,7 @@ def _k(asked: Request) -> Drawing:
 
 
 def _feature_maps(asked: Request) -> Drawing:
-    from clfer.explanation.attention import enlarged, stretched
-    from clfer.explanation.layers import activations
+    from clfer.explanation import activations, enlarged, stretched
 
     chosen, maps, levels = features.examples(asked.validation(), asked.images), {}, {}
     faces, blocks = asked.seen(chosen)
@@ -185,8 +184,7 @@ def _feature_maps(asked: Request) -> Drawing:
 
 
 def _semantic_groups(asked: Request) -> Drawing:
-    from clfer.explanation.attention import enlarged, stretched
-    from clfer.explanation.layers import grouped
+    from clfer.explanation import enlarged, grouped, stretched
 
     block, images, maps, sizes = asked.block or 1, asked.validation(), {}, {}
     row = images["row"][0] if asked.row is None else asked.row

@@ -26,7 +26,7 @@ from pipeline.models import default_model, model_line, print_banner
 from pipeline.options import Detect, Finder, check_own
 
 if TYPE_CHECKING:  # PyTorch, which takes seconds
-    from clfer.explanation.layers import Reasons
+    from clfer.explanation import Reasons
     from clfer.figures.explanation import FacePlace
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -78,7 +78,7 @@ def explain(
     except UnreadableError as error:
         raise InputError(f"{image}: expected a picture that can be read, found: {error}") from error
     file = located(model, track) if model else default_model()
-    from clfer.explanation.layers import reasons
+    from clfer.explanation import reasons
     from clfer.figures.explanation import FacePlace, draw
 
     if file.suffix.lower() == ".onnx":
@@ -156,7 +156,7 @@ def _document(
     place: "FacePlace", score: float | None, why: "Reasons", classes: Sequence[str]
 ) -> dict[str, Any]:
     """Where the face is, in pixels, None without detection; and the numbers of the figure."""
-    from clfer.explanation.layers import BLOCK
+    from clfer.explanation import BLOCK
 
     detected, probability = place.landmarks is not None, _rounded(why.probabilities)
     best = int(why.probabilities.argmax())

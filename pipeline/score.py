@@ -257,7 +257,7 @@ def _ranks(files: list[Path], json: Path | None, md: Path | None, draw: Path | N
     if md:
         write_text(md, shown)
     if draw:
-        from clfer.figures.ranks import draw_ranks
+        from clfer.figures.scores import draw_ranks
 
         draw_ranks(document, draw)
     page(shown)

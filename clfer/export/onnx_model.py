@@ -142,21 +142,21 @@ def _described(model: onnx.ModelProto, card: Card, numbers: str) -> onnx.ModelPr
         "licence": "clfer: MIT. The weights were learned from "
         f"{card.provenance.get('dataset')}, whose terms bind whoever uses them",
     }
-    _strip(model, ("doc_string", "metadata_props"))
+    _strip(model)
     model.graph.name = "clfer"
     for name, text in entries.items():
         model.metadata_props.add(key=name, value=text)
     return model
 
 
-def _strip(message: Any, names: Sequence[str]) -> None:
-    """Clear these fields of a message and of all messages in it."""
+def _strip(message: Any) -> None:
+    """Clear the notes of a message and of all messages in it."""
     for field, value in message.ListFields():
-        if field.name in names:
+        if field.name in ("doc_string", "metadata_props"):
             message.ClearField(field.name)
         elif field.type == field.TYPE_MESSAGE:
             for one in (value,) if hasattr(value, "ListFields") else value:
-                _strip(one, names)
+                _strip(one)
 
 
 def _pooled(maps: Any, output_size: Sequence[int]) -> Any:

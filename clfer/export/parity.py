@@ -1,6 +1,7 @@
 """How far two engines are apart: faces to compare them on, and what eight bits cost."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,8 +101,8 @@ class Int8Cost(NamedTuple):
 def int8_cost(material: Material, whole: Engine, small: Engine, track: Track) -> Int8Cost:
     """What eight bits cost: of an engine in float, and one in int8."""
     a, b = (probabilities(one, material.judged, track, "comparing int8") for one in (whole, small))
-    same = int((a.argmax(axis=1) == b.argmax(axis=1)).sum())
-    cost = Int8Cost(len(a), float(np.abs(a - b).max()), same)
+    parity = compared(a, b)
+    cost = Int8Cost(parity.faces, parity.difference, parity.same)
     if material.label is None:
         return cost
     right = [one.argmax(axis=1) == material.label for one in (a, b)]
@@ -110,37 +111,28 @@ def int8_cost(material: Material, whole: Engine, small: Engine, track: Track) ->
 
 
 def folder_material(folder: Path, cut: Cut, count: int, int8: bool, track: Track) -> Material:
-    """Face crops; for int8 every other one calibrates, and the rest are judged."""
-    found, unreadable = crops(folder, cut, count, track)
-    if int8 and len(found) < 2:
-        raise InputError(
-            f"{folder}: expected two face crops or more, to calibrate int8 by one and judge it by "
-            "another; found one"
-        )
-    description = f"{len(found):,} faces of {folder}"
-    description += f" ({unreadable:,} more could not be read)" if unreadable else ""
-    return Material(found, description, found[1::2], None, found[::2][:CALIBRATION])
-
-
-def crops(
-    folder: Path, cut: Cut, count: int, track: Track
-) -> tuple[UInt8[np.ndarray, "N S S C"], int]:
-    """Up to `count` of a folder's pictures as faces, evenly spread, and how many of these are
-    unreadable. InputError where none can be read.
+    """Up to `count` of a folder's pictures as faces, evenly spread; for int8 every other one
+    calibrates, and the rest are judged. InputError where too few can be read.
     """
     files = [source.path for source in sources([str(folder)], ()) if not source.is_video]
     chosen, faces = [files[place] for place in spread(len(files), count)], []
     for file in track(chosen, "reading"):
-        try:
+        with suppress(UnreadableError):
             faces.append(central_square(read(file), cut))
-        except UnreadableError:
-            continue
     if not faces:
         raise InputError(
             f"{folder}: expected pictures of faces, found none among {len(files):,} files that can "
             "be read; name another folder by --faces"
         )
-    return np.stack(faces), len(chosen) - len(faces)
+    if int8 and len(faces) < 2:
+        raise InputError(
+            f"{folder}: expected two face crops or more, to calibrate int8 by one and judge it by "
+            "another; found one"
+        )
+    found, unreadable = np.stack(faces), len(chosen) - len(faces)
+    description = f"{len(found):,} faces of {folder}"
+    description += f" ({unreadable:,} more could not be read)" if unreadable else ""
+    return Material(found, description, found[1::2], None, found[::2][:CALIBRATION])
 
 
 def spread(total: int, count: int) -> Int[np.ndarray, " N"]:

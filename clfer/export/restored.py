@@ -39,7 +39,7 @@ def restored(path: Path) -> tuple[Network, Card]:
     return network.eval(), card
 
 
-def _weights(model: "onnx.ModelProto") -> dict[str, Tensor]:
+def _weights(model: onnx.ModelProto) -> dict[str, Tensor]:
     """By their names in the network, in float32."""
     stored = {one.name.removeprefix("network."): to_array(one) for one in model.graph.initializer}
     weights = {}

@@ -25,27 +25,23 @@ def annotated(
     """The picture with a box around each face, its label and probability; `unsure` where that is
     below `minimum`. A face crop has its label in the upper left corner.
     """
-    grey = picture.ndim == 2
-    drawn = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if grey else picture.copy()
+    drawn = cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB) if picture.ndim == 2 else picture.copy()
     high, wide = drawn.shape[:2]
     unit = max(wide, high) / 700
-    boxes = [face.box or (0.0, 0.0, 0.0, 0.0) for face in faces]
-    corners = [(left, top, left + width, top + height) for left, top, width, height in boxes]
-    shades = [
-        ImageColor.getrgb(
-            COLOURS[classes.index(face.label) % len(COLOURS)]
-            if face.confidence >= minimum
-            else GREY
-        )
-        for face in faces
-    ]
     font = cv2.FontFace(FONT)  # half a second, the first time
     taken: list[Corners] = []
-    for face, box, shade in zip(faces, corners, shades, strict=True):
+    marks = []
+    for face in faces:
+        sure = face.confidence >= minimum
+        colour = COLOURS[classes.index(face.label) % len(COLOURS)] if sure else GREY
+        shade = ImageColor.getrgb(colour)
+        left, top, width, height = face.box or (0.0, 0.0, 0.0, 0.0)
+        box = (left, top, left + width, top + height)
         if face.box is not None:
             cv2.rectangle(drawn, *_ends(box), shade, round(2 * unit) or 1)
             taken.append(box)
-    for face, box, shade in zip(faces, corners, shades, strict=True):
+        marks.append((face, box, shade))
+    for face, box, shade in marks:
         words = f"{face.shown(minimum)} {face.confidence:.2f}"
         width = face.box[2] if face.box else wide
         size = round(min(max(width / 6, 6 * unit), 18 * unit)) or 6

@@ -1,7 +1,7 @@
 """Curves of training: accuracy, losses and gradients by epoch."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ def draw_history(histories: Histories, path: Path) -> None:
         _lines(accuracy, histories, "val_accuracy", scale=100)
         norms = {f"gradient norm, block {j}": f"gradient_{j}" for j in range(1, 5)}
         _gradients(right, histories, norms)
-        _legend(figure, histories, columns=8)
+        legend(figure, histories, columns=8)
 
 
 def draw_loss(histories: Histories, title: str, path: Path) -> None:
@@ -62,7 +62,7 @@ def draw_loss(histories: Histories, title: str, path: Path) -> None:
         _lines(right, histories, "val_loss")
         left.set(title="training loss", xlabel="epoch", ylabel="cross-entropy (nats)")
         right.set(title="validation loss", xlabel="epoch")
-        _legend(figure, histories, columns=6)
+        legend(figure, histories, columns=6)
 
 
 def draw_intensity(histories: Histories, block: int | None, title: str, path: Path) -> None:
@@ -81,7 +81,7 @@ def draw_intensity(histories: Histories, block: int | None, title: str, path: Pa
         if groups:
             name = f"gradient norm of a channel of block {block}"
             _gradients(halves[1], histories, groups, name, f"gradient_{block}_channel")
-        _legend(figure, histories, columns=6)
+        legend(figure, histories, columns=6)
 
 
 def block_columns(history: pl.DataFrame) -> list[str]:
@@ -157,10 +157,14 @@ def _gradients(
         axes.tick_params(labelbottom=True)
 
 
-def _legend(figure: Figure, histories: Histories, columns: int) -> None:
-    """The names of the variants, below all panels."""
+def legend(figure: Figure, variants: Iterable[str], columns: int) -> None:
+    """The variants below all panels, in at most `columns` columns, fewer where these are wide."""
     keys = [
         Line2D([], [], c=look.colour, ls=look.line, lw=BOLD, label=name)
-        for name, look in style.strokes(list(histories), BASELINE).items()
+        for name, look in style.strokes(list(variants), BASELINE).items()
     ]
-    style.legend_below(figure, keys, columns)
+    for fewer in range(min(len(keys), columns), 0, -1):
+        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
+        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
+            return
+        below.remove()

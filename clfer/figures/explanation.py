@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.patches import Rectangle
 
-from clfer.explanation.layers import BLOCK, Reasons
+from clfer.explanation import BLOCK, Reasons
 from clfer.figures import style
 from clfer.figures.features import colour_bar, over, tiles
 from clfer.figures.palette import BLACK, COLOURS, FAINT, GREY
@@ -70,23 +70,17 @@ def draw(
     """
     with style.page(path, WIDTH, sum(HEIGHTS) + 0.3) as figure:
         figure.get_layout_engine().set(w_pad=0.1, h_pad=0.07)  # type: ignore[union-attr,call-arg]
-        style.heading(figure, style.literal(title), size=11)
+        style.heading(figure, title, size=11)
         parts = figure.subfigures(3, 1, squeeze=False, height_ratios=HEIGHTS)
         upper, middle, lower = parts[:, 0]
-        words = fill(style.literal(about), WIDE)
-        upper.suptitle(words, x=0.01, ha="left", fontsize=TINY, color=FAINT)
+        upper.suptitle(fill(about, WIDE), x=0.01, ha="left", fontsize=TINY, color=FAINT)
         _draw_face(upper, place, reasons, classes)
-        style.heading(middle, _question(reasons, classes))
-        _draw_maps(middle, reasons)
-        _caption(middle, _explained(reasons, classes))
-        rows, columns = reasons.grids[BLOCK - 1]
-        style.heading(lower, f"Semantic groups of block {BLOCK}: {rows} x {columns}")
+        _draw_maps(middle, reasons, classes)
         _draw_groups(lower, reasons)
-        _caption(lower, GROUPS.format(block=BLOCK))
 
 
 def _caption(part: SubFigure, words: str) -> None:
-    text = fill(style.literal(words), WIDE)
+    text = fill(words, WIDE)
     part.supxlabel(text, x=0.01, ha="left", multialignment="left", fontsize=TINY, color=FAINT)
 
 
@@ -170,7 +164,7 @@ def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
     )
     for k in {best, reasons.explained}:
         written[k].set_fontweight("bold")
-    axes.set_yticks(range(len(names)), [style.literal(name) for name in names], fontsize=size)
+    axes.set_yticks(range(len(names)), names, fontsize=size)
     axes.set(xlim=(0, 125), ylim=(len(names) - 0.4, -0.6), xticks=[0, 50, 100])
     axes.tick_params(axis="x", labelsize=SMALL)
     axes.tick_params(axis="y", length=0)
@@ -178,20 +172,15 @@ def _draw_bars(axes: Axes, reasons: Reasons, classes: Sequence[str]) -> None:
     axes.set_title("probability in %", fontsize=LARGE)
 
 
-def _question(reasons: Reasons, classes: Sequence[str]) -> str:
-    explained, best = reasons.explained, int(reasons.probabilities.argmax())
-    other = "" if explained == best else f", where it predicts {short(classes[best], LONGEST)}"
-    return style.literal(f"Where it looked for {short(classes[explained], LONGEST)}{other}")
-
-
-def _explained(reasons: Reasons, classes: Sequence[str]) -> str:
-    deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
-    words = MAPS.format(name=short(classes[reasons.explained], LONGEST), deepest=deepest)
-    return words + (NO_WEIGHTS if reasons.mu is None else WEIGHTS)
-
-
-def _draw_maps(part: SubFigure, reasons: Reasons) -> None:
+def _draw_maps(part: SubFigure, reasons: Reasons, classes: Sequence[str]) -> None:
     """The maps over the face, beside each other."""
+    best, name = int(reasons.probabilities.argmax()), short(classes[reasons.explained], LONGEST)
+    differs = reasons.explained != best
+    other = f", where it predicts {short(classes[best], LONGEST)}" if differs else ""
+    style.heading(part, f"Where it looked for {name}{other}")
+    deepest = "" if reasons.deepest is None else "; beside it Grad-CAM of the deepest block"
+    weights = NO_WEIGHTS if reasons.mu is None else WEIGHTS
+    _caption(part, MAPS.format(name=name, deepest=deepest) + weights)
     maps = list(_maps(reasons))
     grid = part.subplots(1, len(maps), squeeze=False)[0]
     for axes, (lines, values) in zip(grid, maps, strict=True):
@@ -215,6 +204,9 @@ def _maps(reasons: Reasons) -> Iterator[tuple[list[str], Float[np.ndarray, "S S"
 
 def _draw_groups(part: SubFigure, reasons: Reasons) -> None:
     """The strongest channels of each semantic group, in two rows."""
+    rows, columns = reasons.grids[BLOCK - 1]
+    style.heading(part, f"Semantic groups of block {BLOCK}: {rows} x {columns}")
+    _caption(part, GROUPS.format(block=BLOCK))
     groups, count = reasons.groups.shape[:2]
     across = -(-count // 2)
     grid = part.subplots(1, groups, squeeze=False, gridspec_kw={"wspace": 0.15})[0]

@@ -1,4 +1,4 @@
-"""Scores of variants: accuracy over seeds, over numbers of clusters, and calibration."""
+"""Scores of variants: accuracy over seeds, over numbers of clusters, calibration and ranks."""
 
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
@@ -114,7 +114,8 @@ def draw_clusters(points: Sequence[Point], title: str, path: Path) -> None:
                 low, high = one["ci95"] or (one["mean"], one["mean"])
                 axes.vlines(one["k"], 100 * low, 100 * high, color=COLOURS[0], lw=1.2)
                 axes.plot(one["k"], 100 * one["mean"], **_mark(one["paper_best"]))
-            axes.set(xlabel=name, xticks=numbers)
+            axes.set_xlabel(name, parse_math=True)
+            axes.set_xticks(numbers)
             axes.margins(x=0.08)
             axes.grid(axis="y")
         grid[0].set_ylabel("test accuracy (%)")
@@ -204,3 +205,35 @@ def draw_transduction(document: Mapping[str, Any], path: Path) -> None:
         axes.set_xlabel("test accuracy (%)")
         axes.set_title("What the classes of the other images in a batch are worth")
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=len(variants))
+
+
+def draw_ranks(document: Mapping[str, Any], path: Path) -> None:
+    """The result of `clfer.scoring.ranks.mean_ranks` on one line (Demšar 2006). Names that no
+    critical difference parts are joined by a bar.
+    """
+    ranks, critical = document["ranks"], document["critical"]
+    with style.page(path, style.WIDTH, 1.0 + 0.25 * len(ranks)) as figure:
+        axes = figure.subplots()
+        for place, (name, rank) in enumerate(ranks.items()):
+            axes.plot([rank, rank], [0, -1 - place], color=GREY, linewidth=0.8)
+            axes.plot(rank, 0, "o", color=COLOURS[0])
+            axes.annotate(f" {name} ({rank:.2f})", (rank, -1 - place), va="center")
+        if critical:
+            for height, ends in enumerate(_joined(list(ranks.values()), critical), start=1):
+                axes.plot(ends, [height / 4] * 2, color=COLOURS[1], linewidth=3)
+            axes.set_title(f"critical difference {critical:.2f}")
+        axes.set_xlim(0.8, len(ranks) + 1.5)
+        axes.set_xticks(range(1, len(ranks) + 1))
+        axes.set_xlabel(f"mean rank over {', '.join(document['datasets'])}; 1 is the best")
+        axes.spines["left"].set_visible(False)
+        axes.set_yticks([])
+
+
+def _joined(ranks: Sequence[float], critical: float) -> list[tuple[float, float]]:
+    """The longest stretches of ascending ranks that are less than `critical` apart."""
+    found: list[tuple[float, float]] = []
+    for first in ranks:
+        last = max(one for one in ranks if one - first < critical)
+        if last > first and not (found and found[-1][1] >= last):
+            found.append((first, last))
+    return found

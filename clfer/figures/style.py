@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from matplotlib import style
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, SubFigure
@@ -39,6 +38,7 @@ STYLE = {
     "grid.color": "#dddddd",
     "grid.linewidth": 0.6,
     "legend.frameon": False,
+    "text.parse_math": False,  # or what stands between two dollars of a name would be a formula
     "svg.fonttype": "none",  # letters stay letters: a quarter of the size, and can be searched
     "svg.hashsalt": "clfer",  # names of parts within the file, random otherwise
 }
@@ -127,15 +127,6 @@ def whole(percent: float) -> str:
     return f"{percent:.0f}" if percent >= 0.5 else "<1"
 
 
-def legend_below(figure: Figure, keys: Sequence[Artist], columns: int) -> None:
-    """A legend below all panels, in at most `columns` columns, fewer where the page is narrow."""
-    for fewer in range(min(len(keys), columns), 0, -1):
-        below = figure.legend(handles=keys, loc="outside lower center", ncols=fewer)
-        if fewer == 1 or below.get_window_extent().width <= figure.bbox.width:
-            return
-        below.remove()
-
-
 class Stroke(NamedTuple):
     """How the lines of one variant look."""
 
@@ -158,8 +149,3 @@ def group_names(count: int) -> list[str]:
     """Of semantic groups, from the top of the face to its bottom."""
     ends = {1: " (top)", count: " (bottom)"}
     return [f"group {k}{ends.get(k, '')}" for k in range(1, count + 1)]
-
-
-def literal(text: str) -> str:
-    """The text with its dollars escaped: matplotlib takes what stands between two for a formula."""
-    return text.replace("$", r"\$")

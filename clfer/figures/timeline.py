@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from clfer.figures.palette import COLOURS, FAINT
 from clfer.figures.style import WIDTH, page
@@ -74,7 +74,7 @@ class Timeline:
             lower.set(xlim=(0, edges[-1]), xlabel="time (min:s)", ylabel="faces")
             lower.set_ylim(bottom=0)
             lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
-            lower.xaxis.set_major_formatter(FuncFormatter(lambda at, _: _clock(at)))
+            lower.xaxis.set_major_formatter(lambda at, _: _clock(at))
             figure.legend(*upper.get_legend_handles_labels(), loc="outside right upper")
 
 

@@ -214,9 +214,9 @@ class Video:
         if width * height > LARGEST:
             raise UnreadableError(f"declares more than {LARGEST:,} pixels")
         rate = self._capture.get(cv2.CAP_PROP_FPS)
-        self.rate = rate if math.isfinite(rate) and 0 < rate < 1000 else RATE
+        self.rate = rate if 0 < rate < 1000 else RATE
         count = self._capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        self.declared = int(count) if math.isfinite(count) and count > 0 else 0
+        self._declared = count if math.isfinite(count) else 0
 
     @property
     def step(self) -> float:
@@ -225,7 +225,7 @@ class Video:
 
     def __len__(self) -> int:
         """The number of frames by the file's header, at least one; it may be wrong."""
-        return max(math.ceil(self.declared / self.every), 1)
+        return max(math.ceil(self._declared / self.every), 1)
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, decoded; their times are the file's own, or follow from its rate."""
@@ -243,7 +243,7 @@ class Video:
         if not number:
             yield self._frame("no frame that can be decoded", 0, 0.0)
 
-    def _frame(self, decoded: "np.ndarray | str", number: int, seconds: float) -> Frame:
+    def _frame(self, decoded: np.ndarray | str, number: int, seconds: float) -> Frame:
         """decoded: blue, green and red; or why there is none"""
 
         def read() -> Picture:

@@ -77,6 +77,8 @@ class PatchConvolution(nn.Conv2d):
     """
 
     def forward(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F _ _"]:
+        if torch.compiler.is_exporting():  # ONNX folds and quantises plain convolutions alone
+            return super().forward(maps)
         k = self.kernel_size[0]
         rows, columns = maps.shape[2] // k, maps.shape[3] // k
         whole = maps.permute(0, 2, 3, 1)[:, : rows * k, : columns * k]

@@ -2,7 +2,7 @@
 
     python docs/results/layers.py PACK MODEL.safetensors... > LAYERS.csv
 
-The logits are a sum of one part for each layer (`clfer.explanation.layers.contributions`). A layer
+The logits are a sum of one part for each layer (`clfer.explanation.contributions`). A layer
 is taken out by putting the mean of its part over all faces in the place of each face's own. A line
 for each model and layer:
 
@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from clfer.explanation.layers import contributions
+from clfer.explanation import contributions
 from clfer.model.bundle import load
 from clfer.model.network import Network
 from clfer.training.cell import Cell, Data

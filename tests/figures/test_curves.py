@@ -3,12 +3,11 @@
 import numpy as np
 import polars as pl
 import pytest
-from matplotlib.lines import Line2D
 from pictures import check_picture
 
 from clfer.figures import curves
 from clfer.figures.curves import mean
-from clfer.figures.style import legend_below, page, strokes
+from clfer.figures.style import page, strokes
 
 
 def frame(epochs, level, groups=4):
@@ -57,15 +56,15 @@ def test_pictures(tmp_path, runs):
 
 @pytest.mark.parametrize(("variants", "rows"), [(4, 1), (14, 3)])
 def test_a_legend_lies_within_the_page(tmp_path, variants, rows):
-    keys = [Line2D([], [], label=f"ours_number_{number}") for number in range(variants)]
+    names = [f"ours_number_{number}" for number in range(variants)]
     with page(tmp_path / "one.png", 9.5, 4.6) as figure:
         figure.add_subplot()
-        legend_below(figure, keys, columns=8)
+        curves.legend(figure, names, columns=8)
         figure.canvas.draw()
         (legend,) = figure.legends
         box, texts = legend.get_window_extent(), legend.get_texts()
         assert 0 <= box.x0 < box.x1 <= figure.bbox.width
-        assert [text.get_text() for text in texts] == [key.get_label() for key in keys]
+        assert [text.get_text() for text in texts] == names
         assert len({round(text.get_window_extent().y0) for text in texts}) == rows
 
 

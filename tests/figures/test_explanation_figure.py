@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pictures import check_picture
 
-from clfer.explanation.layers import Reasons
+from clfer.explanation import Reasons
 from clfer.figures.explanation import ALPHA, FacePlace, draw, draw_close, draw_picture, signed
 from clfer.figures.features import over
 from clfer.report.numbers import short

@@ -1,5 +1,6 @@
 """The pictures of accuracies, of numbers of clusters, and of calibration."""
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from pictures import check_picture
@@ -67,9 +68,12 @@ def test_pictures_of_calibration(tmp_path):
 
 
 def test_intervals_count_an_image_once_for_all_seeds(tmp_path):
-    """The same predictions by three seeds are no more evidence than by one: the same picture."""
+    """The same predictions by three seeds are no more evidence than by one: the same picture, also
+    under another matplotlibrc.
+    """
     seed = predictions(300, 0.1)
     once, thrice = tmp_path / "once.png", tmp_path / "thrice.png"
     scores.draw_reliability({"ours": [seed]}, "toy", once)
-    scores.draw_reliability({"ours": [seed] * 3}, "toy", thrice)
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        scores.draw_reliability({"ours": [seed] * 3}, "toy", thrice)
     assert once.read_bytes() == thrice.read_bytes()
