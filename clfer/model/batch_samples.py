@@ -26,8 +26,8 @@ class BatchSampleContrast(nn.Module):
     activation; it then equals a linear map of the pooled features, which is what is computed.
 
     Where the vectors of all samples come to point one way, all shallow ones resemble the same
-    centroid, and the loss stays near -beta / sqrt(K), whatever they do. Against this stand the
-    settings that are not in the paper.
+    centroid, and the loss stays near -beta / sqrt(K), whatever they do. Settings of
+    `CLBS` that are not in the paper are meant to prevent it.
     """
 
     def __init__(self, channels: Sequence[int], classes: int, settings: CLBS) -> None:

@@ -73,7 +73,7 @@ class MultiScale(nn.Module):
 
 class PatchConvolution(nn.Conv2d):
     """A convolution whose stride is its kernel k, computed on patches laid side by side: the same
-    sums in another order, whose gradient takes a CPU little more than half the time.
+    sums in another order. A CPU is a fifth faster in both directions together, for the gradient.
     """
 
     def forward(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F _ _"]:
