@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 from typing import IO
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.files import writing
 
 KINDS = (".zip", ".tar", ".tar.gz", ".tgz")
@@ -70,10 +70,9 @@ def extract(archive: Path, folder: Path, limit: int | None = None, members: int 
         of_bytes |= isinstance(error, (*DAMAGE, ValueError)) and not isinstance(error, InputError)
         if not of_bytes:
             raise
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"{archive}: expected a complete archive, found a damaged or truncated one "
-            f"({reason}); fetch it again"
+            f"({in_one_line(error)}); fetch it again"
         ) from error
 
 

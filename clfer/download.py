@@ -20,7 +20,7 @@ from pydantic import Field
 from requests.exceptions import ChunkedEncodingError, ConnectTimeout
 from urllib3.exceptions import NewConnectionError, ReadTimeoutError
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.files import replacing, sha256
 from clfer.progress import Track
 from clfer.settings import Settings
@@ -177,8 +177,7 @@ def from_kaggle(competition: str, file: str, target: Path, expected: str | None)
             logging.getLogger("kagglehub").setLevel(logging.ERROR)
             cached = Path(kagglehub.competition_download(competition, file))
     except Exception as error:  # the client documents no errors
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise UnavailableError(target, source, reason, remedy) from error
+        raise UnavailableError(target, source, in_one_line(error), remedy) from error
     if expected and (digest := sha256(cached)) != expected:
         raise InputError(
             f"{cached}: expected SHA-256 {expected}, found {digest}; remove it to fetch it again"

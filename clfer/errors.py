@@ -100,6 +100,11 @@ def _missing_extra(package: str) -> str | None:
     return None
 
 
+def in_one_line(error: BaseException, letters: int = 200) -> str:
+    """The start of what another library's error says, or its type where it says nothing."""
+    return " ".join(str(error).split())[:letters] or type(error).__name__
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """'; did you mean 'raf_db'?' for RAF-DB, or else which names there are."""
     names = [*names]

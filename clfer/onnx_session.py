@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 DEVICE = re.compile(r"cpu|cuda(?::([0-9]+))?")
@@ -50,7 +50,7 @@ def open_session(path: Path, device: str | None, threads: int) -> tuple[Any, str
             if session.get_providers()[0] == CUDA:
                 return session, f"cuda:{number}"
         except Exception as error:  # of as many kinds as there are drivers
-            reason = " ".join(str(error).split())[:200]
+            reason = in_one_line(error)
     available = onnxruntime.get_available_providers()
     if CUDA in available:
         found, remedy = f"one that fails ({reason})", "give it that GPU, its CUDA and its cuDNN"

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps
 
+from clfer.errors import in_one_line
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -57,7 +59,7 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
     except Image.DecompressionBombError as error:
         raise UnreadableError(f"declares more than {LARGEST:,} pixels") from error
     except Exception as error:  # decoders of broken bytes trip over anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = in_one_line(error)
         if "cannot identify" in reason:
             reason = "no image" if content else "empty file"
         raise UnreadableError(reason) from error
@@ -93,8 +95,7 @@ def read_npy(content: bytes) -> Shaped[np.ndarray, "..."]:
     try:
         array: np.ndarray = np.lib.format.read_array(file, allow_pickle=False)
     except Exception as error:  # numpy trips over broken headers in many ways
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(reason[:120]) from error
+        raise ValueError(in_one_line(error)) from error
     if file.read(1):
         raise ValueError("more bytes than it declares")
     return array

@@ -41,7 +41,7 @@ TOOLS = {
     "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
 }
 
-LEADER = 3  # seconds in which the first of several processes has said the same, and ended them all
+LEADER = 10  # seconds in which the first of several processes has said the same, and ended them all
 EPILOG = (
     "Exit status: 0 done; 1 something that you can mend, said in one line on standard error; "
     "2 wrong usage; 128 and the signal's number where it was interrupted, 130 by Ctrl-C."

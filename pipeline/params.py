@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
 
-from clfer.errors import InputError, did_you_mean
+from clfer.errors import InputError, did_you_mean, in_one_line
 from clfer.settings import Settings, check_name, explained, shown
 from pipeline.options import SEEDS
 
@@ -72,8 +72,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     except RecursionError as error:
         raise InputError(f"{PARAMS}: expected a few blocks in one another, found many") from error
     except (YAMLError, ValueError, TypeError, LookupError) as error:  # of dates, of keys
-        reason = " ".join(str(error).split())[:500]
-        raise InputError(f"{PARAMS} is no valid YAML: {reason}") from error
+        raise InputError(f"{PARAMS} is no valid YAML: {in_one_line(error, 500)}") from error
     if not isinstance(loaded, dict):
         raise InputError(f"{PARAMS}: expected blocks of parameters, found {type(loaded).__name__}")
     for name in OF_BLOCKS:
@@ -221,10 +220,9 @@ def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
         try:
             apply_overrides(copy, list(overrides))
         except InvalidArgumentError as error:
-            reason = " ".join(str(error.__cause__ or error).split())
             raise InputError(
                 f"-S: expected settings of {PARAMS} such as train.lr=0.002, "
-                f"found {' '.join(overrides)}: {reason}"
+                f"found {' '.join(overrides)}: {in_one_line(error.__cause__ or error, 500)}"
             ) from error
         changed = _parsed(copy)
     after = dict(_dotted(changed))

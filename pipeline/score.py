@@ -15,8 +15,8 @@ from pipeline import options, params, paths
 from pipeline.console import page, say
 
 if TYPE_CHECKING:
+    from clfer.scoring.answers import Read, Truth
     from clfer.scoring.pairs import Entry
-    from clfer.scoring.prediction_files import Read, Truth
 
 Files = Annotated[
     list[Path],
@@ -83,7 +83,7 @@ def score(
         raise InputError("--dataset: expected the dataset that the files are about, found none")
     params.check_there("datasets", dataset)
     from clfer.report import score_sheet
-    from clfer.scoring import prediction_files
+    from clfer.scoring import answers, prediction_files
     from pipeline.experiment import prepare
 
     files = prediction_files.listed(files)
@@ -92,7 +92,7 @@ def score(
     truth = _truth(dataset)
     meaning = prediction_files.mapping(mapping) if mapping else {}
     names = prediction_files.named(files, name or [])
-    found = [prediction_files.read(one, truth, meaning) for one in files]
+    found = [answers.read(one, truth, meaning) for one in files]
     if orders:
         _orders(found)
         return
@@ -110,7 +110,7 @@ def score(
 
 
 def _truth(dataset: str) -> Truth:
-    from clfer.scoring.prediction_files import Truth
+    from clfer.scoring.answers import Truth
     from pipeline import stored
 
     images = stored.tested(stored.table(paths.split(dataset), f"split {dataset}"))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import UInt8
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from pipeline import paths
 
 # What polars raises over a damaged file: of some damage its own panic, which is no Exception.
@@ -125,9 +125,8 @@ def _complete(path: Path, stage: str, columns: Sequence[str], there: Sequence[st
 
 
 def _damaged(path: Path, stage: str, what: str, error: BaseException) -> InputError:
-    reason = " ".join(str(error).split())[:LONGEST]
     return InputError(
-        f"{path}: expected {what}, found it damaged ({reason}); {_again(path, stage)}"
+        f"{path}: expected {what}, found it damaged ({in_one_line(error)}); {_again(path, stage)}"
     )
 
 

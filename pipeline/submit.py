@@ -17,7 +17,7 @@ from submitit import AutoExecutor, LocalJob, SlurmJob
 from submitit.core.utils import FailedJobError, UncompletedJobError
 from submitit.helpers import DelayedSubmission
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.files import write_json
 from clfer.settings import Settings, explained
 from clfer.training import cells as grid
@@ -153,9 +153,8 @@ def _read(path: Path) -> Cluster:
     except ValidationError as error:
         raise InputError(explained(error, Cluster, str(path))) from error
     except (YAMLError, TypeError) as error:
-        reason = " ".join(str(error).split())[:150]
         raise InputError(
-            f"{path}: expected YAML such as `cluster: slurm`; found {reason}"
+            f"{path}: expected YAML such as `cluster: slurm`; found {in_one_line(error)}"
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from clfer.datasets.expressions import RAF_DB
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.figures.scores import draw_transduction
 from clfer.report import experiment as report
 from clfer.scoring.comparison import interval
@@ -79,9 +79,9 @@ def followed_classes(path: Path, classes: Sequence[str]) -> np.ndarray:
         rows = [line.split() for line in lines if line.startswith("test")]
         return np.array([list(classes).index(RAF_DB[int(label) - 1]) for _, label in rows])
     except (OSError, ValueError, IndexError) as error:
-        reason = " ".join(str(error).split())[:100]
         raise InputError(
-            f"--like: expected RAF-DB's list_patition_label.txt, found {path} ({reason})"
+            f"--like: expected RAF-DB's list_patition_label.txt, found {path} "
+            f"({in_one_line(error)})"
         ) from error
 
 

@@ -24,8 +24,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 # Before any module of ours is imported.
 install_import_hook(["clfer"], "beartype.beartype")
 
-# The same examples and numbers every time: a test shall fail for the code, not for bad luck.
-settings.register_profile("repeatable", derandomize=True)
+# The same examples and numbers every time, and all the time that they take: a test shall fail for
+# the code, not for bad luck or a busy machine.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 

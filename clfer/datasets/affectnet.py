@@ -21,7 +21,7 @@ from clfer.datasets.images import folders, key
 from clfer.datasets.images import pictures as pictures
 from clfer.datasets.labels import BOX, LANDMARKS, POINTS, coordinates, five
 from clfer.datasets.source import Source as Source
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.pictures import read_npy
 from clfer.settings import Settings
 
@@ -130,8 +130,7 @@ def read_arrays(raw: Path) -> pl.DataFrame:
         try:
             words = read_npy(content).ravel().tolist()
         except Exception as error:  # a SystemError, too, of letters that there are not
-            reason = " ".join(str(error).split())[:120]
-            raise wrong("a plain .npy of numbers", reason) from error
+            raise wrong("a plain .npy of numbers", in_one_line(error)) from error
         if name.endswith(LABEL_ENDING):
             labelled[name.removesuffix(LABEL_ENDING)] = (path, _array_code(words, wrong))
         else:

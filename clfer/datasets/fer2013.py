@@ -16,7 +16,7 @@ from clfer.archives import extract, stem
 from clfer.datasets.expressions import FER2013 as EMOTIONS
 from clfer.datasets.images import is_junk
 from clfer.datasets.labels import DAMAGE
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.pictures import Opened, read_npy
 
 SIDE = 48
@@ -198,7 +198,7 @@ def _load(path: Path) -> dict[str, Shaped[np.ndarray, "..."]]:
     except Exception as error:  # zipfile raises many kinds
         raise InputError(
             f"{path}: expected a complete .npz of plain arrays, found a damaged, truncated or "
-            f"pickled one ({' '.join(str(error).split())[:200]}); fetch it again"
+            f"pickled one ({in_one_line(error)}); fetch it again"
         ) from error
 
 

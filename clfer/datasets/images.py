@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 
 from clfer import archives
 from clfer.datasets.labels import DAMAGE, GROUP, remark
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.files import replacing, sha256
 from clfer.pictures import Opened, UnreadableError, decode
 from clfer.progress import Track
@@ -168,9 +168,9 @@ def entries(raw: Path) -> pl.DataFrame:
         columns = (pl.col(name).cast(kind) for name, kind in SCHEMA.items())
         return table.select(columns).rename({"path": "name"})
     except DAMAGE as error:
-        reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{path}: expected the index of the images, found it damaged ({reason}); download again"
+            f"{path}: expected the index of the images, found it damaged ({in_one_line(error)}); "
+            "download again"
         ) from error
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 from jaxtyping import Float
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 
 VOTES = pl.Array(pl.UInt8, 10)  # in the order of expressions.FERPLUS_VOTES
 LANDMARKS = pl.Array(pl.Float32, 10)  # x, y of the eyes, the nose and the corners of the mouth
@@ -93,10 +93,9 @@ def about(path: Path) -> dict[str, str]:
         found = pl.read_parquet_metadata(path)
         return {key: found[key] for key in ("protocol", "evidence")}
     except (*DAMAGE, KeyError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise InputError(
-            f"{path}: expected a table that names its protocol, found none ({reason}); delete it "
-            "and let `dvc repro` write it again"
+            f"{path}: expected a table that names its protocol, found none ({in_one_line(error)}); "
+            "delete it and let `dvc repro` write it again"
         ) from error
 
 

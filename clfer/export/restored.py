@@ -8,7 +8,7 @@ import torch
 from onnx.numpy_helper import to_array
 from torch import Tensor, nn
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.model.bundle import METADATA, Card, read_card
 from clfer.model.network import Network
 
@@ -34,7 +34,7 @@ def restored(path: Path) -> tuple[Network, Card]:
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: expected the weights of its card, found others "
-            f"({' '.join(str(error).split())[:200]}); name the .safetensors that it was made from"
+            f"({in_one_line(error)}); name the .safetensors that it was made from"
         ) from error
     return network.eval(), card
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.model.bundle import METADATA, Card, read_card
 from clfer.onnx_session import open_session
 from clfer.team import cores
@@ -108,10 +108,9 @@ class Exported:
         except (PermissionError, InputError):
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(
-                f"{self.path}: expected a model {expected}, found something else ({reason}); "
-                "export it again"
+                f"{self.path}: expected a model {expected}, found something else "
+                f"({in_one_line(error)}); export it again"
             ) from error
 
     def _check(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 
 Stem = Literal["full", "small"]
 STRIDE = {"full": 32, "small": 16}  # of the deepest map, in input pixels
@@ -86,8 +86,9 @@ def load_weights(encoder: Encoder, backbone: str, weights: str) -> None:
     try:
         encoder.load_state_dict(renamed)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"train.weights: {weights} does not fit {backbone}: {reason}") from error
+        raise InputError(
+            f"train.weights: {weights} does not fit {backbone}: {in_one_line(error)}"
+        ) from error
 
 
 def _rename(name: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError
 
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.faces.preprocessing import MEAN, STD, Cut, View
 from clfer.files import replacing
 from clfer.model.variant import Variant
@@ -119,9 +119,9 @@ def load(path: Path) -> tuple["clfer.model.network.Network", Card]:
         network = Network(*about)
         network.load_state_dict(weights)
     except (RuntimeError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{path}: expected the weights of its card, found others ({reason}); train it again"
+            f"{path}: expected the weights of its card, found others ({in_one_line(error)}); train "
+            "it again"
         ) from error
     return network.eval(), card
 

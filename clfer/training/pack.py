@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from clfer.archives import DAMAGE
-from clfer.errors import InputError
+from clfer.errors import InputError, in_one_line
 from clfer.faces.preprocessing import Cut
 from clfer.files import replacing, write_json
 from clfer.training.cell import Cell, Data
@@ -80,8 +80,7 @@ def undamaged(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, *DAMAGE) as error:
-        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"{path}: expected a whole file, found it damaged ({reason}); delete it, and what it "
-            "is part of, and have it written again"
+            f"{path}: expected a whole file, found it damaged ({in_one_line(error)}); delete it, "
+            "and what it is part of, and have it written again"
         ) from error

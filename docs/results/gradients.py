@@ -28,6 +28,7 @@ An epoch that was done again after a stop stands there twice.
 
 import argparse
 import csv
+import sys
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from clfer.errors import orderly_exit
+from clfer.errors import InputError, orderly_exit
 from clfer.model.clustering import group_means, kmeans
 from clfer.model.contrast import assign, unit
 from clfer.model.variant import Variant
@@ -184,7 +185,6 @@ def main() -> None:
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--precision", choices=("float32", "bfloat16"))
     given = parser.parse_args()
-    data, cells = read(given.pack, device())
 
     def measure(cell: Cell, state: State) -> None:
         with given.gradients.open("a", newline="") as file:
@@ -194,9 +194,13 @@ def main() -> None:
             start = {"variant": cell.name, "seed": cell.seed, "epoch": len(state.history)}
             writer.writerows(start | row for row in measured(data, cell, state))
 
-    with orderly_exit():
+    try:
+        data, cells = read(given.pack, device())
         cells = override(cells, given.compile, given.precision)
-        train_cells(cells, data, given.cells, given.seconds, report=measure)
+        with orderly_exit():
+            train_cells(cells, data, given.cells, given.seconds, report=measure)
+    except InputError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def test_faces_without_contrast_are_in_no_pair_and_colour_counts_as_its_grey():
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(0.3, 0.95))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_pair_is_missed(seed, threshold):
     """Against all pairs, one by one, of signatures computed here; blocks as small as can be."""
     faces = np.concatenate([crowd(25, seed), noisy(crowd(5, seed))])

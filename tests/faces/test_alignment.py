@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from skimage.transform import SimilarityTransform
@@ -31,7 +31,6 @@ NUMBERS = st.floats(-300, 300)
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=5, max_size=5), st.sampled_from([48, 224]))
-@settings(deadline=None)
 def test_the_similarity_is_that_of_scikit_image_to_the_last_bit(points, size):
     """Of mirrored and scattered points too, whose best transform would be a reflection."""
     points, target = np.array(points), places(cut()) * size

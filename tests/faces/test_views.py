@@ -37,7 +37,7 @@ def test_the_central_view_is_resize_and_centre_crop(channels, side):
 
 
 @given(st.floats(0, 0.999), st.floats(0, 0.999), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_an_augmented_view_is_one_of_the_crops_perhaps_mirrored(down, right, mirrored):
     uniform = torch.full((1, DRAWS), 0.5)
     uniform[0, :2] = torch.tensor([down, right])

@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import check_picture
 from PIL import Image
@@ -72,7 +72,6 @@ fate = st.sampled_from(OUTCOMES).flatmap(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(fate, max_size=3 * ROOM))
 def test_located_faces_come_first_and_a_quarter_is_for_the_others(fates):
     """Without this order the demo's sheet began with its images of noise."""

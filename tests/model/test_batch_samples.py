@@ -34,7 +34,7 @@ def module(channels=CHANNELS, classes=3, **changes):
     loss=st.sampled_from(["cosine", "softmax"]),
     temperature=st.sampled_from([0.1, 1.0]),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_the_loss_is_equation_7_or_with_class_centers_12(
     seed, images, restarts, classes, **changes
 ):

@@ -43,7 +43,7 @@ sizes = {
 
 
 @given(**sizes, misplaced=st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_lloyd_is_the_plain_loop(seed, sets, restarts, k, dimensions, iterations, misplaced):
     """The same cluster of every point, also from starts that leave clusters empty."""
     points = random_points(seed, sets, 5 * k, dimensions, 2.0)
@@ -60,7 +60,7 @@ def test_lloyd_is_the_plain_loop(seed, sets, restarts, k, dimensions, iterations
 
 
 @given(**sizes)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_plus_plus_is_the_plain_loop(seed, sets, restarts, k, dimensions, iterations):
     points, uniform = random_points(seed, sets, 3 * k, dimensions, 2.0), draws(seed, 3, restarts, k)
     start = plus_plus(points, uniform[:sets])
@@ -71,7 +71,7 @@ def test_plus_plus_is_the_plain_loop(seed, sets, restarts, k, dimensions, iterat
 
 
 @given(**sizes)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_kmeans_is_the_plain_loop(seed, sets, restarts, k, dimensions, iterations):
     points = random_points(seed, sets, 4 * k, dimensions, 2.0)
     uniform = draws(seed, sets, restarts, k)
@@ -144,7 +144,7 @@ def test_the_second_of_two_equal_centroids_is_empty_and_moved(many):
     count=st.integers(1, 20),
     dimensions=st.integers(1, 4),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_group_means_are_the_means_of_the_groups(seed, sets, k, count, dimensions):
     """Of groups 0..k-1; a point of group -1 or k counts nowhere."""
     random = torch.Generator().manual_seed(seed)

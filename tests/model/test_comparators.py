@@ -34,7 +34,7 @@ def random_case(seed, images=6, width=4, fd=5, bottleneck=3, weight=0.5):
     st.integers(1, 4),
     st.sampled_from([0.5, 1.0, 3.0]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_loss_is_the_mean_of_both_directions(seed, images, width, fd, bottleneck, weight):
     head, first, second = random_case(seed, images, width, fd, bottleneck, weight)
     lengths = torch.stack([head.project(view).norm(dim=1) for view in (first, second)])
@@ -112,7 +112,7 @@ def scn(**changes):
     st.floats(0.0, 1.0),
     st.sampled_from([0.0, 0.5, 2.0]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_rank_regularisation_is_the_missing_part_of_the_margin(seed, images, high, margin, weight):
     """SCN, its eq. 3: max(0, margin - (mean of the high group - mean of the low group))."""
     importance = torch.rand(images, generator=torch.Generator().manual_seed(seed)).double()
@@ -141,7 +141,7 @@ def test_the_gradient_of_the_rank_regularisation_on_both_sides_of_its_kink():
     st.floats(0.05, 0.95),
     st.floats(0.0, 0.6),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_relabelling_doubts_the_unimportant_alone(seed, images, classes, high, margin):
     """SCN, its eq. 5: the most probable class where it beats the given one by more than the margin;
     an image without a label (-1) stays so.

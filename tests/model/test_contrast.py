@@ -26,7 +26,7 @@ def random_case(seed, sets, count, k, dimensions):
     k=st.integers(1, 5),
     dimensions=st.integers(2, 6),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_groups_and_agreement_are_equations_3_to_6(seed, sets, count, k, dimensions):
     """Fewer vectors than groups among them, so that groups are empty."""
     shallow, centroids, occupied = random_case(seed, sets, count, k, dimensions)

@@ -28,7 +28,7 @@ def spread_maps(seed, *shape):
 
 
 @given(st.integers(0, 2**31), st.integers(3, 7), st.integers(3, 7), st.integers(1, 8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_hard_code_is_the_strongest_positions(seed, height, width, strongest):
     maps = normal_maps(seed, 2, 3, height, width, dtype=torch.float32)
     expected = references.hard_code(maps.double().numpy(), strongest)
@@ -36,7 +36,7 @@ def test_hard_code_is_the_strongest_positions(seed, height, width, strongest):
 
 
 @given(st.integers(0, 2**31), st.integers(2, 5), st.integers(2, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_hard_code_takes_ties_in_reading_order(seed, side, levels):
     random = torch.Generator().manual_seed(seed)
     maps = torch.randint(0, levels, (2, 3, side, side), generator=random).float()
@@ -51,7 +51,7 @@ def test_hard_code_takes_ties_in_reading_order(seed, side, levels):
     st.integers(1, 8),
     st.sampled_from([0.03, 0.1, 1.0]),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_soft_code_is_the_mean_position_under_successive_softmaxes(
     seed, height, width, strongest, temperature
 ):
@@ -63,7 +63,7 @@ def test_soft_code_is_the_mean_position_under_successive_softmaxes(
 
 
 @given(st.integers(0, 2**31), st.integers(4, 7), st.integers(1, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_soft_code_becomes_the_hard_code_as_the_temperature_falls(seed, side, strongest):
     maps = spread_maps(seed, 2, 3, side, side)
     hard = hard_code(maps, strongest)
@@ -106,7 +106,7 @@ def module(**changes):
     detach=st.booleans(),
     agreement=st.sampled_from(["means", "channels"]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_the_loss_is_equations_1_to_6(seed, images, restarts, k, alpha, detach, agreement):
     """Or, with `agreement: channels`, of each channel by itself."""
     torch.manual_seed(seed)

@@ -47,7 +47,7 @@ def literal(module, maps, j, weight):
     width=st.integers(4, 13),
     last=st.booleans(),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_convolution_of_patches_is_pytorchs_own(kernel, height, width, last):
     """With its gradients, in both orders of memory, and where a rest of the map fills no patch."""
     torch.manual_seed(kernel)
@@ -74,7 +74,7 @@ sizes = {
 
 
 @given(**sizes, training=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_rearranged_convolution_equals_the_shuffled_one(
     seed, images, multiples, side, fd, grid, training
 ):
@@ -92,7 +92,7 @@ def test_the_rearranged_convolution_equals_the_shuffled_one(
 
 
 @given(**sizes, whole=st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_fusion_is_equation_9(seed, images, multiples, side, fd, grid, whole):
     """With `whole_deep` mu of the deepest layer is 1."""
     module, features = random_case(seed, images, multiples, side, fd, grid)

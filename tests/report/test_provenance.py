@@ -37,9 +37,7 @@ def applied(before: dict[str, Any], folder: Path, after: dict[str, Any]) -> Any:
     return YAML12.load(path)
 
 
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(BLOCKS, BLOCKS)
 def test_dvc_gets_from_any_settings_to_any_others(
     tmp_path: Path, before: dict[str, Any], after: dict[str, Any]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clfer.scoring import calibration, counts
@@ -59,7 +59,6 @@ def test_the_error_of_the_error_agrees_with_a_cluster_bootstrap() -> None:
     assert found == pytest.approx(np.std(values), rel=0.12)
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 10), min_size=4, max_size=4), min_size=1), st.randoms())
 def test_top2_against_a_count_of_the_classes_ahead(ballots: list[list[int]], random) -> None:
     """A class is in when it has votes and fewer than two classes have more."""

@@ -14,7 +14,7 @@ A = np.array([0.88, 0.90, 0.89, 0.87, 0.91])
 B = np.array([0.86, 0.87, 0.88, 0.86, 0.88])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=3, max_size=8))
 def test_order_of_seeds_and_of_variants_does_not_matter(pairs: list[tuple[int, int]]) -> None:
     a, b = (np.array(column) / 100 for column in zip(*pairs, strict=True))
@@ -118,7 +118,6 @@ def test_holm_by_hand() -> None:
     assert comparison.holm([]) == []
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.randoms())
 def test_holm_follows_the_order_given_and_lies_between_raw_and_bonferroni(p, random) -> None:
     adjusted = comparison.holm(p)

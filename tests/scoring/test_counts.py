@@ -13,7 +13,7 @@ CLASSES = 4
 LABELS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=60)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LABELS)
 @example([(0, 0)] * 7)
 @example([(0, 0), (0, 0), (1, 1)])
@@ -42,7 +42,6 @@ def test_scores_follow_from_the_confusion_counts(labels: list[tuple[int, int]]) 
     assert counts.kappa(actual, predicted) == pytest.approx(kappa, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 500), st.floats(0, 1))
 def test_wilson_holds_the_share_and_mirrors(total: int, part: float) -> None:
     right = round(part * total)

@@ -11,7 +11,8 @@ import pytest
 
 from clfer.datasets.expressions import FERPLUS, RAF_DB
 from clfer.errors import InputError
-from clfer.scoring.prediction_files import Truth, listed, mapping, named, read
+from clfer.scoring.answers import Truth, read
+from clfer.scoring.prediction_files import listed, mapping, named
 
 N, FIRST = 60, 100  # test images, and the row of the first
 generator = np.random.default_rng(0)

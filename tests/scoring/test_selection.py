@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clfer.scoring.selection import SelectionGap, gap_over_seeds, selected_on, selection_gap
@@ -11,7 +11,6 @@ from clfer.scoring.selection import SelectionGap, gap_over_seeds, selected_on, s
 SHARE = st.integers(0, 4).map(lambda part: part / 4)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(SHARE, SHARE), min_size=1, max_size=8))
 def test_peeking_never_loses(epochs: list[tuple[float, float]]) -> None:
     val, test = zip(*epochs, strict=True)
