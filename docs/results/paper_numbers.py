@@ -44,6 +44,10 @@ DIFFERENCES = {
         ("released_plain", "val", "honest"),
         ("released_running", "val", "honest"),
     ),
+    "the head without the batch's mean: D - A, honest": (
+        ("released_running", "val", "honest"),
+        ("baseline", "val", "honest"),
+    ),
     **{
         f"the batch's mean in testing, {order}": (
             ("released_plain", "val", order),
