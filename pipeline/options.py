@@ -118,11 +118,14 @@ def numbers(option: str, given: str) -> list[int]:
     return list(dict.fromkeys(listed))
 
 
-def check_own(written: Iterable[tuple[str, Path | None]], read: Iterable[Path]) -> None:
+def check_own(written: Iterable[tuple[str, Path | None]], read: Iterable[str | Path]) -> None:
     """InputError where an option's file to write is one that is read, or another option's."""
-    taken = set(map(os.path.realpath, read))
+    taken: dict[str, str] = {}
     for option, path in written:
-        if path is not None and os.path.realpath(path) in taken:
-            raise InputError(f"{option}: expected a file of its own; found {path}")
         if path is not None:
-            taken.add(os.path.realpath(path))
+            said = f"{option}: expected a file of its own; found {path}"
+            if taken.setdefault(os.path.realpath(path), said) is not said:
+                raise InputError(said)
+    for file in read if taken else ():
+        if os.path.realpath(file) in taken:
+            raise InputError(taken[os.path.realpath(file)])

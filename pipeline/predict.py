@@ -80,12 +80,12 @@ def predict(
     pictures_of = [("--draw", drawn), ("--timeline", plots)]
     check_own(
         [*tables_of, *((option, one) for option, by in pictures_of for one in by.values())],
-        [*(source.path for source in wanted), *map(Path, [*(model or ()), detector or ""])],
+        chain((source.file for source in wanted), model or (), [detector or ""]),
     )
     predictor = models.predictor(model, detector, device, detect)
     if to:
         weights = [sha256(file) for file in predictor.files]
-        files = sorted(os.fsencode(source.path).hex() for source in wanted)
+        files = sorted(os.fsencode(source.file).hex() for source in wanted)
         work = fingerprint(weights, detect, detector, min_confidence, every, files)
         if part is None:
             _join(to, work, wanted, shlex.join(["clfer", *sys.argv[1:]]))
@@ -94,7 +94,7 @@ def predict(
         if parquet.exists():
             say([], f"already there: {parquet}")
             return
-        ordered = sorted(wanted, key=lambda source: os.fsencode(source.path))
+        ordered = sorted(wanted, key=lambda source: os.fsencode(source.file))
         wanted = ordered[part.number - 1 :: part.of]
     written = [path for path in (csv, json, parquet) if path]
     job = Job(predictor, min_confidence, drawn, plots, every)
@@ -122,7 +122,7 @@ def _join(to: Path, work: str, wanted: list[Source], command: str) -> None:
     paths = shards.complete(to, work, ".parquet", command)
     if not paths:
         raise InputError(f"{to}: expected shards, found none; make them by `{command} --shard I/N`")
-    names = [file_name(str(source.path)) for source in wanted]
+    names = [file_name(source.file) for source in wanted]
     rank = pl.LazyFrame({"file": names, "rank": range(len(names))}).unique("file", keep="first")
     parts = [pl.scan_parquet(path).with_row_index("line") for path in paths]
     faces = pl.concat(parts).join(rank, on="file").sort("rank", "line").drop("rank", "line")
@@ -173,8 +173,8 @@ class Job:
 
     predictor: Predictor
     minimum: float
-    drawn: dict[Path, Path]
-    plots: dict[Path, Path]
+    drawn: dict[str, Path]
+    plots: dict[str, Path]
     every: int
     pictures: Counts = field(default_factory=lambda: Counts("pictures"))
     videos: list[Counts] = field(default_factory=list)
@@ -190,16 +190,15 @@ class Job:
                 yield from self._pictures(list(group))
 
     def _pictures(self, group: list[Source]) -> Iterator[Result]:
-        by_path = {str(source.path): source for source in group}
         frames = (
-            Frame(str(source.path), lambda path=source.path: read(path))  # type: ignore[misc]
+            Frame(source.file, lambda file=source.file: read(Path(file)))  # type: ignore[misc]
             for source in track(group, "pictures")
         )
-        for result in self.predictor.stream(frames, keep=bool(self.drawn)):
-            source = by_path[result.frame.name]
-            self._count(result, str(source.name))
+        results = self.predictor.stream(frames, keep=bool(self.drawn))
+        for source, result in zip(group, results, strict=True):
+            self._count(result, source.name)
             if result.picture is not None:
-                write_bytes(self.drawn[source.path], self._encoded(result, source))
+                write_bytes(self.drawn[source.file], self._encoded(result, source))
             yield result
 
     def _count(self, result: Result, name: str) -> None:
@@ -219,9 +218,9 @@ class Job:
         try:
             video = Video(source.path, self.every)
         except UnreadableError as error:
-            self.unreadable.append(f"{source.path}: {error}")
+            self.unreadable.append(f"{source.file}: {error}")
             return
-        counts, timeline, draw = Counts(str(source.name)), None, None
+        counts, timeline, draw = Counts(source.name), None, None
         if self.plots:
             from clfer.figures.timeline import Timeline  # matplotlib, half a second
 
@@ -229,7 +228,7 @@ class Job:
         frames: Iterable[Frame] = track(video, counts.name)  # type: ignore[arg-type]
         with ExitStack() as stack:
             if self.drawn:
-                draw = stack.enter_context(film(self.drawn[source.path], 1 / video.step))
+                draw = stack.enter_context(film(self.drawn[source.file], 1 / video.step))
             for result in self.predictor.stream(frames, keep=draw is not None):
                 if draw is not None and result.picture is not None:
                     draw(self._annotated(result))
@@ -242,8 +241,8 @@ class Job:
             return
         self.videos.append(counts)
         if timeline is not None:
-            title = f"{plain(str(source.name))}: mean over the faces in view"
-            timeline.draw(title, self.plots[source.path])
+            title = f"{plain(source.name)}: mean over the faces in view"
+            timeline.draw(title, self.plots[source.file])
 
     def _annotated(self, result: Result) -> UInt8[np.ndarray, "H W 3"]:
         assert result.picture is not None
@@ -254,7 +253,7 @@ class Job:
         leaves half of a JPEG, and says nothing.
         """
         content = io.BytesIO()
-        form = "PNG" if self.drawn[source.path].suffix.lower() == ".png" else "JPEG"
+        form = "PNG" if self.drawn[source.file].suffix.lower() == ".png" else "JPEG"
         Image.fromarray(self._annotated(result)).save(content, form, quality=QUALITY)
         return content.getvalue()
 
@@ -285,14 +284,14 @@ def _drawn(source: Source) -> tuple[str, ...]:
 
 def _targets(
     folder: Path | None, wanted: Iterable[Source], endings: Callable[[Source], tuple[str, ...]]
-) -> dict[Path, Path]:
-    """Where each source is drawn, by its path: a name of its own below the folder."""
+) -> dict[str, Path]:
+    """Where each source is drawn, by its file: a name of its own below the folder."""
     if folder is None:
         return {}
-    taken: set[Path] = set()
+    taken: set[str] = set()
     targets = {}
     for source in wanted:
-        own = source.name.suffix
+        own = os.path.splitext(source.name)[1]
         ending = own if own.lower() in endings(source) else endings(source)[0]
-        targets[source.path] = Path(folder, free_name(source.name, ending, taken))
+        targets[source.file] = Path(folder, free_name(source.name, ending, taken))
     return targets

@@ -104,16 +104,22 @@ def _of_image(image: Image.Image) -> Picture:
         raise UnreadableError(str(error)) from error
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Source:
-    """A file to predict on, and its name below the folder that was given, for output files."""
+    """A file to predict on, and its name below the folder that was given, for output files. There
+    may be millions: text takes a quarter of what paths do.
+    """
 
-    path: Path
-    name: Path
+    file: str
+    name: str
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file)
 
     @property
     def is_video(self) -> bool:
-        return self.path.suffix.lower() in VIDEOS
+        return _ending(self.file) in VIDEOS
 
 
 def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
@@ -123,27 +129,27 @@ def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
 
     InputError where nothing has such a name, or a folder holds no picture and no video.
     """
-    files: dict[Path, Source] = {}
-    taken: set[Path] = set()  # several folders may hold files of one name
-    for path, name in chain.from_iterable(map(_in_path, _names(given, listed))):
-        if path not in files:
-            files[path] = Source(path, free_name(name, name.suffix, taken))
+    files: dict[str, Source] = {}
+    taken: set[str] = set()  # several folders may hold files of one name
+    for file, name in chain.from_iterable(map(_in_path, _names(given, listed))):
+        if file not in files:
+            files[file] = Source(file, free_name(name, os.path.splitext(name)[1], taken))
     if not files:
         raise InputError("-: expected names of files, one a line; found none")
     return list(files.values())
 
 
-def free_name(name: Path, ending: str, taken: set[Path]) -> Path:
+def free_name(name: str, ending: str, taken: set[str]) -> str:
     """The name with this ending, cut where it is too long for a file, and with a number where it is
     taken; it is taken from then on.
     """
-    stem = name.name.removesuffix(ending)
+    folder, own = os.path.split(name)
+    stem = own.removesuffix(ending)
     for number in count(1):
         tail = f"-{number}{ending}" if number > 1 else ending
-        free = name.with_name(stem + tail)
-        if len(os.fsencode(free.name)) > LONGEST:
-            kept = os.fsencode(stem)[: LONGEST - len(os.fsencode(tail))]
-            free = name.with_name(kept.decode(errors="ignore") + tail)
+        kept = os.fsencode(stem)[: LONGEST - len(os.fsencode(tail))]
+        cut = len(os.fsencode(stem)) > len(kept)
+        free = os.path.join(folder, (kept.decode(errors="ignore") if cut else stem) + tail)
         if free not in taken:
             break
     taken.add(free)
@@ -158,7 +164,7 @@ def _names(given: Sequence[str], listed: Iterable[str]) -> Iterator[Path]:
         yield from map(Path, filter(None, lines))
 
 
-def _in_path(path: Path) -> Iterator[tuple[Path, Path]]:
+def _in_path(path: Path) -> Iterator[tuple[str, str]]:
     """The files there, and their names below it."""
     try:
         if is_folder := stat.S_ISDIR(path.stat().st_mode):
@@ -170,24 +176,38 @@ def _in_path(path: Path) -> Iterator[tuple[Path, Path]]:
             f"{path}: expected a picture, a video or a folder; found {found}"
         ) from error
     if not is_folder:
-        yield path, Path(path.name)
+        yield str(path), path.name
         return
-    wanted: list[Path] = []
-    walk = os.walk(path, onerror=lambda error: wanted.append(Path(error.filename)))
-    for folder, inside, names in walk:
-        inside[:] = (name for name in inside if not name.startswith("."))
-        wanted += (one for name in names if _is_wanted(one := Path(folder, name)))
-    if not wanted:
+    inside = _inside("" if path == Path() else str(path), "")
+    if (first := next(inside, None)) is None:
         raise InputError(
             f"{path}: expected pictures ({' '.join(PICTURES)}) or videos ({' '.join(VIDEOS)}) in "
             "it; found none"
         )
-    yield from ((one, one.relative_to(path)) for one in sorted(wanted))
+    yield first
+    yield from inside
 
 
-def _is_wanted(path: Path) -> bool:
-    known = path.suffix.lower() in PICTURES + OTHERS + VIDEOS
-    return known and not path.name.startswith(".") and path.is_file()
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _inside(folder: str, below: str) -> Iterator[tuple[str, str]]:
+    """The pictures and videos in a folder and its subfolders, in order of name; of a subfolder that
+    can't be read its own name.
+    """
+    try:
+        with os.scandir(folder or ".") as there:
+            inside = sorted((one for one in there if one.name[0] != "."), key=lambda one: one.name)
+    except OSError:
+        yield folder, below
+        return
+    for one in inside:
+        place = os.path.join(folder, one.name), os.path.join(below, one.name)
+        if one.is_dir(follow_symlinks=False):
+            yield from _inside(*place)
+        elif _ending(one.name) in PICTURES + OTHERS + VIDEOS and os.path.isfile(place[0]):
+            yield place
 
 
 class Video:
