@@ -31,20 +31,20 @@ TOOLS = {
     "audit": "Count classes, copies, near duplicates, raters' disagreement and poor images.",
     "benchmark": "Time training steps, the input pipeline and memory on this machine.",
     "complexity": "Count parameters and multiply-accumulates of each variant.",
-    "demo": "Serve a page for this computer: photos or the webcam, faces, bars and heat maps.",
-    "experiment": "Train and compare variants, or make a table or figure of the paper again.",
-    "explain": "Show where a model looked on a face, and what its blocks had to say.",
+    "demo": "Serve a page on this computer: photos or the webcam, faces, bars and heat maps.",
+    "experiment": "Train and compare variants, or reproduce a table or figure of the paper.",
+    "explain": "Show where a model looked on a face, and what each block contributed.",
     "export": "Write a model as ONNX, checked on real faces against PyTorch.",
     "figure": "Draw a figure of the paper from models trained here.",
-    "predict": "Say the expressions of the faces in photos, folders and videos.",
+    "predict": "Name the expressions of the faces in photos, folders and videos.",
     "score": "Score and compare files of predictions that were made elsewhere.",
-    "report": "Write one HTML page of what was run, what was found and whether it can be trusted.",
+    "report": "Write one HTML page: what was run, the results, whether they can be trusted.",
 }
 
 LEADER = 10  # seconds in which the first of several processes has said the same, and ended them all
 EPILOG = (
-    "Exit status: 0 done; 1 something that you can mend, said in one line on standard error; "
-    "2 wrong usage; 128 and the signal's number where it was interrupted, 130 by Ctrl-C."
+    "Exit status: 0 done; 1 something that you can fix, told in one line on standard error; "
+    "2 wrong usage; 128 plus the signal's number if it was interrupted, 130 by Ctrl-C."
 )
 STYLE: Any = {"rich_markup_mode": "markdown", "pretty_exceptions_enable": False}
 
@@ -97,7 +97,7 @@ def clfer(
     """Cross-layer contrastive learning for facial expression recognition.
 
     Each stage reads params.yaml and the files of the stage before it; `dvc repro` runs all that is
-    out of date. `clfer COMMAND --help` says more of a command.
+    out of date. `clfer COMMAND --help` explains a command.
     """
 
 

@@ -35,8 +35,8 @@ def audit(
     """Report classes, raters' agreement, copies, near duplicates and poor images of a dataset.
 
     Writes data/audit/DATASET.json with all numbers, and beside it DATASET.png (classes, mean faces,
-    votes) and DATASET-pairs.png (pairs to look at). With --model it asks of a .safetensors or .onnx
-    instead whether it answers the test images alike alone, shuffled and sorted by class.
+    votes) and DATASET-pairs.png (pairs to look at). With --model it only asks whether that model
+    (.safetensors, .onnx) answers the test images alike alone, shuffled and sorted by class.
     """
     dataset(name)
     if model:

@@ -22,8 +22,10 @@ def benchmark(
     batch: Annotated[int, typer.Option(min=2, help="Images in a batch.")] = 32,
     rounds: Annotated[int, typer.Option(min=7, help="Steps of each, in turn.")] = 11,
     precision: Annotated[str, typer.Option(help="auto, float32 or bfloat16.")] = "auto",
-    backbone: Annotated[str | None, typer.Option(help="Default: train.backbone.")] = None,
-    compiled: Annotated[bool, typer.Option("--compile", help="With train.compile.")] = False,
+    backbone: Annotated[
+        str | None, typer.Option(help="Default: train.backbone, or the paper's.")
+    ] = None,
+    compiled: Annotated[bool, typer.Option("--compile", help="Set train.compile.")] = False,
 ) -> None:
     """Time training steps of the baseline, each added module and ours, in turn; the input pipeline;
     peak memory.

@@ -14,9 +14,11 @@ from pipeline.params import block
 
 def complexity(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-    backbone: Annotated[str | None, typer.Option(help="Instead of train.backbone.")] = None,
-    stem: Annotated[str | None, typer.Option(help="Instead of train.stem.")] = None,
-    size: Annotated[int | None, typer.Option(help="Side in pixels, not train.crop.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="Default: train.backbone, or the paper's.")
+    ] = None,
+    stem: Annotated[str | None, typer.Option(help="Default: train.stem, or the paper's.")] = None,
+    size: Annotated[int | None, typer.Option(help="Default: train.crop, or the paper's.")] = None,
     classes: Annotated[int, typer.Option(help="Expressions to tell apart.")] = 8,
 ) -> None:
     """Count parameters and multiply-accumulates of each variant, in training and deployed."""

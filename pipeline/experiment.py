@@ -59,7 +59,7 @@ def experiment(
     batches: Annotated[str, typer.Option(help="transduction: sizes of a batch.")] = "64,256",
     like: Annotated[
         Path | None,
-        typer.Option(help="transduction: RAF-DB's list, whose classes an order shall follow."),
+        typer.Option(help="transduction: RAF-DB's list, whose class order to follow."),
     ] = None,
     folder: Annotated[
         Path | None,
@@ -71,7 +71,7 @@ def experiment(
     ] = None,
     pack: Annotated[
         Path | None,
-        typer.Option(help="Only put there what `python -m clfer.training` trains from."),
+        typer.Option(help="Only write there what `python -m clfer.training` needs."),
     ] = None,
     submit: Annotated[
         Path | None,
@@ -80,16 +80,16 @@ def experiment(
     training: Annotated[
         bool, typer.Option("--train/--no-train", help="Train the cells that are missing.")
     ] = True,
-    compiled: Annotated[bool, typer.Option("--compile", help="With train.compile.")] = False,
+    compiled: Annotated[bool, typer.Option("--compile", help="Set train.compile.")] = False,
     precision: Annotated[
         Literal["float32", "bfloat16"] | None, typer.Option(help="In place of train.precision.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be trained.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Show what would be trained.")] = False,
 ) -> None:
-    """Train the cells of a table or figure of the paper that are not there yet, and write it.
+    """Train the missing cells of a table or figure of the paper, and write it.
 
     `comparison` compares variants by every score and test, with curves and confusion matrices;
-    `transduction` says what they would score if each image were told the mean of its batch.
+    `transduction` says what they would score if each image got the mean of its batch added.
     """
     options.check_among("experiment", name, NAMES)
     listed = options.numbers("--seeds", seeds) if seeds else None

@@ -58,7 +58,7 @@ def explain(
         Path | None, typer.Option("--json", metavar="FILE", help="The numbers of the figure.")
     ] = None,
 ) -> None:
-    """Show where a model looked on a face, and what each of its blocks had to say.
+    """Show where a model looked on a face, and what each of its blocks contributed.
 
     One figure: the face in its picture and as the network sees it, the probabilities, a map of
     attention for each block with its weight in MSR, and the semantic groups of block 2.

@@ -40,7 +40,7 @@ def export(
         typer.Option(
             metavar="FILE|FOLDER",
             help="A .onnx; or a folder for a hub, with the model and its card. Default: beside the "
-            "model; of runs/: in exports/.",
+            "model; for one in runs/, in exports/.",
         ),
     ] = None,
     faces: Annotated[
@@ -52,10 +52,10 @@ def export(
     ] = None,
     count: Annotated[int, typer.Option(min=1, help="Faces to check on, at most.")] = 1000,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Write one in eight bits too, as FILE.int8.onnx.")
+        bool, typer.Option("--int8", help="Also write one in eight bits, FILE.int8.onnx.")
     ] = False,
 ) -> None:
-    """Write a model as ONNX for onnxruntime, once it says what PyTorch says; time both."""
+    """Write a model as ONNX if it agrees with PyTorch on real faces; time both."""
     from clfer.export.onnx_model import OPSET, converted, quantised, write
     from clfer.export.parity import LIMIT, check_parity, folder_material, int8_cost
     from clfer.inference.engines import Exported, Trained

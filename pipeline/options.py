@@ -59,7 +59,7 @@ Models = Annotated[
     ),
 ]
 Detect = Annotated[
-    bool, typer.Option("--detect/--no-detect", help="Or take pictures as face crops.")
+    bool, typer.Option("--detect/--no-detect", help="Or treat pictures as face crops.")
 ]
 Finder = Annotated[
     str | None,

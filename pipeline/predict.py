@@ -40,7 +40,7 @@ LONGEST = 32  # letters of a name in the table, which fits 80 columns
 def predict(
     given: Annotated[
         list[str],
-        typer.Argument(metavar="PATH", help="Pictures, videos, folders; - reads names."),
+        typer.Argument(metavar="PATH", help="Pictures, videos, folders; -: names on stdin."),
     ],
     model: Models = None,
     csv: Annotated[Path | None, typer.Option(help="A row per face.", dir_okay=False)] = None,
@@ -57,14 +57,14 @@ def predict(
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="No label below this probability.")
     ] = 0.0,
-    every: Annotated[int, typer.Option(min=1, help="Of a video, only each such frame.")] = 1,
+    every: Annotated[int, typer.Option(min=1, help="Use every Nth video frame only.")] = 1,
     device: Device = None,
     shard: shards.Option = None,
     to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Of --shard: where its faces go.")
+        Path | None, typer.Option(metavar="DIR", help="Where the faces of --shard go.")
     ] = None,
 ) -> None:
-    """Say the expressions of the faces in photos, folders and videos.
+    """Name the expressions of the faces in photos, folders and videos.
 
     A picture that can't be read is named and left out; the command fails if none can be. Shards
     leave their faces in --to; the same command without --shard puts them together, as

@@ -33,10 +33,10 @@ CODE = ("clfer", "pipeline", "dvc.yaml", "requirements.lock")
 def report(
     out: Annotated[Path, typer.Option(help="The page to write.", dir_okay=False)] = paths.REPORT,
 ) -> None:
-    """Write one HTML page of what was run, what came out and whether it can be trusted.
+    """Write one HTML page: what was run, the results, whether they can be trusted.
 
-    From metrics/summary.json, and where they are, the audits of the splits, the models, plots/,
-    tables/ and figures/; what is of other runs is left out or marked. The page needs no other file
+    It takes metrics/summary.json and, if they exist, the audits of the splits, the models, plots/,
+    tables/ and figures/; results of other runs are left out or marked. The page needs no other file
     and no network.
     """
     from clfer.report.page import page

@@ -36,18 +36,18 @@ def score(
     ] = None,
     name: Annotated[
         list[str] | None,
-        typer.Option(help="Of each file, in their order; the same name again is another seed."),
+        typer.Option(help="Once for each file, in order; a repeated name is another seed."),
     ] = None,
     mapping: Annotated[
         Path | None,
-        typer.Option(help="CSV or JSON: what the files call a class, and what it is here."),
+        typer.Option(help="CSV or JSON: the files' name of a class, and ours."),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Compare every name with this one only; default: all pairs.")
     ] = None,
     margin: Annotated[
         float | None,
-        typer.Option(help="Difference that would not matter; default significance.margin."),
+        typer.Option(help="Difference that does not matter; default significance.margin."),
     ] = None,
     orders: Annotated[
         bool,
@@ -61,9 +61,7 @@ def score(
             "--ranks", help="FILES are what --json wrote of several datasets: mean ranks."
         ),
     ] = False,
-    claims: Annotated[
-        bool, typer.Option("--claims", help="Published accuracies beside them.")
-    ] = False,
+    claims: Annotated[bool, typer.Option("--claims", help="Add published accuracies.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page of HTML.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the numbers.")] = None,
     md: Annotated[Path | None, typer.Option(help="Write a page of Markdown.")] = None,

@@ -165,7 +165,7 @@ def test_help_tells_stages_from_tools_and_what_a_status_means():
     for name, summary in TOOLS.items():
         assert done.stdout.index(f" {name} ", tools) > tools
         assert summary in done.stdout
-    assert "Exit status: 0 done; 1 something that you can mend" in done.stdout[tools:]
+    assert "Exit status: 0 done; 1 something that you can fix" in done.stdout[tools:]
     assert run().output.rstrip() == done.output.rstrip()
 
 
