@@ -160,6 +160,8 @@ def test_overrides_are_read_and_the_file_stays(checkout):
     assert params.block("run", "seeds") == [0, 1, 2]
     assert "-S: expected settings of params.yaml such as" in refusal(run, set_param=["train"])
     assert "params.yaml has no 'train'" in refusal(run, set_param=["~train"])
+    for wrong in ("run.seeds=range(0,3)", "train.lr=???"):
+        assert f"such as train.lr=0.002, found {wrong}: " in refusal(run, set_param=[wrong])
     for wrong, near in (
         ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
         ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),
