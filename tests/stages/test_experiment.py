@@ -141,6 +141,15 @@ def test_what_it_refuses(checkout):
     assert "did you mean 'small'?" in refusal(run, recipe="smal")
     assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(run, variants="mrs")
     assert "significance.baseline, among the variants" in refusal(run, variants="msr,ours")
+    run(dry_run=True, pack=checkout / "pack")
+    assert not (checkout / "pack").exists()
+    for name in (HISTORY, cells.PREDICTIONS):
+        part = checkout / "cells/demo/small/ours/0" / name
+        part.rename(checkout / name)
+        assert f"{name} is missing; delete the cell" in refusal(
+            run, "table6", variants=None, seeds="0"
+        )
+        (checkout / name).rename(part)
     checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
     for more in ({}, {"dry_run": True}):
