@@ -139,7 +139,7 @@ def _alive(job: str, given: Cluster, place: Path) -> bool:
     found: Any = SlurmJob(place / "log", job)
     state = found.state.partition(" ")[0]  # CANCELLED by 1000
     if state == "UNKNOWN":
-        submitted = found.paths.submitted_pickle
+        submitted: Path = found.paths.submitted_pickle
         return submitted.exists() and time.time() - submitted.stat().st_mtime < LAG
     return state not in ENDED
 
