@@ -53,7 +53,10 @@ def explained(error: ValidationError, model: type[Settings], place: str) -> str:
             return f"{place} is not a parameter{did_you_mean(name, _fields(model, outer))}"
         case _:
             message = first["msg"].removeprefix("Value error, ")
-            return f"{place}: {message[0].lower()}{message[1:]}; found {shown(first['input'])}"
+            message = f"{place}: {message[0].lower()}{message[1:]}"
+            if first["type"] == "value_error" and isinstance(first["input"], dict):
+                return message  # of a whole block, which says itself what was found
+            return f"{message}; found {shown(first['input'])}"
 
 
 def _fields(model: type[Settings], within: Iterable[str]) -> Iterable[str]:

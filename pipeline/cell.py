@@ -66,7 +66,9 @@ def _recipe(
     try:
         return Recipe.model_validate({**values, **over})
     except ValidationError as error:
-        key = next(iter(error.errors()[0]["loc"]), "")
+        first = error.errors()[0]
+        message = first["msg"].removeprefix("Value error, ")
+        key = next(iter(first["loc"]), message.partition(":")[0])
         place = {**origin, **dict.fromkeys(over, "train")}.get(str(key), "recipes.paper")
         place = row if place == VARIANTS else place
         raise InputError(explained(error, Recipe, f"{PARAMS}: {place}")) from error

@@ -128,13 +128,13 @@ def experiment(
         labelled = [[variant, *label] for variant, label in rows.items()]
         about = texts(plan.name)
         table(f"{about['title']}, on {dataset}: {size}", ["variant", *about["columns"]], labelled)
-        if pack:
-            study.pack(studies, pack)
-            return
         if dry_run:
             study.print_missing(studies)
             return
-        if submit:
+        if pack:
+            study.pack(studies, pack)
+            return
+        if submit and training:
             from pipeline.submit import submit as all_there
 
             if not all_there(studies, submit):

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import YAMLError
@@ -38,6 +38,13 @@ class Run(Settings):
     variants: tuple[str, ...] = Several
     seeds: tuple[Annotated[int, Field(ge=0, le=SEEDS)], ...] = Several
     recipe: str | None = None  # a block of `recipes`, over the datasets' own
+
+    @field_validator("datasets", "variants", "seeds")
+    @classmethod
+    def _each_once(cls, listed: tuple[Any, ...]) -> tuple[Any, ...]:
+        if len({*listed}) < len(listed):
+            raise ValueError("expected each once")
+        return listed
 
 
 class Bounded(SafeConstructor):
@@ -208,6 +215,7 @@ def replace(blocks: Mapping[str, Any]) -> None:
 def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
     from dvc.exceptions import InvalidArgumentError
     from dvc.utils.hydra import apply_overrides
+    from omegaconf.errors import OmegaConfBaseException
 
     before = dict(_dotted(everything()))
     for key in (one.partition("=")[0] for one in overrides if "=" in one):
@@ -219,7 +227,7 @@ def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
         copy = Path(shutil.copy(PARAMS, folder))
         try:
             apply_overrides(copy, list(overrides))
-        except InvalidArgumentError as error:
+        except (InvalidArgumentError, OmegaConfBaseException, YAMLError) as error:
             raise InputError(
                 f"-S: expected settings of {PARAMS} such as train.lr=0.002, "
                 f"found {' '.join(overrides)}: {in_one_line(error.__cause__ or error, 500)}"

@@ -107,6 +107,9 @@ def runs_of(study: Study, training: bool) -> list[Run]:
 def _run(one: Cell, study: Study, test: pl.DataFrame) -> Run:
     """A cell's predictions as `evaluate` writes them. InputError where they are of other images."""
     path, classes = grid.folder_of(study.folder, one) / grid.PREDICTIONS, study.data.classes
+    for part in (path, path.with_name(grid.HISTORY)):
+        if not part.exists():
+            raise InputError(f"{part} is missing; delete the cell and train it again")
     with packs.undamaged(path), np.load(path) as arrays:
         probability = arrays["test"]
     if probability.shape != (len(test), len(classes)):

@@ -4,7 +4,7 @@
 and jobs.json: of each cell, by its fingerprint, the job that has it.
 """
 
-import json
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,17 @@ from clfer.training import cells as grid
 from clfer.training import pack as packs
 from clfer.training.cell import Cell
 from clfer.training.machine import device
-from pipeline import paths
+from pipeline import paths, stored
 from pipeline.console import say
 from pipeline.study import Study
 
-ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED")
+ENDED = (
+    *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED"),
+    *("BOOT_FAIL", "DEADLINE", "REVOKED"),
+)
+LAG = 600  # seconds until which SLURM's accounting may not know a job yet
+# what submitit raises over wrong settings, where there is no SLURM, and where sbatch refuses
+REFUSALS = (ValueError, NameError, TypeError, AssertionError, RuntimeError)
 
 
 class Cluster(Settings):
@@ -79,9 +85,7 @@ def submit(studies: Sequence[Study], path: Path) -> bool:
 def _submit(study: Study, given: Cluster) -> bool:
     place = study.folder / ".jobs"
     listed = place / "jobs.json"
-    known: dict[str, Any] = (
-        json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else {}
-    )
+    known = stored.document(listed, "experiment") if listed.exists() else {}
     absent = grid.missing(study.cells, study.data, study.folder)
     running, failed, wanted = [], {}, []
     for cell in absent:
@@ -94,12 +98,18 @@ def _submit(study: Study, given: Cluster) -> bool:
             wanted.append(cell)
     if wanted:
         packs.write(study.data, study.cells, paths.faces(study.data.name), place / "pack")
-        executor = AutoExecutor(folder=place / "log", cluster=given.cluster)
-        executor.update_parameters(name="clfer", **(given.model_extra or {}))
         parts = [wanted[i : i + given.cells] for i in range(0, len(wanted), given.cells)]
         pack, out = (place / "pack").absolute(), study.folder.absolute()
-        with executor.batch():
-            jobs = [executor.submit(Training(pack, out, [*map(_name, one)])) for one in parts]
+        try:
+            executor = AutoExecutor(folder=place / "log", cluster=given.cluster)
+            executor.update_parameters(**{"name": "clfer", **(given.model_extra or {})})
+            with executor.batch():
+                jobs = [executor.submit(Training(pack, out, [*map(_name, one)])) for one in parts]
+        except REFUSALS as error:
+            raise InputError(
+                f"--submit: expected a cluster that is here and settings of submitit's, found: "
+                f"{in_one_line(error, 500)}"
+            ) from error
         for part, job in zip(parts, jobs, strict=True):
             entry = {"job": job.job_id}
             known |= {one.fingerprint(study.data): {**entry, "cell": _name(one)} for one in part}
@@ -126,8 +136,12 @@ def _alive(job: str, given: Cluster, place: Path) -> bool:
             )
         except psutil.Error:
             return False
-    state = SlurmJob(place / "log", job).state
-    return state not in (*ENDED, "UNKNOWN")
+    found: Any = SlurmJob(place / "log", job)
+    state = found.state.partition(" ")[0]  # CANCELLED by 1000
+    if state == "UNKNOWN":
+        submitted: Path = found.paths.submitted_pickle
+        return submitted.exists() and time.time() - submitted.stat().st_mtime < LAG
+    return state not in ENDED
 
 
 def _reason(job: str, given: Cluster, place: Path, name: str) -> str | None:

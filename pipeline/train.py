@@ -56,9 +56,6 @@ def _train(one: Cell, dataset: str, fresh: bool) -> None:
     known = data(dataset)
     where = paths.scratch(one.fingerprint(known))
     leads, team = distributed.leads(), distributed.size()
-    if fresh and leads:
-        (where / "state.pt").unlink(missing_ok=True)
-    distributed.wait()
     if leads:
         several = f", {team} processes" if team > 1 else ""
         err.print(
@@ -67,6 +64,9 @@ def _train(one: Cell, dataset: str, fresh: bool) -> None:
         )
     out = paths.run(dataset, one.name, one.seed)
     with claim(where) as checkpoint:
+        if fresh and leads:
+            checkpoint.path.unlink(missing_ok=True)
+        distributed.wait()
         state = train_cell(one, known, checkpoint, out, track if leads else silent, report)
         check_unchanged()  # before the state goes: put back, the parameters find it done
     if leads:

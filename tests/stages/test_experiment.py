@@ -141,6 +141,15 @@ def test_what_it_refuses(checkout):
     assert "did you mean 'small'?" in refusal(run, recipe="smal")
     assert "--variants: there is no 'mrs'; did you mean 'msr'?" in refusal(run, variants="mrs")
     assert "significance.baseline, among the variants" in refusal(run, variants="msr,ours")
+    run(dry_run=True, pack=checkout / "pack")
+    assert not (checkout / "pack").exists()
+    for name in (HISTORY, cells.PREDICTIONS):
+        part = checkout / "cells/demo/small/ours/0" / name
+        part.rename(checkout / name)
+        assert f"{name} is missing; delete the cell" in refusal(
+            run, "table6", variants=None, seeds="0"
+        )
+        (checkout / name).rename(part)
     checkouts.change(checkout, recipes={"paper": PAPER, "small": SMALL | {"epochs": 3}})
     everything.cache_clear()
     for more in ({}, {"dry_run": True}):
@@ -160,6 +169,8 @@ def test_overrides_are_read_and_the_file_stays(checkout):
     assert params.block("run", "seeds") == [0, 1, 2]
     assert "-S: expected settings of params.yaml such as" in refusal(run, set_param=["train"])
     assert "params.yaml has no 'train'" in refusal(run, set_param=["~train"])
+    for wrong in ("run.seeds=range(0,3)", "train.lr=???"):
+        assert f"such as train.lr=0.002, found {wrong}: " in refusal(run, set_param=[wrong])
     for wrong, near in (
         ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
         ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),

@@ -1,6 +1,7 @@
 """Cells as jobs, through submitit's local executor: real processes, one of them killed."""
 
 import json
+import os
 import time
 
 import psutil
@@ -64,8 +65,31 @@ def test_a_file_that_is_no_such_file_is_said(place):
         ("cells: 0\n", "cells: input should be greater than or equal to 1; found 0"),
         ("- a\n", "expected YAML|should be a valid dictionary"),
         ("a: [", "expected YAML"),
+        ("cluster: slum\n", "doesn't know any executor named slum"),
+        ("cluster: local\ntimeout_mins: 5\n", "in parameter 'timeout_mins'"),
+        ("cluster: local\ntimeout_min: long\n", "expected type <class 'int'>"),
+        ("cluster: slurm\n", "are you indeed on a slurm cluster"),
     ):
         (place / "wrong.yaml").write_text(text)
         line = refused(place, *WORDS[:-1], "wrong.yaml")
         assert any(one in line for one in expected.split("|")), line
     assert "found no none.yaml" in refused(place, *WORDS[:-1], "none.yaml")
+
+
+def test_what_slurm_says_of_a_job(place, monkeypatch):
+    tools = {"srun": "", "sbatch": "echo Submitted batch job 12", "sacct": "cat accounts"}
+    for name, does in tools.items():
+        (place / "bin" / name).parent.mkdir(exist_ok=True)
+        (place / "bin" / name).write_text(f"#!/bin/sh\n{does}\n")
+        (place / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place / 'bin'}:{os.environ['PATH']}")
+    (place / "slurm.yaml").write_text("name: faces\n")
+    words = (*WORDS[:4], "--variants", "baseline", "--seeds", "0", "--cells", "queued")
+    words += ("--submit", "slurm.yaml")
+    said, state = [], "JobID|State|NodeList\n"
+    for line in ("", "", "12|PENDING|n\n", "12|CANCELLED by 0|n\n"):  # at first it knows nothing
+        (place / "accounts").write_text(state + line)
+        said.append(heading(done(place, *words)).partition("failed, ")[2])
+    assert said == [f"{count} submitted now" for count in (1, 0, 0, 1)]
+    (place / "queued/.jobs/jobs.json").write_text("[]")
+    assert "jobs.json: expected JSON, found it damaged" in refused(place, *words)

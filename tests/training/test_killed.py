@@ -109,7 +109,8 @@ def test_of_two_trainers_of_one_run_the_second_says_who_holds_it(through):
     first = Running(folder, "train", *CELL)
     assert first.until("^ +epoch +1 ")
     first.process.send_signal(signal.SIGSTOP)  # it shall still be there when the second comes
-    second = clfer(folder, "train", *CELL)
+    second = clfer(folder, "train", *CELL, "--fresh")
+    assert len(list(folder.glob(".scratch/*/state.pt"))) == 1
     first.process.send_signal(signal.SIGCONT)
     assert second.returncode == 1
     said = [line for line in second.stderr.splitlines() if not re.match(BEGUN, line)]
