@@ -46,6 +46,10 @@ class InputError(ValueError):
     """
 
 
+class BusyError(InputError):
+    """Another process holds what this one wants."""
+
+
 def error_number(error: BaseException | None) -> int | None:
     """The system's number of an error, also of those that only print it (polars, safetensors)."""
     if isinstance(error, OSError) and error.errno:

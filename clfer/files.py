@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from clfer.errors import FULL, InputError, error_number, write_refusal
+from clfer.errors import FULL, BusyError, InputError, error_number, write_refusal
 
 PROBE = 1 << 20  # bytes
 LONGEST = 200  # bytes of a name that a temporary one keeps; systems take 255
@@ -111,7 +111,7 @@ def locked_folder(folder: Path, doing: str) -> Iterator[None]:
     """The folder, made if need be, for this process alone; removed when the block ends well.
 
     What an interrupted process has left there stays, for the next one to go on from; folders beside
-    it that none has used for UNUSED seconds go. Raises InputError naming the process that holds it:
+    it that none has used for UNUSED seconds go. Raises BusyError, naming the process that holds it:
     "... is {doing}; wait for it or stop it".
     """
     from filelock import FileLock, Timeout
@@ -125,7 +125,7 @@ def locked_folder(folder: Path, doing: str) -> Iterator[None]:
         except Timeout as error:
             with suppress(OSError):
                 doing = f"({holder.read_text(encoding='utf-8')}) is {doing}"
-            raise InputError(f"another process {doing}; wait for it or stop it") from error
+            raise BusyError(f"another process {doing}; wait for it or stop it") from error
     try:
         with writing(lock_file):
             holder.write_text(f"pid {os.getpid()}", encoding="utf-8")

@@ -32,7 +32,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from clfer import __version__, distributed
-from clfer.errors import InputError
+from clfer.errors import BusyError, InputError
 from clfer.files import replacing, write_json
 from clfer.model.bundle import card, save
 from clfer.model.variant import Variant
@@ -47,6 +47,7 @@ from clfer.training.state import Checkpoint, State, claim
 HISTORY, FEATURES, MODEL = "history.csv", "features.safetensors", "model.safetensors"
 CELL, PREDICTIONS = "cell.json", "predictions.npz"
 PARTS = ("val", "test")
+WAIT = 1  # seconds
 PAUSE = 60  # seconds between two checkpoints; writing one takes as long as a GPU trains an epoch
 # of a recipe: they change rounding at most, or what is measured
 FREE = {"compile", "deterministic", "precision", "threads", "watch_test"}
@@ -111,27 +112,55 @@ def train_cells(
 ) -> int:
     """Train the cells that are missing, in their order; how many are left.
 
+    Several processes may train one list: each takes cells that no other holds, and waits at the end
+    for those that another does.
+
     After the first, no cell is begun that would not fit into `seconds` if it took as long as the
-    longest so far. report: is called after each epoch.
+    longest so far; with such a limit nothing is waited for. report: is called after each epoch.
     """
-    started, longest = time.monotonic(), 0.0
-    absent = missing(cells, data, out)
-    for number, cell in enumerate(absent):
-        begun, folder = time.monotonic(), folder_of(out, cell)
-        if longest and begun - started + longest > seconds:
-            return len(absent) - number
-        with claim(out / ".unfinished" / cell.fingerprint(data), PAUSE) as checkpoint:
-            resumed = checkpoint.path.exists()  # and it is unknown what that process took
-            state = train_cell(cell, data, checkpoint, folder, track, partial(report, cell))
-            taken = time.monotonic() - begun
-            _finish(cell, data, state, None if resumed else taken, folder)
-        longest = max(longest, taken)
-        accuracy = state.history[state.best_epoch - 1]["val_accuracy"]
-        say(
-            f"{cell.name} {cell.seed}: {taken:.1f} s, epoch {state.best_epoch} of "
-            f"{cell.recipe.epochs}, val accuracy {accuracy:.4f}"
-        )
-    return 0
+    started, longest, waiting = time.monotonic(), 0.0, False
+    while absent := missing(cells, data, out):
+        held = None
+        for cell in absent:
+            if longest and time.monotonic() - started + longest > seconds:
+                break
+            try:
+                longest = max(longest, _train_alone(cell, data, out, track, say, report))
+            except BusyError as error:
+                held = error
+        if seconds < float("inf"):
+            break
+        if held:
+            if not waiting:
+                say(f"waiting: {held}")
+            waiting = True
+            time.sleep(WAIT)
+    return len(missing(cells, data, out))
+
+
+def _train_alone(
+    cell: Cell,
+    data: Data,
+    out: Path,
+    track: Track,
+    say: Callable[[str], None],
+    report: Callable[[Cell, State], None],
+) -> float:
+    """Train a cell unless another process holds it (BusyError); the seconds that it took."""
+    begun, folder = time.monotonic(), folder_of(out, cell)
+    with claim(out / ".unfinished" / cell.fingerprint(data), PAUSE) as checkpoint:
+        if (folder / CELL).exists():  # another process has just written it
+            return 0.0
+        resumed = checkpoint.path.exists()  # and it is unknown what that process took
+        state = train_cell(cell, data, checkpoint, folder, track, partial(report, cell))
+        taken = time.monotonic() - begun
+        _finish(cell, data, state, None if resumed else taken, folder)
+    accuracy = state.history[state.best_epoch - 1]["val_accuracy"]
+    say(
+        f"{cell.name} {cell.seed}: {taken:.1f} s, epoch {state.best_epoch} of "
+        f"{cell.recipe.epochs}, val accuracy {accuracy:.4f}"
+    )
+    return taken
 
 
 def _finish(cell: Cell, data: Data, state: State, seconds: float | None, folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 faces.npy    uint8 [N, S, S, C]
 splits.npz   for each of train, val, test: face, label, target
-plan.json    classes, how faces are cut, SHA-256 of the sources, and the cells
+plan.json    classes, how faces are cut, SHA-256 of the sources and the other files, and the cells
 """
 
 import json
@@ -18,7 +18,7 @@ import torch
 from clfer.archives import DAMAGE
 from clfer.errors import InputError, in_one_line
 from clfer.faces.preprocessing import Cut
-from clfer.files import replacing, write_json
+from clfer.files import replacing, sha256, write_json
 from clfer.training.cell import Cell, Data
 from clfer.training.examples import Examples, Faces
 from clfer.training.machine import memory
@@ -35,34 +35,42 @@ def write(data: Data, cells: Sequence[Cell], faces: Path, folder: Path) -> None:
         for part in PARTS
         for column in COLUMNS
     }
+    with replacing(folder / FACES) as temporary:
+        shutil.copyfile(faces, temporary)
+    with replacing(folder / SPLITS) as temporary:
+        np.savez_compressed(temporary, **arrays)
     plan = {
         "dataset": data.name,
         "classes": list(data.classes),
         "cut": data.cut.model_dump(mode="json"),
         "sources": dict(data.sources),
+        "files": {name: sha256(folder / name) for name in (FACES, SPLITS)},
         "cells": [cell.to_json() for cell in cells],
     }
-    with replacing(folder / FACES) as temporary:
-        shutil.copyfile(faces, temporary)
-    with replacing(folder / SPLITS) as temporary:
-        np.savez_compressed(temporary, **arrays)
     write_json(folder / PLAN, plan, indent=1)
 
 
 def read(folder: Path, device: torch.device) -> tuple[Data, list[Cell]]:
-    """The dataset and the cells; InputError where one of the files is missing or damaged."""
+    """The dataset and the cells; InputError where a file is missing, damaged or another."""
     for name in (FACES, SPLITS, PLAN):
         if not (folder / name).is_file():
             raise InputError(f"{folder / name} is missing; `clfer experiment --pack` writes it")
-    with undamaged(folder / SPLITS), np.load(folder / SPLITS) as found:
+    with undamaged(folder / PLAN):
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        files = dict(plan["files"])
+    for name, digest in files.items():
+        if sha256(folder / name) != digest:
+            raise InputError(
+                f"{folder / name}: expected the file that {PLAN} names, found it damaged "
+                "or another; have the pack written again"
+            )
+    with np.load(folder / SPLITS) as found:
         splits = {
             part: Examples(*(torch.from_numpy(found[f"{part}_{one}"]) for one in COLUMNS))
             for part in PARTS
         }
-    with undamaged(folder / FACES):
-        faces = Faces(np.load(folder / FACES, mmap_mode="r"), device, memory())
+    faces = Faces(np.load(folder / FACES, mmap_mode="r"), device, memory())
     with undamaged(folder / PLAN):
-        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
         data = Data(
             name=plan["dataset"],
             classes=tuple(plan["classes"]),

@@ -182,7 +182,7 @@ def claim(folder: Path, pause: int = 0) -> Iterator[Checkpoint]:
     """The checkpoint of a folder, held by this process alone and removed when the run has ended
     well; of several processes the leader holds it for all.
 
-    Raises InputError naming the process that holds it. An interrupted run leaves its state.
+    Raises BusyError, naming the process that holds it. An interrupted run leaves its state.
     """
     with locked_folder(folder, "training this very run") if distributed.leads() else nullcontext():
         yield Checkpoint(folder, pause)

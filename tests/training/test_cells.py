@@ -5,9 +5,12 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tokenize
 from dataclasses import replace
 
@@ -194,7 +197,19 @@ def test_other_weights_under_the_same_name_are_another_cell(data, grid, tmp_path
 def test_a_pack_that_was_cut_off_is_named(folder, name, left):
     path = folder / name
     path.write_bytes(path.read_bytes()[:left])
-    with pytest.raises(InputError, match=f"{name}: expected a whole file, found it damaged"):
+    with pytest.raises(InputError, match=f"{name}: expected .* found it damaged"):
+        pack.read(folder, CPU)
+
+
+@pytest.mark.parametrize("name", [pack.FACES, pack.SPLITS])
+def test_a_file_of_another_pack_is_refused(folder, tmp_path, name):
+    data, chosen = pack.read(folder, CPU)
+    faces = np.load(folder / pack.FACES)
+    np.save(tmp_path / "faces.npy", 255 - faces)
+    data.splits["val"].label.fill_(0)
+    pack.write(data, chosen, tmp_path / "faces.npy", tmp_path / "other")
+    (tmp_path / "other" / name).replace(folder / name)
+    with pytest.raises(InputError, match=f"{name}: expected the file that plan.json names"):
         pack.read(folder, CPU)
 
 
@@ -232,6 +247,24 @@ def test_a_killed_cell_goes_on_from_its_state(data, grid, tmp_path, monkeypatch)
     took, unknown = (json.loads((one / cells.CELL).read_text()) for one in (through, twice))
     assert took["seconds"] > 0
     assert unknown == took | {"seconds": None}
+
+
+def test_processes_share_a_list_and_take_over_what_a_killed_one_held(folder, grid, tmp_path):
+    command = [sys.executable, "-u", "-m", "clfer.training", folder, tmp_path / "cells"]
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(3)]
+    holders = (tmp_path / "cells/.unfinished").glob
+    while not (held := [one.read_text() for one in holders("*/holder")]) or not held[0]:
+        time.sleep(0.01)
+    killed = int(held[0].removeprefix("pid "))
+    os.kill(killed, signal.SIGKILL)
+    said = [process.communicate(timeout=300)[0].decode().splitlines() for process in started]
+    assert [process.returncode for process in started if process.pid != killed] == [0, 0]
+    trained = [line.partition(":")[0] for lines in said for line in lines if " val acc" in line]
+    assert len(trained) == len({*trained})
+    for cell in GRID:
+        for name in (MODEL, HISTORY, cells.PREDICTIONS):
+            one, other = (cells.folder_of(out, cell) / name for out in (grid, tmp_path / "cells"))
+            assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_state_of_other_settings_data_or_code_is_not_continued(data, monkeypatch):
