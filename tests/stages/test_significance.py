@@ -51,7 +51,9 @@ def summarised(folder):
     return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
 
 
-@pytest.mark.parametrize(("selected_on", "watched"), [("val", False), ("val", True), ("test", True)])
+@pytest.mark.parametrize(
+    ("selected_on", "watched"), [("val", False), ("val", True), ("test", True)]
+)
 def test_what_was_chosen_on_the_test_images_is_said(tmp_path, capsys, selected_on, watched):
     """With `train.watch_test` they were looked at, and chose nothing."""
     grid(tmp_path, selected_on, watched)
