@@ -73,6 +73,10 @@ def score(
     test images, or knows some of the classes, is scored on these, and its name says so.
     """
     written = {"--html": html, "--json": json, "--md": md, "--draw": draw}
+    unused = {"--html": html} if ranks else written if orders else {"--draw": draw}
+    if absent := [option for option, path in unused.items() if path]:
+        how = "with --ranks" if ranks else "with --orders" if orders else "without --ranks"
+        raise InputError(f"{absent[0]}: expected none {how}, found one; leave it out")
     if ranks:
         options.check_own(written.items(), files)
         _ranks(files, json, md, draw)
@@ -136,8 +140,8 @@ def _document(
         raise InputError(f"--margin: expected a fraction of 1, such as 0.01; found {margin}")
     entries, read = _entries(truth, names, found)
     if baseline is not None:
-        full = {one.name: one.name for one in entries}
-        full |= {name.partition(" (")[0]: name for name in full}
+        full = {one.name.partition(" (")[0]: one.name for one in entries}
+        full |= {one.name: one.name for one in entries}
         options.check_among("--baseline", baseline, [*full])
         baseline = full[baseline]
     people = _people(truth)
@@ -245,9 +249,12 @@ def _ranks(files: list[Path], json: Path | None, md: Path | None, draw: Path | N
         found = stored.document(path, "score --json")
         try:
             scores = {name: one["accuracy"]["value"] for name, one in found["files"].items()}
-            accuracy[found["dataset"]], alpha = scores, found["alpha"]
+            dataset, alpha = found["dataset"], found["alpha"]
         except (KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: expected what `clfer score --json` wrote") from error
+        if dataset in accuracy:
+            raise InputError(f"{path}: expected another dataset, found {dataset} again")
+        accuracy[dataset] = scores
     document = mean_ranks(accuracy, alpha) | {"command": shlex.join(["clfer", *sys.argv[1:]])}
     shown = score_sheet.ranked(document)
     if json:

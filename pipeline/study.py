@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -175,8 +176,15 @@ def write_table(
         ],
         "command": command(),
     }
+    there = [{(run.variant, run.seed) for run in some} for some in runs]
+    absent = [
+        f"{one.name} {one.seed}"
+        for one, cells in product(study.cells, there)
+        if (one.name, one.seed) not in cells
+    ]
+    facts["more"] = [f"Not trained yet: {', '.join(dict.fromkeys(absent))}."] if absent else []
     if plan.name == "table8":
-        facts["more"] = text.rule_sentences(dataset, entries[0]["accuracy"])
+        facts["more"] += text.rule_sentences(dataset, entries[0]["accuracy"])
     elif plan.name == "figure5":
         histories = [(run.variant, _history(study, run)) for run in runs[0]]
         facts["beside"] = text.intensity_columns(plan, histories)

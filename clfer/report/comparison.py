@@ -11,6 +11,7 @@ from clfer.report.experiment import NAMES, is_block
 from clfer.report.markdown import LEGEND, bullets, differences, paragraphs, section, table
 from clfer.report.numbers import marked
 from clfer.scoring.selection import SelectionGap, gap_over_seeds
+from clfer.training.cells import FREE
 
 NOISE = "noise_fm"
 LOSSES = {
@@ -40,11 +41,11 @@ def document(
     missing: Sequence[str],
     command: str,
 ) -> dict[str, Any]:
-    """`datasets.D` of `metrics/summary.json`, and beside it recipe, machine, last epoch, what is
-    missing.
+    """`datasets.D` of `metrics/summary.json`, and beside it recipe, in what a variant has its own,
+    machine, last epoch, what is missing.
 
     runs: of each cell its own facts, as `clfer.training.cells` writes them, its history, and where
-    both choices of its epoch would have led; all were trained by one recipe.
+    both choices of its epoch would have led.
     noise: of each variant CLFM's loss of noise, if it has one.
     """
     facts = [one for one, _, _ in runs]
@@ -54,6 +55,13 @@ def document(
         for one in facts
     }
     of = {name: [run for run in runs if run[0]["variant"] == name] for name in summary["variants"]}
+    recipe = facts[0]["recipe"]
+    own = {
+        name: {
+            key: value for key, value in cells[0][0]["recipe"].items() if recipe.get(key) != value
+        }
+        for name, cells in of.items()
+    }
     gaps = {name: {one["seed"]: gap for one, _, gap in cells if gap} for name, cells in of.items()}
     last = {name: last_epoch([h for _, h, _ in cells]) for name, cells in of.items()}
     for name, loss in noise.items():
@@ -66,7 +74,8 @@ def document(
             for name, one in summary["variants"].items()
         },
         "last_epoch": last,
-        "recipe": facts[0]["recipe"],
+        "recipe": recipe,
+        "own": {name: {k: v for k, v in one.items() if k not in FREE} for name, one in own.items()},
         "sources": facts[0]["sources"],
         "seconds": {name: [one["seconds"] for one, _, _ in cells] for name, cells in of.items()},
         "machines": sorted(machines),
@@ -87,7 +96,7 @@ def page(name: str, found: Mapping[str, Any], stem: str) -> str:
     title = NAMES.get(name, name)
     text = paragraphs(
         f"# {title}: {', '.join(found['variants'])}",
-        bullets(_training(found)),
+        bullets(training(found)),
         f"Not trained yet: {', '.join(found['missing'])}." if found["missing"] else "",
         section(title, found),
         LEGEND,
@@ -101,9 +110,10 @@ def page(name: str, found: Mapping[str, Any], stem: str) -> str:
     return text + "\n"
 
 
-def _training(found: Mapping[str, Any]) -> list[str]:
+def training(found: Mapping[str, Any]) -> list[str]:
     """Recipe, machines and times, a line each."""
     recipe = found["recipe"]
+    own = [f"{name} has {k} {v}" for name, one in found["own"].items() for k, v in one.items()]
     start = "from scratch" if recipe["weights"] == "none" else f"from {recipe['weights']}"
     times = []
     for name, seconds in found["seconds"].items():
@@ -112,9 +122,9 @@ def _training(found: Mapping[str, Any]) -> list[str]:
         times.append(f"{name} {median}")
     return [
         f"{recipe['backbone']} {start} at {recipe['crop']} px, "
-        f"{recipe['epochs']} epochs of batches of {recipe['batch_size']}, {recipe['optimizer']} "
-        f"at {recipe['lr']:g}, {recipe['schedule']} schedule, targets: {recipe['targets']}; "
-        "the same for every variant",
+        f"{numbers.plural(recipe['epochs'], 'epoch')} of batches of {recipe['batch_size']}, "
+        f"{recipe['optimizer']} at {recipe['lr']:g}, {recipe['schedule']} schedule, targets: "
+        f"{recipe['targets']}; the same for every variant{', but ' if own else ''}{', '.join(own)}",
         *(f"trained on {machine}" for machine in found["machines"]),
         f"seconds for a cell (median): {', '.join(times)}",
     ]

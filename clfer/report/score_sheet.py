@@ -40,7 +40,7 @@ PAIRS = (
     "Differences in accuracy on the images and classes that both answered. p is raised by Holm's "
     "correction for the number of comparisons here. Of single models it is McNemar's exact test: "
     "it is about these models, not about the methods that made them. The interval is for other "
-    "test images, from resampled groups of copies; of several seeds for other seeds as well."
+    "test images, from resampled groups of copies; where seeds are tested for other seeds as well."
 )
 PEOPLE_HEAD = ("name", "attribute", "group", "images", "accuracy (%)", "UAR (%)")
 CLAIMS_HEAD = ("method", "accuracy (%)", "test images", "epoch chosen on")
@@ -133,7 +133,9 @@ def remarks(document: Mapping[str, Any]) -> list[str]:
             if read["missing"]:
                 parts.append(f"{plural(read['missing'], 'test image')} without an answer, left out")
             if read["beside"]:
-                parts.append(f"{count(read['beside'])} answers to images that are no test images")
+                parts.append(
+                    f"{plural(read['beside'], 'answer')} to images that are no test images"
+                )
             if read["unknown"]:
                 parts.append(
                     f"{plural(read['unknown'], 'image')} that the dataset does not have "
@@ -159,10 +161,12 @@ def verdict(entry: Mapping[str, Any], alpha: float) -> str:
         only = sorted((tests[0]["only_a_right"], tests[0]["only_b_right"]), reverse=True)
         apart += f", {count(only[0])} right only by {a} and {count(only[1])} only by {b}"
     elif entry["test"] == ALL_PAIRS:
-        same = "but not" if entry["p"] == 1 else "and"
+        only = [(one["only_a_right"], one["only_b_right"]) for one in tests]
+        same = "and" if len({(x > y) - (x < y) for x, y in only}) == 1 else "but not"
         apart += f", {same} the same way in each of {len(tests)} pairs of models"
+    above = f"{a} is above {b} by {apart}" if difference else f"{a} and {b} differ by {apart}"
     if entry["p"] is None:
-        return f"No test is possible: {a} is above {b} by {apart}, and nothing varies."
+        return f"No test is possible: {above}, and nothing varies."
     tested = f"95 % interval {change(ends)}; {probability(entry['p_holm'])} after Holm's correction"
     if entry["p_holm"] < alpha:
         return f"{a} is better than {b} by {apart} ({tested})."
@@ -173,7 +177,6 @@ def verdict(entry: Mapping[str, Any], alpha: float) -> str:
         if equal is not None and equal < alpha
         else "That does not show that both are equally good."
     )
-    above = f"{a} is above {b} by {apart}" if difference else f"{a} and {b} differ by {apart}"
     return f"No difference can be claimed: {above} ({tested}). {rest}"
 
 

@@ -3,6 +3,7 @@
 Notation: N images, M classes of the file.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,7 @@ from clfer.scoring.prediction_files import ANSWERS, KEYS, PREFIX, classes_of, re
 from clfer.scoring.scores import TOLERANCE, predicted
 
 ROUNDED = 0.01  # by which rounded probabilities may miss 1 in sum
+TRACE = 1e-6  # more than float32 rounds
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class _Answers:
         if columns:
             self._take([one.removeprefix(PREFIX) for one in columns], found.select(columns))
         elif "probability" in found.columns:
-            self._take(classes_of(found) or truth.classes, found.select("probability"))
+            self._take(classes_of(path, found) or truth.classes, found.select("probability"))
         if answer:
             self.label = self._labels(found[answer])
         if self.probability is None and self.label is None:
@@ -191,7 +193,7 @@ class _Answers:
             return predicted(images, np.eye(len(own), dtype=np.float32)[codes], own)
         given = self.probability[order]
         if self.label is not None:
-            self._check_consistent(given, self.label[order], order)
+            given = self._as_labelled(given, self.label[order], order)
         if self.classes == own:
             return predicted(images, given, own)
         shared(self.classes, own)  # raises where fewer than two are common
@@ -202,12 +204,16 @@ class _Answers:
             "preferred_another"
         )
 
-    def _check_consistent(self, given: np.ndarray, label: pl.Series, order: np.ndarray) -> None:
-        """InputError where a line's answer is not its most probable class."""
+    def _as_labelled(
+        self, given: np.ndarray, label: pl.Series, order: np.ndarray
+    ) -> Float[np.ndarray, "N M"]:
+        """The probabilities, of equally probable classes a trace more for the answer; InputError
+        where a line's answer is not its most probable class.
+        """
         place = {name: i for i, name in enumerate(self.classes)}
         codes = np.array([place.get(one, -1) for one in label])
         said = given[np.arange(len(given)), codes]
-        wrong = (codes < 0) | (said < given.max(axis=1) - ROUNDED)
+        wrong = (codes < 0) | (said < given.max(axis=1))
         if wrong.any():
             line = order[np.argmax(wrong)] + 1
             raise refusal(
@@ -215,6 +221,9 @@ class _Answers:
                 "the label that is most probable",
                 f"{wrong.sum():,} lines with another (first: line {line}); leave one of them out",
             )
+        tied = np.flatnonzero(given.argmax(axis=1) != codes)
+        given[tied, codes[tied]] *= 1 + TRACE
+        return given
 
 
 def _matched(path: Path, key: pl.Series, truth: Truth) -> tuple[np.ndarray, int, pl.Series]:
@@ -249,7 +258,16 @@ def _comparable(path: Path, key: pl.Series, truth: Truth) -> tuple[pl.Series, pl
     theirs = key.cast(pl.String)
     if (steering := theirs.filter(theirs.str.contains(r"\p{Cc}"))).len():
         raise refusal(path, f"printable letters as {key.name}", repr(steering[0][:60]))
-    for part in (_plain, _stem):
+    known = {_plain(one) for one in truth.rows["name"].drop_nulls()}
+
+    def ending(path: str) -> str:
+        """The name of an image in which the path ends, the longest; else the path."""
+        plain = _plain(path)
+        parts = plain.split("/")
+        tails = ("/".join(parts[first:]) for first in range(len(parts)))
+        return next((tail for tail in tails if tail in known), plain)
+
+    for part in (ending, _stem):
         one, tested, others = (
             series.map_elements(part, pl.String, skip_nulls=True)
             for series in (theirs, names["name"], truth.rows["name"])
@@ -262,7 +280,7 @@ def _comparable(path: Path, key: pl.Series, truth: Truth) -> tuple[pl.Series, pl
 
 
 def _plain(name: str) -> str:
-    return name.replace("\\", "/").casefold()
+    return unicodedata.normalize("NFC", name.replace("\\", "/").casefold())
 
 
 def _stem(name: str) -> str:

@@ -180,6 +180,25 @@ def welch_unpaired(a: Float[np.ndarray, " S"], b: Float[np.ndarray, " T"]) -> fl
     return float(stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)
 
 
+def welch_interval(
+    a: Float[np.ndarray, " S"],
+    b: Float[np.ndarray, " T"],
+    image_variance: float | None,
+    groups: int,
+) -> Interval | None:
+    """95 % interval of mean(a) - mean(b) belonging to `welch_unpaired`, of images as in `interval`;
+    None where nothing varies.
+    """
+    seeds = [(spread(one) ** 2 / len(one), len(one) - 1) for one in (a, b)]
+    images = [] if image_variance is None else [(image_variance, groups - 1)]
+    if sum(part for part, _ in seeds + images) <= NO_SPREAD**2:
+        return None
+    parts = [seeds + images, *([seeds] if any(part for part, _ in seeds) else [])]
+    difference, half = float(a.mean() - b.mean()), max(half_width(None, one) for one in parts)
+    covers = "seeds and images" if images else "seeds"
+    return Interval(difference - half, difference + half, covers)
+
+
 def wilcoxon(a: Seeds, b: Seeds) -> float | None:
     """Two-sided p of Wilcoxon's signed rank test; None below six seeds or without spread."""
     if len(a) < SEEDS_FOR_WILCOXON or not varies(a, b):

@@ -23,7 +23,7 @@ FACTS = ("row", "group", "unique", "label")
 class Run:
     """One model's predictions on the test images, a table as `clfer.scoring.scores` describes it.
 
-    `selection_gap` is given where the epoch was chosen on the test images themselves.
+    `selection_gap` is given where training looked at the test images.
     """
 
     dataset: str
@@ -58,8 +58,8 @@ class Images:
 class Variant:
     """One variant's predicted class codes, a row per seed, seeds ascending.
 
-    `scored` holds each seed's scores and `selection_gaps` the choice of epoch of the seeds that
-    made it on the test images.
+    `scored` holds each seed's scores and `selection_gaps` both choices of epoch of the seeds that
+    looked at the test images.
     """
 
     name: str

@@ -132,9 +132,8 @@ def compare(entries: Sequence[Entry], baseline: str | None, margin: float) -> li
     1 where they do not all point one way: it claims that each of one name is better than each of
     the other (an intersection-union test). Holm's correction is over the family that was asked for.
 
-    ci95: for other seeds on the same images; ci95_images: for other images as well (seeds and
-    images where seeds are paired or single); ci95_bootstrap: for other images, from resampled
-    duplicate groups.
+    ci95: for other seeds on the same images, of three or more; ci95_images: for other images as
+    well; ci95_bootstrap: for other images alone, from resampled duplicate groups.
     """
     by_name = {one.name: one for one in entries}
     if baseline is None:
@@ -202,9 +201,13 @@ def _pair(a: Entry, b: Entry, margin: float) -> dict[str, Any]:
             "per_seed": tests,
         }
     if not paired:
+        over_seeds = comparison.welch_interval(x, y, None, 0)
+        over_both = comparison.welch_interval(x, y, variance, groups)
         return {
             **entry,
             "test": comparison.WELCH,
+            "ci95": over_seeds and over_seeds.ends,
+            "ci95_images": over_both and over_both.ends,
             "p": comparison.welch_unpaired(x, y),
             "p_equivalent": None,
             "per_seed": [],

@@ -7,7 +7,9 @@ instead, with `classes` [M]. An NPZ as a cell leaves it, `test` [N, C] in the or
 will do.
 """
 
+import codecs
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -44,8 +46,9 @@ def listed(places: Sequence[Path]) -> list[Path]:
 
 
 def named(paths: Sequence[Path], given: Sequence[str]) -> list[tuple[str, int]]:
-    """Name and seed of each file: `given`, or the file's own name; `predictions` in folders
-    VARIANT/SEED has theirs. Files whose names differ by a number at the end are seeds of one.
+    """Name and seed of each file: `given`, of which the same again is another seed, or the file's
+    own name; `predictions` in folders VARIANT/SEED has theirs. Files whose own names differ by a
+    number at the end are seeds of one.
 
     Raises InputError where two files would have one name and seed.
     """
@@ -58,13 +61,14 @@ def named(paths: Sequence[Path], given: Sequence[str]) -> list[tuple[str, int]]:
     for name in names:
         if not name.strip() or not name.isprintable():
             raise InputError(f"name: expected printable letters, found {name!r}; say --name")
+    if given:
+        return [(name, names[:place].count(name)) for place, name in enumerate(names)]
     numbered = [NUMBERED.fullmatch(name) for name in names]
     families = Counter(match[1] for match in numbered if match)
     cells: list[tuple[str, int]] = []
     for name, match in zip(names, numbered, strict=True):
         alone = not match or families[match[1]] < 2
-        taken = sum(one == name for one, _ in cells) if given else 0
-        cells.append((name, taken) if alone or not match else (match[1], int(match[2])))
+        cells.append((name, 0) if alone or not match else (match[1], int(match[2])))
     for cell, path in zip(cells, paths, strict=True):
         if cells.count(cell) > 1:
             raise InputError(f"{path}: expected a name of its own, found {cell[0]} again; --name")
@@ -75,7 +79,7 @@ def mapping(path: Path) -> dict[str, str]:
     """A JSON object, or a CSV of two columns: what a file calls a class, and what it is."""
     try:
         if path.suffix == ".json":
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = json.loads(path.read_text(encoding="utf-8-sig"))
             return {str(key): str(value) for key, value in found.items()}
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         pairs = [line.split(",") for line in lines if line.strip()]
@@ -117,11 +121,16 @@ def _loaded(path: Path, tested: pl.Series, classes: Sequence[str]) -> pl.DataFra
         case ".parquet":
             return pl.read_parquet(path)
         case ".jsonl":
-            return pl.read_ndjson(path, infer_schema_length=None)
+            content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+            return pl.read_ndjson(content, infer_schema_length=None)
         case ".csv" | ".tsv":
             separator = "\t" if path.suffix == ".tsv" else ","
-            return pl.read_csv(path, separator=separator, infer_schema_length=None)
-    found = json.loads(path.read_text(encoding="utf-8"))
+            words = dict.fromkeys((*KEYS[1:], *ANSWERS), pl.String)  # 0001 is a name, not a number
+            found = pl.read_csv(
+                path, separator=separator, schema_overrides=words, infer_schema_length=None
+            )
+            return found.filter(~pl.all_horizontal(pl.all().is_null()))  # without empty lines
+    found = json.loads(path.read_text(encoding="utf-8-sig"))
     if not (isinstance(found, list) and all(isinstance(one, dict) for one in found)):
         raise ValueError("expected a list of objects, one an image")
     return pl.DataFrame(found, infer_schema_length=None)
@@ -145,16 +154,20 @@ def _npz(path: Path, tested: pl.Series, classes: Sequence[str]) -> pl.DataFrame:
             columns["probability"] = arrays["probability"]
         frame = pl.DataFrame(columns)
         if "classes" in arrays and "probability" in arrays:
-            names = [str(one) for one in arrays["classes"]]
+            names = arrays["classes"].astype(str).ravel().tolist()
             return frame.with_columns(classes=pl.lit(names, pl.List(pl.String)))
         return frame
 
 
-def classes_of(found: pl.DataFrame) -> list[str] | None:
-    """The classes of an array of probabilities, where the file names them."""
-    if isinstance(found.schema.get("classes"), pl.List):
-        first: list[str] = found["classes"][0].to_list()
-        return first
+def classes_of(path: Path, found: pl.DataFrame) -> list[str] | None:
+    """The classes of an array of probabilities, where the file names them; InputError where not all
+    its lines name the same.
+    """
+    if isinstance(found.schema.get("classes"), pl.List | pl.Array):
+        first, *others = found["classes"].to_list()
+        if first is None or any(one != first for one in others):
+            raise refusal(path, "the same classes in every line, in one order", "others")
+        return [str(one) for one in first]
     kinds = (found.schema[one] for one in ANSWERS if one in found.columns)
     return next((kind.categories.to_list() for kind in kinds if isinstance(kind, pl.Enum)), None)
 
@@ -162,7 +175,8 @@ def classes_of(found: pl.DataFrame) -> list[str] | None:
 def _own_name(path: Path) -> str:
     if path.stem != "predictions":
         return path.stem
-    variant, seed = path.resolve().parts[-3:-1]
+    # not resolved: in a cache of links it would be the cache's folder
+    variant, seed = ("", *Path(os.path.abspath(path)).parts)[-3:-1]
     return f"{variant}-{seed}" if seed.isdecimal() else seed
 
 

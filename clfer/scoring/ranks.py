@@ -33,10 +33,12 @@ def mean_ranks(accuracy: Mapping[str, Mapping[str, float]], alpha: float) -> dic
             f"on all of {len(datasets)}; score the same names on each"
         )
     table = np.array([[accuracy[one][name] for name in names] for one in datasets])  # [D, K]
-    ranks = stats.rankdata(-np.round(table, 12), axis=1).mean(axis=0)
+    table = np.round(table, 12)
+    ranks = stats.rankdata(-table, axis=1).mean(axis=0)
     p = critical = None
     if min(table.shape) >= FEWEST:
-        p = float(stats.friedmanchisquare(*table.T).pvalue)
+        differ = np.ptp(table, axis=1).any()  # else the statistic is 0 / 0
+        p = float(stats.friedmanchisquare(*table.T).pvalue) if differ else 1.0
         critical = critical_difference(len(names), len(datasets), alpha)
     order = np.argsort(ranks, kind="stable")
     return {

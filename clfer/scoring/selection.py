@@ -44,13 +44,13 @@ def selection_gap(history: pl.DataFrame) -> SelectionGap | None:
 
 
 def selected_on(protocol: Any, on_test: bool) -> str:
-    """ "test" where the protocol's `selected_on` or a run's history says so, else "val"."""
+    """The protocol's `selected_on`; of a protocol in words "test" where `on_test`, else "val"."""
     named = protocol.get("selected_on") if isinstance(protocol, Mapping) else None
-    return TEST if on_test or named == TEST else VAL
+    return str(named or (TEST if on_test else VAL))
 
 
 def gap_over_seeds(gaps: Mapping[int, SelectionGap]) -> dict[str, Any] | None:
-    """What choosing on the test images adds, over the seeds that did; None without any.
+    """What choosing on the test images adds, over the seeds that looked at them; None without any.
 
     `accuracy` is the one of the epochs best on the test images, `honest` the one of the epochs best
     on validation, both on the test images; `gap` is the mean of their difference, at least 0. None

@@ -136,6 +136,10 @@ def test_the_hub_s_own_client_reads_its_head(written):
 
 
 def test_warnings_that_are_due():
+    for watched, words in ((False, "never opened"), (True, "scored after every epoch for the rec")):
+        epoch = facts(page(trained(True, watch_test=watched)))["epoch"]
+        assert words in epoch
+        assert ("never opened" in epoch) is not watched
     assert "ANOTHER SPLIT" in page(replace(MODEL_CARD, split_sha256="0" * 64))
     for copy in ("incomplete", "other"):
         labels = f"RAF-DB, aligned images, {copy} copy: 1 of 2 train and 1 of 2 test images"

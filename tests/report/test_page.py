@@ -147,6 +147,9 @@ def test_what_was_done(recipe: dict[str, Any], words: str) -> None:
 def test_one_model_chosen_on_test_is_enough() -> None:
     assert "accuracy on the 27 validation images" in one(safeguards(part()), "epoch")
     assert tags(part().results, part().selected_on) == []
+    watched = part()
+    watched.variants["ours"]["optimistic"] = {"gap": 0.1}  # `train.watch_test`
+    assert "every epoch for the record, and chose nothing" in one(safeguards(watched), "epoch")
     given = cards()
     given["faces", "ours", 1]["provenance"]["selected_on"] = "test"
     for dataset in (part(cards=given), alone(selected_on="test")):

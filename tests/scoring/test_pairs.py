@@ -97,7 +97,11 @@ def test_three_seeds_are_tested_over_seeds():
     (one,) = compare([a, other], None, 0.05)
     z = right(other).mean(1)
     assert one["test"] == "Welch"
-    assert one["p"] == pytest.approx(stats.ttest_ind(x, z, equal_var=False).pvalue)
+    welch = stats.ttest_ind(x, z, equal_var=False)
+    assert one["p"] == pytest.approx(welch.pvalue)
+    assert one["ci95"] == pytest.approx([*welch.confidence_interval()])
+    low, high = one["ci95_images"]  # for other images as well: wider
+    assert low < one["ci95"][0] < one["ci95"][1] < high
 
 
 def test_pairs_are_of_what_both_answered():
@@ -209,6 +213,8 @@ def test_ranks_are_friedmans_and_the_critical_difference_is_the_published_one():
     assert found["p"] == pytest.approx(stats.friedmanchisquare(*columns).pvalue)
     assert sum(found["ranks"].values()) == pytest.approx(10)
     assert [*found["ranks"].values()] == sorted(found["ranks"].values())
+    equal = mean_ranks({name: dict.fromkeys("abc", 0.5) for name in "def"}, 0.05)
+    assert (equal["p"], {*equal["ranks"].values()}) == (1, {2})
     shared = mean_ranks({"d": {"a": 0.8, "b": 0.8, "c": 0.1}, "e": {"a": 1, "b": 1}}, 0.05)
     assert shared["ranks"] == {"a": 1.5, "b": 1.5}
     assert shared["critical"] is None

@@ -168,6 +168,53 @@ def test_some_of_the_classes_of_a_dataset_that_has_its_own_words(tmp_path):
     assert len(found.predictions) == sum(one != "contempt" for one in LABEL)
 
 
+def test_of_equally_probable_classes_the_label_is_the_answer(tmp_path):
+    """As where two decimals are left of the probabilities."""
+    tied = np.zeros((N, 8))
+    tied[np.arange(N), GUESS.argmax(1)] = tied[np.arange(N), GUESS.argmin(1)] = 0.5
+    columns = {f"probability_{c}": tied[:, i] for i, c in enumerate(FERPLUS)}
+    found = one_of(written(tmp_path, lines().with_columns(**columns), ".csv"))
+    assert found.predictions["predicted"].cast(pl.String).to_list() == ANSWER
+    np.testing.assert_allclose(found.predictions["probability"].to_numpy(), tied, atol=1e-6)
+
+
+def test_names_of_digits_accents_and_of_images_in_folders(tmp_path):
+    names = [f"{row % 8}é/{row // 8:04}.png" for row in range(200)]
+    truth = replace(TRUTH, rows=TRUTH.rows.with_columns(name=pl.Series(names)))
+    there = names[FIRST : FIRST + N]
+    for keys in (there, [f"/my/{n}" for n in there], [n.replace("é", "e\u0301") for n in there]):
+        path = written(tmp_path, lines().drop("row").with_columns(file=pl.Series(keys)), ".csv")
+        assert one_of(path, truth).predictions["row"].to_list() == ROWS
+    truth = replace(TRUTH, rows=TRUTH.rows.with_columns(name=pl.format("{}.png", "row")))
+    zeros = truth.rows.with_columns(name=pl.col("name").str.zfill(8))
+    text = "".join(f"{row:04},{answer}\n" for row, answer in zip(ROWS, ANSWER, strict=True))
+    path = csv_of(tmp_path, f"\ufeffname,label\n{text}\n\n")  # and empty lines at the end
+    assert one_of(path, replace(truth, rows=zeros)).missing == 0
+
+
+def test_files_that_windows_marks_as_utf_8(tmp_path):
+    for suffix in (".csv", ".json", ".jsonl"):
+        path = written(tmp_path, lines(), suffix)
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+        assert one_of(path).missing == 0
+
+
+def test_the_classes_of_an_array_are_those_of_every_line(tmp_path):
+    path = tmp_path / "mine.npz"
+    np.savez(path, row=ROWS, probability=GUESS[:, ::-1], classes=np.array(FERPLUS[::-1], "S9"))
+    assert one_of(path).predictions["predicted"].cast(pl.String).to_list() == ANSWER
+    path = tmp_path / "mine.parquet"
+    back = [FERPLUS[::-1]] * N
+    given = pl.DataFrame({"row": ROWS, "probability": GUESS[:, ::-1]})
+    for kind in (pl.List(pl.String), pl.Array(pl.String, 8)):
+        given.with_columns(classes=pl.Series(back, dtype=kind)).write_parquet(path)
+        assert one_of(path).predictions["predicted"].cast(pl.String).to_list() == ANSWER
+    for other in (None, FERPLUS):
+        given.with_columns(classes=pl.Series([*back[1:], other])).write_parquet(path)
+        with pytest.raises(InputError, match="the same classes in every line"):
+            one_of(path)
+
+
 def test_a_part_says_so_and_other_images_are_counted(tmp_path):
     rows = [3, 5, *ROWS[:40], 5000]
     path = written(tmp_path, lines(rows=rows, probability=False), ".csv")
@@ -283,7 +330,11 @@ def test_numbers_at_the_end_of_names_are_seeds(tmp_path):
     files = [tmp_path / one for one in ("ours-0.csv", "ours-1.csv", "fer_25.csv", "x.csv")]
     assert named(files, []) == [("ours", 0), ("ours", 1), ("fer_25", 0), ("x", 0)]
     assert named(files[:3], ["a", "b", "a"]) == [("a", 0), ("b", 0), ("a", 1)]
+    assert named(files[:2], ["resnet-18", "resnet-50"]) == [("resnet-18", 0), ("resnet-50", 0)]
     cells = [tmp_path / f"msr/{seed}/predictions.npz" for seed in (3, 1)]
+    for cell in cells:  # as DVC leaves them with links into its cache
+        cell.parent.mkdir(parents=True)
+        cell.symlink_to(tmp_path / "files/md5" / cell.parent.name)
     assert named(cells, []) == [("msr", 3), ("msr", 1)]
     for wrong, said in ((["a"], "one for each of 2"), (["a\x1b", "b"], "printable")):
         with pytest.raises(InputError, match=said):

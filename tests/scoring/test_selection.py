@@ -48,5 +48,6 @@ def test_the_gap_of_models_that_only_guess() -> None:
 def test_on_which_images_the_epochs_were_chosen() -> None:
     assert selected_on({"selected_on": "test"}, False) == "test"
     assert selected_on({"selected_on": "val"}, False) == "val"
+    assert selected_on({"selected_on": "val"}, True) == "val"  # with `train.watch_test`
     assert selected_on("in words", False) == "val"
     assert selected_on("in words", True) == "test"

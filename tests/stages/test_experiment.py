@@ -190,7 +190,11 @@ def test_a_table_of_the_paper(checkout):
         there = checkout / "cells/demo/small" / cell["variant"] / "0"
         predicted = np.load(there / cells.PREDICTIONS)["test"].argmax(1)
         assert cell["accuracy"]["mean"] == pytest.approx(accuracy_score(truth(), predicted))
-    assert "89.15" in (checkout / "tables/demo/table6.md").read_text()
+    page = checkout / "tables/demo/table6.md"
+    assert "89.15" in page.read_text()
+    assert "Not trained yet" not in page.read_text()
+    run("table6", variants="baseline,ours", training=False)
+    assert "Not trained yet: baseline 1, ours 1." in page.read_text()
 
 
 def test_learning_intensity_is_drawn_from_the_cells(checkout):

@@ -62,6 +62,15 @@ def test_a_part_is_named_and_can_be_the_baseline(place):
     assert document["comparisons"][0]["images"] == 12
 
 
+def test_a_baseline_is_the_file_of_that_name(place):
+    """Not the copy that a browser made of it."""
+    (place / "good (1).csv").write_bytes((place / "poor.csv").read_bytes())
+    out = place / "out/copy.json"
+    names = ("good.csv", "good (1).csv", "--dataset", "demo", "--baseline", "good")
+    done(place, "score", *names, "--json", out)
+    assert json.loads(out.read_text())["baseline"] == "good"
+
+
 def test_two_orders_of_one_model(place):
     said = scored(place, "--orders good.csv good.csv --name a --name b --dataset demo")
     assert "do not depend" in said
@@ -92,3 +101,11 @@ def test_what_is_wrong_is_one_line_and_nothing_is_written(place):
     ):
         assert expected in refused(place, "score", *line.split()), line
         assert not (place / "no.json").exists()
+    (place / "once.json").write_text(json.dumps({"dataset": "d", "alpha": 0.05, "files": {}}))
+    for line, expected in (
+        ("--ranks once.json once.json", "expected another dataset, found d again"),
+        ("good.csv --dataset demo --draw no.png", "--draw: expected none without --ranks"),
+        ("--ranks once.json --html no.html", "--html: expected none with --ranks"),
+        ("--orders good.csv good.csv --dataset demo --md no.md", "--md: expected none with --ord"),
+    ):
+        assert expected in refused(place, "score", *line.split()), line

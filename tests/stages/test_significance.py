@@ -13,7 +13,7 @@ from pipeline.significance import significance
 LABEL = np.arange(60) % 3
 
 
-def cell(folder, variant, seed, wrong, selected_on):
+def cell(folder, variant, seed, wrong, selected_on, watched):
     """The files that `evaluate` and `train` leave of one run with `wrong` errors."""
     predicted = np.where(np.arange(60) < wrong, (LABEL + 1) % 3, LABEL)
     results, runs = (folder / top / "toy" / variant / str(seed) for top in ("results", "runs"))
@@ -25,15 +25,15 @@ def cell(folder, variant, seed, wrong, selected_on):
     (results / "scores.json").write_text(json.dumps(scores))
     history = {"epoch": [1, 2], "val_accuracy": [0.6, 0.5]}
     history |= {f"gradient_{block}": [0.1, 0.2] for block in range(1, 5)}
-    if selected_on == "test":
+    if watched:
         history["test_accuracy"] = [0.5, 1 - wrong / 60]
     pl.DataFrame(history).write_csv(runs / "history.csv")
 
 
-def grid(folder, selected_on):
+def grid(folder, selected_on, watched=False):
     for seed in range(2):
-        cell(folder, "baseline", seed, 12 + seed, selected_on)
-        cell(folder, "ours", seed, 6, selected_on)
+        cell(folder, "baseline", seed, 12 + seed, selected_on, watched)
+        cell(folder, "ours", seed, 6, selected_on, watched)
     (folder / "params.yaml").write_text(
         "run: {datasets: [toy], variants: [baseline, ours], seeds: [0, 1]}\n"
         "datasets: {toy: {}}\nvariants: {baseline: {}, ours: {}}\n"
@@ -51,9 +51,12 @@ def summarised(folder):
     return json.loads((folder / "metrics/summary.json").read_text())["datasets"]["toy"]
 
 
-@pytest.mark.parametrize("selected_on", ["val", "test"])
-def test_what_was_chosen_on_the_test_images_is_said(tmp_path, capsys, selected_on):
-    grid(tmp_path, selected_on)
+@pytest.mark.parametrize(
+    ("selected_on", "watched"), [("val", False), ("val", True), ("test", True)]
+)
+def test_what_was_chosen_on_the_test_images_is_said(tmp_path, capsys, selected_on, watched):
+    """With `train.watch_test` they were looked at, and chose nothing."""
+    grid(tmp_path, selected_on, watched)
     toy = summarised(tmp_path)
     printed = capsys.readouterr().out
     flattered = selected_on == "test"
@@ -65,7 +68,7 @@ def test_what_was_chosen_on_the_test_images_is_said(tmp_path, capsys, selected_o
     for name in ("accuracy.png", "history-toy.png", "reliability-toy.png"):
         assert (tmp_path / "plots" / name).stat().st_size
     optimistic = toy["variants"]["ours"]["optimistic"]
-    if not flattered:
+    if not watched:
         assert optimistic is None
         return
     assert (optimistic["val_epochs"], optimistic["test_epochs"]) == ([1, 1], [2, 2])
