@@ -288,7 +288,7 @@ def _targets(
     """Where each source is drawn, by its file: a name of its own below the folder."""
     if folder is None:
         return {}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     targets = {}
     for source in wanted:
         own = os.path.splitext(source.name)[1]

@@ -9,7 +9,7 @@ from bundles import refusal
 from PIL import Image
 
 from clfer.inference import frames
-from clfer.inference.frames import Video, as_pixels, quiet, read, sources
+from clfer.inference.frames import Video, as_pixels, free_name, quiet, read, sources
 from clfer.inference.output import film
 from clfer.pictures import UnreadableError
 
@@ -46,6 +46,14 @@ def test_no_two_have_one_name(folder):
     given = [touch(folder / name / "a.png") for name in ("x", "y")]
     found = sources([*given, str(folder / "a.png")], [])
     assert [one.name for one in found] == ["a.png", "a-2.png", "a-3.png"]
+
+
+def test_many_of_one_name_take_no_time():
+    """As the frames of many films, each in a folder of its own: minutes, if each were tried."""
+    taken = {"face-7.png": 2}
+    names = [free_name("face.png", ".png", taken) for _ in range(20_000)]
+    assert names[5:7] == ["face-6.png", "face-8.png"]
+    assert names[-1] == "face-20001.png"
 
 
 def test_what_is_not_there_is_named(folder):
