@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
 from clfer.errors import InputError
-from clfer.pictures import LARGEST, UnreadableError, decode, pixels
+from clfer.pictures import LARGEST, UnreadableError, decode, pixels, turn_upright
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 OTHERS = (".avif", ".heic", ".heif", ".jxl")  # pictures that can't be read, to be named
@@ -99,7 +99,9 @@ def _of_image(image: Image.Image) -> Picture:
     if not image.width * image.height:
         raise InputError(f"picture: expected pixels, found none in {list(image.size)}")
     try:
-        return pixels(ImageOps.exif_transpose(image))
+        image = image.copy()
+        turn_upright(image)
+        return pixels(image)
     except OSError as error:  # decoded only now, and damaged
         raise UnreadableError(str(error)) from error
 
