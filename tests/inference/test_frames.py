@@ -130,8 +130,8 @@ def test_frames_come_in_order_with_their_times_and_colours(tmp_path, every):
     """Of eleven frames at 5 a second, each of one colour."""
     path = tmp_path / "clip.mp4"
     with film(path, 5.0) as add:
-        for shade in SHADES:
-            add(np.full((64, 96, 3), (shade, shade, 0), np.uint8))
+        for number, shade in enumerate(SHADES):
+            add(np.full((64, 96, 3), (shade, shade, 0), np.uint8), number / 5)
     video = Video(path, every)
     frames, numbers = list(video), np.arange(0, len(SHADES), every)
     assert len(video) == len(frames)
@@ -147,7 +147,7 @@ def test_what_is_no_video_is_told_and_no_name_is_an_address(tmp_path, monkeypatc
     """FFmpeg would fetch http:/host/a.mp4: a film of somebody else's."""
     address, served = server
     with film(served / "a.mp4", 5.0) as add:
-        add(np.zeros((64, 96, 3), np.uint8))
+        add(np.zeros((64, 96, 3), np.uint8), 0.0)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "http:" / address.removeprefix("http://") / "a.mp4"
     touch(path)
@@ -183,5 +183,5 @@ def test_a_video_that_went_meanwhile_and_one_whose_name_is_no_utf_8(tmp_path):
     with pytest.raises(UnreadableError, match="no such file"):
         Video(path)
     with film(path, 5.0) as add:
-        add(np.zeros((64, 96, 3), np.uint8))
+        add(np.zeros((64, 96, 3), np.uint8), 0.0)
     assert len(list(Video(path))) == 1
