@@ -52,7 +52,7 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise UnreadableError(f"declares more than {LARGEST:,} pixels")
-            ImageOps.exif_transpose(image, in_place=True)
+            turn_upright(image)
             return pixels(image)
     except UnreadableError:
         raise
@@ -65,12 +65,22 @@ def decode(content: bytes) -> UInt8[np.ndarray, "H W *C"]:
         raise UnreadableError(reason) from error
 
 
+def turn_upright(image: Image.Image) -> None:
+    """Turn an image by its EXIF orientation. What else the EXIF says is dropped: Pillow would write
+    it anew, and fails where an entry is not of its usual type.
+    """
+    image.getexif()  # keeps the orientation
+    for name in ("exif", "Raw profile type exif"):
+        image.info.pop(name, None)
+    ImageOps.exif_transpose(image, in_place=True)
+
+
 def pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
     """Grey [H, W] or RGB [H, W, 3] of any image of Pillow's; transparency is dropped."""
     deep = image.mode.startswith(("I", "F"))  # 16 or 32 bits of grey
     grey = deep or image.mode in GREY
     shape = (image.height, image.width) if grey else (image.height, image.width, 3)
-    levels, divisor = np.empty(shape, np.uint8), _divisor(image) if deep else 1
+    levels, divisor = np.empty(shape, np.uint8), _divisor(image) if deep else 1.0
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         below = min(top + rows, image.height)
@@ -83,10 +93,14 @@ def pixels(image: Image.Image) -> UInt8[np.ndarray, "H W *C"]:
     return levels
 
 
-def _divisor(image: Image.Image) -> int:
-    """What brings grey levels to eight bits. 32 bits do not say: by the largest of them."""
+def _divisor(image: Image.Image) -> float:
+    """What brings grey levels to eight bits. 32 bits do not say: by the largest of them, and of
+    floats up to 1 that is white.
+    """
     extremes: Any = None if image.mode.startswith("I;16") else image.getextrema()  # of one band
-    return 257 if extremes is None or extremes[1] > 255 else 1
+    if extremes is None or extremes[1] > 255:
+        return 257.0
+    return 1 / 256 if image.mode.startswith("F") and extremes[1] <= 1 else 1.0
 
 
 def read_npy(content: bytes) -> Shaped[np.ndarray, "..."]:

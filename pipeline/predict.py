@@ -231,7 +231,7 @@ class Job:
                 draw = stack.enter_context(film(self.drawn[source.file], 1 / video.step))
             for result in self.predictor.stream(frames, keep=draw is not None):
                 if draw is not None and result.picture is not None:
-                    draw(self._annotated(result))
+                    draw(self._annotated(result), result.frame.seconds or 0.0)
                 if timeline is not None and result.problem is None:
                     timeline.add(result.frame.seconds or 0.0, result.faces)
                 counts.add(result, self.minimum)
@@ -288,7 +288,7 @@ def _targets(
     """Where each source is drawn, by its file: a name of its own below the folder."""
     if folder is None:
         return {}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     targets = {}
     for source in wanted:
         own = os.path.splitext(source.name)[1]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from clfer.inference.frames import as_pixels
 from clfer.pictures import UnreadableError, decode
 
 RANDOM = np.random.default_rng(0)
@@ -44,6 +45,12 @@ def test_a_dark_picture_of_sixteen_bits_stays_dark():
     assert (decode(encoded(dark)) == 0).all()
 
 
+@pytest.mark.parametrize("white", [1, 255, 65535])
+def test_grey_levels_as_floats(white):
+    image = Image.fromarray((np.kron(GREY, [1, 0]) / 255 * white).astype(np.float32))
+    assert (decode(encoded(image, "TIFF")) == np.kron(GREY, [1, 0])).all()
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_undone(orientation):
     """What a camera held sideways stores comes back as it was seen."""
@@ -62,6 +69,16 @@ def test_orientation_is_undone(orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert (decode(encoded(stored, exif=exif)) == COLOUR).all()
+
+
+def test_orientation_beside_an_entry_of_another_type():
+    """Pillow can't write such an entry anew: here a resolution in letters."""
+    entries = struct.pack("<HHIHHHHI", 0x0112, 3, 1, 6, 0, 0x011A, 2, 2) + b"A\0\0\0"
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
+    content = encoded(Image.fromarray(COLOUR), exif=exif)
+    turned = np.rot90(COLOUR, -1)
+    assert (decode(content) == turned).all()
+    assert (as_pixels(Image.open(io.BytesIO(content))) == turned).all()
 
 
 def declared(width, height):

@@ -116,11 +116,12 @@ def _listed(raw: Path, file: str, paths: Sequence[str]) -> list[Image]:
     """The rows of the list, whose paths are relative to its folder; InputError names the line of
     what is no image or is there twice, has no label or an unknown split.
     """
-    wrong, there, below = partial(source.wrong, raw, file), {*paths}, posixpath.dirname(file)
+    wrong, below = partial(source.wrong, raw, file), posixpath.dirname(file)
+    there = {key(path): path for path in paths} | {path: path for path in paths}
     example = posixpath.relpath(paths[0], below or ".")
     lines = source.lines(raw, file)
     number, header = next(lines, (1, ""))
-    columns = [key(name.strip()) for name in header.split(",")]
+    columns = [key(name.strip()) for name in next(csv.reader([header]), [])]
     if sorted(columns) not in (sorted(COLUMNS), sorted(COLUMNS[:2])):
         raise wrong("the columns path,label or path,label,split", repr(header[:60]), number)
     found: dict[str, Image] = {}
@@ -130,8 +131,9 @@ def _listed(raw: Path, file: str, paths: Sequence[str]) -> list[Image]:
             raise wrong(f"{len(columns)} columns", f"{len(cells)}", number)
         row = {"split": "train"} | dict(zip(columns, cells, strict=True))
         given, name, split = (row[column] for column in COLUMNS)
-        path = posixpath.normpath(posixpath.join(below, given.replace("\\", "/")))
-        if path not in there:
+        place = posixpath.normpath(posixpath.join(below, given.replace("\\", "/")))
+        path = there.get(place) or there.get(key(place))
+        if path is None:
             raise wrong(f"the path of an image, such as {example}", repr(given), number)
         if path in found:
             raise wrong("every image once", f"{given!r} again", number)

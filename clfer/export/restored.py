@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from clfer.errors import InputError, in_one_line
 from clfer.model.bundle import METADATA, Card, read_card
+from clfer.model.multiscale import MultiScale
 from clfer.model.network import Network
 
 QUANTISED = "_quantized"  # behind the name of a weight in eight bits
@@ -60,6 +61,10 @@ def _state(network: Network, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     that stands before it.
     """
     state, convolution = dict(network.state_dict()), ""
+    if isinstance(network.representation, MultiScale):  # W of eq. 8 has lost its name, and is W^T
+        shape = network.representation.attention.weight.T.shape
+        (turned,) = (value for value in weights.values() if value.shape == shape)
+        weights = {**weights, "representation.attention.weight": turned.T}
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d):
             convolution = name

@@ -85,7 +85,8 @@ def panels(figure: Figure | SubFigure, count: int, columns: int, **shared: Any) 
 
 def picture(axes: Axes, pixels: Any) -> None:
     """A picture in colour, or in grey of 0 to 255, without ticks and frame."""
-    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+    grey = pixels.shape[2:] == (1,)
+    axes.imshow(pixels[..., 0] if grey else pixels, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 

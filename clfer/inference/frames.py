@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
 from clfer.errors import InputError
-from clfer.pictures import LARGEST, UnreadableError, decode, pixels
+from clfer.pictures import LARGEST, UnreadableError, decode, pixels, turn_upright
 
 PICTURES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 OTHERS = (".avif", ".heic", ".heif", ".jxl")  # pictures that can't be read, to be named
@@ -99,7 +99,9 @@ def _of_image(image: Image.Image) -> Picture:
     if not image.width * image.height:
         raise InputError(f"picture: expected pixels, found none in {list(image.size)}")
     try:
-        return pixels(ImageOps.exif_transpose(image))
+        image = image.copy()
+        turn_upright(image)
+        return pixels(image)
     except OSError as error:  # decoded only now, and damaged
         raise UnreadableError(str(error)) from error
 
@@ -130,7 +132,7 @@ def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
     InputError where nothing has such a name, or a folder holds no picture and no video.
     """
     files: dict[str, Source] = {}
-    taken: set[str] = set()  # several folders may hold files of one name
+    taken: dict[str, int] = {}  # several folders may hold files of one name
     for file, name in chain.from_iterable(map(_in_path, _names(given, listed))):
         if file not in files:
             files[file] = Source(file, free_name(name, os.path.splitext(name)[1], taken))
@@ -139,20 +141,22 @@ def sources(given: Sequence[str], listed: Iterable[str]) -> list[Source]:
     return list(files.values())
 
 
-def free_name(name: str, ending: str, taken: set[str]) -> str:
+def free_name(name: str, ending: str, taken: dict[str, int]) -> str:
     """The name with this ending, cut where it is too long for a file, and with a number where it is
-    taken; it is taken from then on.
+    taken; it is taken from then on. taken: names, and the first number that may be free for each
     """
     folder, own = os.path.split(name)
     stem = own.removesuffix(ending)
-    for number in count(1):
+    wanted = os.path.join(folder, stem + ending)
+    for number in count(taken.get(wanted, 1)):
         tail = f"-{number}{ending}" if number > 1 else ending
         kept = os.fsencode(stem)[: LONGEST - len(os.fsencode(tail))]
         cut = len(os.fsencode(stem)) > len(kept)
         free = os.path.join(folder, (kept.decode(errors="ignore") if cut else stem) + tail)
         if free not in taken:
             break
-    taken.add(free)
+    taken[free] = 2
+    taken[wanted] = number + 1
     return free
 
 

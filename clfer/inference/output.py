@@ -19,7 +19,8 @@ from clfer.inference.predictor import Face
 NAMES = ("file", "frame", "seconds", "box", "detection_score", "probability", "label", "confidence")
 BOX = ("left", "top", "width", "height")
 DIGITS = 6  # of a probability
-SLOWEST = Fraction(1, 100_000)  # frames a second of a video
+SLOWEST = Fraction(1, 20_000)  # frames a second of a video
+TICK = Fraction(1, 90_000)  # seconds in which a video counts: most rates are whole numbers of them
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # with which spreadsheets start one
 
 Row = dict[str, Any]
@@ -137,29 +138,41 @@ def _columns(classes: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def film(path: Path, rate: float) -> Iterator[Callable[[UInt8[np.ndarray, "H W 3"]], None]]:
-    """A function that adds a frame to an MP4 in H.264, which every browser plays; all frames have
-    the first one's size. An odd last row or column is left out, as H.264 has none. The file appears
-    when the block ends well, if it has a frame.
+def film(path: Path, rate: float) -> Iterator[Callable[[UInt8[np.ndarray, "H W 3"], float], None]]:
+    """A function that adds a frame, seen from a number of seconds on, to an MP4 in H.264, which
+    every browser plays; all frames have the first one's size. An odd last row or column is left
+    out, as H.264 has none. The file appears when the block ends well, if it has a frame.
+
+    rate: frames a second, where they are alike; the last one is seen as long
     """
     import av  # 100 MB, and needed for nothing else
 
     with ExitStack() as stack:
         opened: list[Any] = []  # container and stream, once there is a frame
+        shown = -1  # when the last one is, in ticks
 
-        def add(picture: UInt8[np.ndarray, "H W 3"]) -> None:
+        def add(picture: UInt8[np.ndarray, "H W 3"], seconds: float) -> None:
+            nonlocal shown
             height, width = (max(side // 2 * 2, 2) for side in picture.shape[:2])
             if not opened:
                 file = str(stack.enter_context(replacing(path)))
                 options = {"movflags": "faststart"}
                 container = stack.enter_context(av.open(file, "w", "mp4", options=options))
                 per_second = max(Fraction(rate).limit_denominator(SLOWEST.denominator), SLOWEST)
-                stream = container.add_stream("libx264", per_second, {"preset": "veryfast"})
+                # without B-frames, or an MP4 whose frames are not alike ends too early
+                faster = {"preset": "veryfast", "bf": "0"}
+                stream = container.add_stream("libx264", per_second, faster)
+                stream.codec_context.time_base = TICK
                 stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
                 opened.extend((container, stream))
             container, stream = opened
             even = np.ascontiguousarray(picture[:height, :width])
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(even, format="rgb24")))
+            frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+            # times of a broken video may go back, or too far ahead for an MP4
+            latest = shown + int(1 / SLOWEST / TICK)
+            shown = min(max(round(seconds / TICK), shown + 1), latest)
+            frame.pts, frame.time_base = shown, TICK
+            container.mux(stream.encode(frame))
 
         yield add
         if opened:

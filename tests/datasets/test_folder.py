@@ -204,6 +204,19 @@ def test_a_list_says_which_label_and_split(tmp_path):
         assert folder.protocol(CHOSEN, table) == "own images of 2 classes"
 
 
+def test_a_list_in_quotes_names_files_without_regard_to_case_and_accents(tmp_path):
+    """As R writes it, of a folder from a Mac, which divides accents from letters."""
+    files = {"Joie/e\u0301t\u00e9.PNG": 0, "a.png": 1, "A.png": 2, "b.png": 3}
+    places = ("joie/\u00e9te\u0301.png", "joy", "train"), ("a.png", "joy", "test")
+    places += ("A.png", "anger", "train"), ("b.png", "anger", "test")
+    rows = [('"path"', '"label"', '"split"'), *places]
+    lines = "".join(f"{','.join(row)}\n" for row in rows)
+    there = plant(tmp_path / "there", {**files, "images.csv": lines})
+    table, _ = labelled(folder, there, tmp_path / "raw")
+    expected = zip(files, ("joy", "joy", "anger", "anger"), strict=True)
+    assert dict(table.select("name", "label").iter_rows()) == dict(expected)
+
+
 def test_a_list_without_splits_lets_a_test_part_be_drawn_whatever_its_order(tmp_path):
     files = {f"{n}.png": n for n in range(16)}
     rows = [f"{n}.png,{'even' if n % 2 == 0 else 'odd'}\n" for n in range(16)]

@@ -10,6 +10,7 @@ from pictures import check_picture
 from clfer.explanation import Reasons
 from clfer.figures.explanation import ALPHA, FacePlace, draw, draw_close, draw_picture, signed
 from clfer.figures.features import over
+from clfer.figures.style import picture
 from clfer.report.numbers import short
 
 RNG = np.random.default_rng(0)
@@ -108,3 +109,10 @@ def test_boxes_and_landmarks_lie_on_their_face():
     (left, right), (below, above) = axes.get_xlim(), axes.get_ylim()
     assert left < POINTS[:, 0].min() < POINTS[:, 0].max() < right
     assert above < POINTS[:, 1].min() < POINTS[:, 1].max() < below
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (9, 1), (1, 9, 3), (9, 9, 1)])
+def test_a_picture_of_a_single_pixel_or_line_keeps_its_shape(shape):
+    axes = Figure().subplots()
+    picture(axes, np.zeros(shape, np.uint8))
+    assert axes.images[0].get_array().shape == (shape[:2] if shape[2:] == (1,) else shape)

@@ -9,7 +9,7 @@ from bundles import refusal
 from PIL import Image
 
 from clfer.inference import frames
-from clfer.inference.frames import Video, as_pixels, quiet, read, sources
+from clfer.inference.frames import Video, as_pixels, free_name, quiet, read, sources
 from clfer.inference.output import film
 from clfer.pictures import UnreadableError
 
@@ -46,6 +46,14 @@ def test_no_two_have_one_name(folder):
     given = [touch(folder / name / "a.png") for name in ("x", "y")]
     found = sources([*given, str(folder / "a.png")], [])
     assert [one.name for one in found] == ["a.png", "a-2.png", "a-3.png"]
+
+
+def test_many_of_one_name_take_no_time():
+    """As the frames of many films, each in a folder of its own: minutes, if each were tried."""
+    taken = {"face-7.png": 2}
+    names = [free_name("face.png", ".png", taken) for _ in range(20_000)]
+    assert names[5:7] == ["face-6.png", "face-8.png"]
+    assert names[-1] == "face-20001.png"
 
 
 def test_what_is_not_there_is_named(folder):
@@ -122,8 +130,8 @@ def test_frames_come_in_order_with_their_times_and_colours(tmp_path, every):
     """Of eleven frames at 5 a second, each of one colour."""
     path = tmp_path / "clip.mp4"
     with film(path, 5.0) as add:
-        for shade in SHADES:
-            add(np.full((64, 96, 3), (shade, shade, 0), np.uint8))
+        for number, shade in enumerate(SHADES):
+            add(np.full((64, 96, 3), (shade, shade, 0), np.uint8), number / 5)
     video = Video(path, every)
     frames, numbers = list(video), np.arange(0, len(SHADES), every)
     assert len(video) == len(frames)
@@ -139,7 +147,7 @@ def test_what_is_no_video_is_told_and_no_name_is_an_address(tmp_path, monkeypatc
     """FFmpeg would fetch http:/host/a.mp4: a film of somebody else's."""
     address, served = server
     with film(served / "a.mp4", 5.0) as add:
-        add(np.zeros((64, 96, 3), np.uint8))
+        add(np.zeros((64, 96, 3), np.uint8), 0.0)
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "http:" / address.removeprefix("http://") / "a.mp4"
     touch(path)
@@ -175,5 +183,5 @@ def test_a_video_that_went_meanwhile_and_one_whose_name_is_no_utf_8(tmp_path):
     with pytest.raises(UnreadableError, match="no such file"):
         Video(path)
     with film(path, 5.0) as add:
-        add(np.zeros((64, 96, 3), np.uint8))
+        add(np.zeros((64, 96, 3), np.uint8), 0.0)
     assert len(list(Video(path))) == 1

@@ -103,9 +103,9 @@ def test_a_film_is_one_that_browsers_play(tmp_path, rate, stored):
     """The frames have odd sides, and the last one others than the first."""
     shades = [*range(40, 220, 30), 128]
     with film(tmp_path / "a.mp4", rate) as add:
-        for shade in shades[:-1]:
-            add(np.full((121, 163, 3), (shade, shade, 40), np.uint8))
-        add(np.full((60, 80, 3), (128, 128, 40), np.uint8))
+        for number, shade in enumerate(shades[:-1]):
+            add(np.full((121, 163, 3), (shade, shade, 40), np.uint8), number / rate)
+        add(np.full((60, 80, 3), (128, 128, 40), np.uint8), (len(shades) - 1) / rate)
     with av.open(str(tmp_path / "a.mp4")) as container:
         stream = container.streams.video[0]
         assert (stream.codec_context.name, stream.pix_fmt) == ("h264", "yuv420p")
@@ -116,13 +116,28 @@ def test_a_film_is_one_that_browsers_play(tmp_path, rate, stored):
         np.testing.assert_allclose(one.mean((0, 1)), (shade, shade, 40), atol=6)
 
 
+def test_a_film_whose_frames_are_not_alike_and_one_whose_times_are_broken(tmp_path):
+    """As of a browser's recorder, and of a damaged file."""
+    for times, expected in (
+        ([0.0, 0.04, 1.0, 1.04, 5.0], [0.0, 0.04, 1.0, 1.04, 5.0]),
+        ([0.0, 2.0, 1.0, 1e9], [0.0, 2.0, 2.0, 20_002.0]),
+    ):
+        with film(tmp_path / "a.mp4", 25.0) as add:
+            for seconds in times:
+                add(np.zeros((48, 48, 3), np.uint8), seconds)
+        with av.open(str(tmp_path / "a.mp4")) as container:
+            assert container.duration / av.time_base == pytest.approx(expected[-1] + 0.04, abs=1e-3)
+            found = [one.time for one in container.decode(video=0)]
+        assert found == pytest.approx(expected, abs=1e-3)
+
+
 def test_a_film_that_ends_badly_or_has_no_frame_leaves_what_was_there(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")
     with film(path, 25.0):
         pass
     with suppress(KeyError), film(path, 25.0) as add:
-        add(np.zeros((48, 48, 3), np.uint8))
+        add(np.zeros((48, 48, 3), np.uint8), 0.0)
         raise KeyError
     assert [(one.name, one.read_bytes()) for one in tmp_path.iterdir()] == [("a.mp4", b"old")]
 
@@ -146,5 +161,5 @@ def test_a_folder_whose_name_is_no_utf_8(tmp_path):
     with stored.open("rb") as file:
         assert pl.read_parquet(file)["file"].to_list() == ["a.png"]
     with film(folder / "a.mp4", 25.0) as add:
-        add(np.zeros((48, 48, 3), np.uint8))
+        add(np.zeros((48, 48, 3), np.uint8), 0.0)
     assert (folder / "a.mp4").stat().st_size

@@ -194,7 +194,7 @@ def test_a_video_frame_by_frame_and_a_broken_one_is_left_out(trained, tmp_path, 
     clip = tmp_path / "clip.mp4"
     with film(clip, 10.0) as add:
         for number in range(24):
-            add(cv2.cvtColor(face(number // 8, (96, 96)), cv2.COLOR_GRAY2RGB))
+            add(cv2.cvtColor(face(number // 8, (96, 96)), cv2.COLOR_GRAY2RGB), number / 10)
     monkeypatch.chdir(tmp_path)
     outs = ("--csv", "out.csv", "--draw", "drawn", "--timeline", "times", "--every", "2")
     done = predict("clip.mp4", "--model", trained / FILE, *outs)
