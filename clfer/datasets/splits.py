@@ -139,6 +139,6 @@ def _check(rows: pl.DataFrame, classes: tuple[str, ...]) -> None:
             raise InputError(
                 f"split: expected images of every class, no images of {name!r} are left in {part} "
                 "(published there with this label: "
-                f"{len(rows.filter(published=part, label=name))}); set split.duplicates to keep, "
-                "raise split.val_fraction or take another labels.mode"
+                f"{len(rows.filter(published=part, label=name))}); add images of it, set "
+                "split.duplicates to keep, raise split.val_fraction or take another labels.mode"
             )

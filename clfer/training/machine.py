@@ -1,7 +1,4 @@
-"""The machine that trains: device, memory, threads, precision, repeatable algorithms.
-
-`CLFER_DEVICE` and `CLFER_DEVICE_MEMORY` are read here and nowhere else.
-"""
+"""The machine that trains: device, memory, threads, precision, repeatable algorithms."""
 
 import os
 from collections.abc import Iterator

@@ -128,8 +128,8 @@ def test_a_class_that_copies_empty_is_an_error():
         divided(rows, "drop")
     assert str(error.value) == (
         "split: expected images of every class, no images of 'glad' are left in val (published "
-        "there with this label: 1); set split.duplicates to keep, raise split.val_fraction or "
-        "take another labels.mode"
+        "there with this label: 1); add images of it, set split.duplicates to keep, raise "
+        "split.val_fraction or take another labels.mode"
     )
     assert divided(rows, "keep")["split"].null_count() == 0
 
