@@ -71,7 +71,7 @@ def test_a_file_that_is_no_such_file_is_said(place):
         ("cluster: slurm\n", "are you indeed on a slurm cluster"),
     ):
         (place / "wrong.yaml").write_text(text)
-        line = refused(place, *WORDS[:-1], "wrong.yaml")
+        line = refused(place, *WORDS[:-1], "wrong.yaml", "--cells", "wrong")
         assert any(one in line for one in expected.split("|")), line
     assert "found no none.yaml" in refused(place, *WORDS[:-1], "none.yaml")
 
