@@ -1,5 +1,6 @@
-"""docs/results/pooled.py against scipy's tests of one and of two samples."""
+"""docs/results/pooled.py and contrast.py against scipy's tests of one and of two samples."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "docs/results/pooled.py"))
+RESULTS = Path(__file__).parents[2] / "docs/results"
+SCRIPT, CONTRAST = (runpy.run_path(str(RESULTS / f"{name}.py")) for name in ("pooled", "contrast"))
 MARGIN = 0.01
 
 
@@ -33,3 +35,30 @@ def test_two_pages_are_welchs_test_of_one_against_the_other_negated():
     test = stats.ttest_ind(a, -np.array(b), equal_var=False)
     assert (2 * mean, p) == pytest.approx((np.mean(a) + np.mean(b), test.pvalue))
     assert [2 * one for one in ci95] == pytest.approx(test.confidence_interval())
+
+
+def test_validation_is_that_of_the_selected_epochs_over_the_seeds_of_both(tmp_path):
+    """Seed 3 is there of the second row alone."""
+    rng, last = np.random.default_rng(0), {}
+    for name, seeds in (("baseline", range(3)), ("cl", range(4))):
+        for seed in seeds:
+            accuracy, fm, bs = rng.random((3, 2)).round(6)
+            there = tmp_path / name / str(seed)
+            there.mkdir(parents=True)
+            modules = {"clfm": {"alpha": [0, 0.1, 0.1]}, "clbs": {"beta": [0.1]}}
+            modules = dict.fromkeys(modules) if name == "baseline" else modules
+            (there / "cell.json").write_text(json.dumps({"epoch": 1, "modules": modules}))
+            rows = zip(accuracy, -0.2 * fm, -0.1 * bs, strict=True)
+            lines = ["val_accuracy,loss_fm,loss_bs", *(",".join(map(str, row)) for row in rows)]
+            (there / "history.csv").write_text("\n".join(lines))
+            last[name, seed] = accuracy[0], fm[1], bs[1]
+    baseline, cl = CONTRAST["rows"](tmp_path)
+    assert baseline[1] == "3"
+    assert set(baseline[3:]) <= {"", "–"}
+    a, b = ([last[name, seed][0] for seed in range(3)] for name in ("cl", "baseline"))
+    test = stats.ttest_rel(a, b)
+    low, high = (f"{100 * one:+.2f}" for one in test.confidence_interval())
+    assert cl[3:5] == [f"{100 * (np.mean(a) - np.mean(b)):+.2f}", f"{low} to {high}"]
+    assert float(cl[5].removeprefix("p = ")) == pytest.approx(test.pvalue, abs=0.005)
+    for column in (1, 2):
+        assert cl[5 + column] == ", ".join(f"{last['cl', n][column]:.2f}" for n in range(4))
