@@ -107,7 +107,6 @@ def experiment(
         if name in COMPARISONS and variants:
             options.words("--variants", variants, [*params.block("variants")])
 
-        from clfer.paper.tables import LEAKED
         from clfer.report.experiment import texts
         from clfer.training.cells import override
         from pipeline import study
@@ -115,8 +114,10 @@ def experiment(
 
         prepare(dataset)
         plan = _plan(name, dataset, categories, kept, variants)
-        trained = dict.fromkeys(LEAKED) if name == "leakage" else plan.variants
-        if name != "leakage":
+        trained = [*plan.variants]
+        if name == "leakage":  # its rows are of one variant, with copies and without
+            trained = [*dict.fromkeys(row.label[1] for row in plan.rows)]
+        else:
             params.replace({"variants": {**params.block("variants"), **plan.variants}})
         chosen = listed or list(plan.seeds or params.settings(params.Run, "run").seeds)
         cells = [cell(dataset, one, seed, recipe) for seed, one in product(chosen, trained)]
@@ -175,7 +176,9 @@ def _plan(name: str, dataset: str, categories: str | None, kept: str, variants: 
         check_baseline(settings(Significance, "significance").baseline, chosen)
         return tables.comparison(rows, chosen)
     if name == "leakage":
-        return tables.leakage()
+        return tables.leakage(
+            options.words("--variants", variants, list(rows)) if variants else tables.LEAKED
+        )
     if name in ("table3", "figure8"):
         classes = labels.classes(stored.table(paths.split(dataset), f"split {dataset}", ("label",)))
         if name == "figure8":

@@ -66,6 +66,13 @@ def an_audit(checkout):
     assert "expected 0.5 to 1, found 2" in refused(checkout, "audit", "demo", "--threshold", "2")
 
 
+def leakage_of_one_variant(checkout):
+    words = ("experiment", "leakage", "--dataset", "demo", "--variants", "msr", "--seeds", "0")
+    printed = done(checkout, *words, "--dry-run")
+    assert "2 of 2 cells would be trained" in printed
+    assert "cells/demo/duplicates-keep/msr/0\n  cells/demo/msr/0\n" in printed
+
+
 def the_same_images_under_other_names(checkout):
     """The demo's faces as a folder of image files with German classes: a model of the demo says the
     same of them, and is told that contempt is not there when that is taken away.
@@ -125,6 +132,7 @@ def test_the_chain_by_single_commands(checkout):
             assert (checkout / "results" / "/".join(cell) / file).stat().st_size
     an_audit(checkout)
     assert [p for p in checkout.rglob(".*") if p.is_file()] == []
+    leakage_of_one_variant(checkout)
     the_same_images_under_other_names(checkout)
 
     edit(checkout, ("      val: 120", "      val: 3"))
