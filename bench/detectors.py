@@ -7,7 +7,7 @@ the model in the package on FERPlus' test images as they are stored and aligned 
 is prepared in this checkout. Writes docs/results/detectors.json.
 """
 
-import sys
+import argparse
 import time
 from pathlib import Path
 from typing import Any
@@ -155,18 +155,22 @@ def accuracy(landmarks: dict[str, list[np.ndarray | None]], pixels: np.ndarray) 
 
 
 def main() -> None:
-    fer2013, folder, *weights = map(Path, sys.argv[1:])
+    parser = argparse.ArgumentParser(prog="python -m bench.detectors", description=__doc__)
+    for name in ("fer2013", "photos", *NAMES):
+        parser.add_argument(name, type=Path)
+    given = parser.parse_args()
+    weights = [getattr(given, name) for name in NAMES]
     cv2.setNumThreads(1)
     cut = Exported(SHIPPED["ferplus"]).card.cut
     detectors = {
         name: open_detector(file, cut, silent) for name, file in zip(NAMES, weights, strict=True)
     }
-    pixels = np.load(fer2013)["pixels"]
+    pixels = np.load(given.fer2013)["pixels"]
     numbers, landmarks = crops(detectors, pixels)
     document = {
         "weights": {name: sha256(file) for name, file in zip(NAMES, weights, strict=True)},
         "opencv": cv2.__version__,
-        "photos": photos(detectors, folder),
+        "photos": photos(detectors, given.photos),
         "fer2013": numbers,
         "accuracy": accuracy(landmarks, pixels),
     }

@@ -119,7 +119,8 @@ def train_cells(
     longest so far; with such a limit nothing is waited for. report: is called after each epoch.
     """
     started, longest, waiting = time.monotonic(), 0.0, False
-    while absent := missing(cells, data, out):
+    absent = missing(cells, data, out)
+    while absent:
         held = None
         for cell in absent:
             if longest and time.monotonic() - started + longest > seconds:
@@ -128,6 +129,7 @@ def train_cells(
                 longest = max(longest, _train_alone(cell, data, out, track, say, report))
             except BusyError as error:
                 held = error
+        absent = missing(absent, data, out)
         if seconds < float("inf"):
             break
         if held:
@@ -135,7 +137,7 @@ def train_cells(
                 say(f"waiting: {held}")
             waiting = True
             time.sleep(WAIT)
-    return len(missing(cells, data, out))
+    return len(absent)
 
 
 def _train_alone(

@@ -40,7 +40,7 @@ class Recipe(View, Augmentation):
     select: Literal["val", "test"]
     # the test images' accuracy in the history, which chooses nothing; outputs: and the
     # probabilities of validation and test images after every epoch in the cell's predictions
-    watch_test: bool | Literal["outputs"] = False
+    watch_test: Literal[False, True, "outputs"] = False
     precision: Literal["auto", "float32", "bfloat16"]  # auto: bfloat16 on a GPU
     threads: int | None = Field(default=None, ge=1)  # of a CPU; null: as many as it has cores
     deterministic: bool  # on a GPU: algorithms that repeat to the last bit, where there are any

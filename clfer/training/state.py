@@ -163,6 +163,8 @@ class Checkpoint:
             return
         try:
             state.load_state_dict(load_tensors(self.path))
+        except (MemoryError, OSError, torch.OutOfMemoryError):
+            raise  # says nothing of the file
         except Exception as error:  # broken bytes make the unpickler raise anything
             raise InputError(
                 f"{self.path} is no readable state of a run; delete it to start the run again"

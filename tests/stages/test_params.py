@@ -105,6 +105,7 @@ def test_dvc_would_write_the_file_back_as_it_is(tmp_path):
         ("  epochs:\n", "  epochs: 2.0\n", r"train\.epochs: .*valid integer; found 2\.0"),
         ("  compile:\n", "  compile: yes\n", r"train\.compile: .*valid boolean; found 'yes'"),
         ("  select:\n", "  select: best\n", r"train\.select:.*'val' or 'test'; found 'best'"),
+        ("  watch_test:\n", "  watch_test: y\n", r"train\.watch_test: .*or 'outputs'; found 'y'"),
         ("  resize:\n", "  resize: 200\n", r"paper: crop: expected at most resize = 200, .* 224$"),
         ("  crop:\n", "  crop: 300\n", r"train: crop: expected at most resize = 256, found 300$"),
         ("  - 2\n  recipe", "  - 1\n  recipe", r"run\.seeds: expected each once; .*1, 1\]"),

@@ -213,6 +213,15 @@ def test_a_file_of_another_pack_is_refused(folder, tmp_path, name):
         pack.read(folder, CPU)
 
 
+@pytest.mark.parametrize("name", [pack.FACES, pack.SPLITS])
+def test_a_file_that_the_plan_does_not_name_is_refused(folder, name):
+    plan = json.loads((folder / pack.PLAN).read_text())
+    del plan["files"][name]
+    (folder / pack.PLAN).write_text(json.dumps(plan))
+    with pytest.raises(InputError, match=f"{name}: expected the file that plan.json names"):
+        pack.read(folder, CPU)
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"modules": {}}', '{"modules": 1}'])
 def test_a_cell_that_was_cut_off_is_named(data, tmp_path, content):
     there = tmp_path / "cells" / "baseline" / "0"

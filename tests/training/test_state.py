@@ -150,6 +150,21 @@ def test_a_broken_state_is_named(tmp_path):
         run(folder=tmp_path)
 
 
+@pytest.mark.parametrize("error", [MemoryError, PermissionError, torch.OutOfMemoryError])
+def test_a_machine_without_room_does_not_make_a_state_a_broken_one(tmp_path, error):
+    class Large:
+        def state_dict(self):
+            return {}
+
+        def load_state_dict(self, saved):
+            raise error
+
+    with claim(tmp_path / "run") as checkpoint:
+        checkpoint.save(Large())
+        with pytest.raises(error):
+            checkpoint.resume(Large())
+
+
 def test_what_none_goes_on_with_for_a_month_goes(tmp_path):
     for name in ("old", "held", "young", "other"):
         with suppress(RuntimeError), claim(tmp_path / name) as checkpoint:
