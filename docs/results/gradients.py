@@ -31,6 +31,7 @@ import csv
 import sys
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,23 +124,20 @@ def gradients(
     """Of each loss its value, and what it asks of each block."""
     outcome = JointLoss(state, recipe, variant)(batch)
     labelled = batch.label != UNLABELLED
+    blocks = [[*block.parameters()] for block in state.trained.encoder.blocks]
+    wanted = [*outcome.features, *chain.from_iterable(blocks)]
     found = {}
     for name, loss in outcome.losses.items():
-        asked = []
-        for block, features in zip(state.trained.encoder.blocks, outcome.features, strict=True):
-            weights = [*block.parameters()]
-            towards: tuple[Tensor | None, ...] = (None,) * (len(weights) + 1)
-            if loss.requires_grad:
-                towards = torch.autograd.grad(
-                    loss, [*weights, features], retain_graph=True, allow_unused=True
-                )
-            *of_weights, of_features = (
-                torch.zeros_like(one) if gradient is None else gradient
-                for gradient, one in zip(towards, [*weights, features], strict=True)
-            )
-            own = labelled.sum() * of_features[labelled].flatten(1).float().norm(dim=1)
+        towards = iter(
+            torch.autograd.grad(loss, wanted, retain_graph=True, materialize_grads=True)
+            if loss.requires_grad
+            else map(torch.zeros_like, wanted)
+        )
+        of_features, asked = list(islice(towards, len(blocks))), []
+        for features, gradient, weights in zip(outcome.features, of_features, blocks, strict=True):
+            own = labelled.sum() * gradient[labelled].flatten(1).float().norm(dim=1)
             level = features[labelled].detach().flatten(1).float().norm(dim=1)
-            vector = torch.cat([one.flatten() for one in of_weights])
+            vector = torch.cat([one.flatten() for one in islice(towards, len(weights))])
             asked.append(Asked(vector, own.mean(), (own * level).mean()))
         found[name] = loss.detach(), asked
     return found
