@@ -1,9 +1,13 @@
 """Validation accuracy of a folder of cells, beside `baseline`: `python docs/results/contrast.py
-CELLS`. Predictions stay closed.
+CELLS [GRADIENTS.csv]`. Predictions stay closed.
 
 The accuracy at the selected epoch; its difference over the seeds that both rows have, with the 95 %
 interval and p of a paired t test, uncorrected; and, seed by seed in the last epoch, the contrastive
 losses by their weight (a cosine, or a mean log-likelihood) and CLBS's occupied groups.
+
+Of what gradients.py has written: for each block the norm of a contrastive loss' gradient in percent
+of the classification's, median over seeds and epochs, and in brackets the mean of its cosine with
+the classification's in the second half of the epochs.
 """
 
 import json
@@ -71,5 +75,27 @@ def rows(cells: Path) -> Iterator[list[str]]:
         ]
 
 
+def asked(gradients: Path) -> Iterator[list[str]]:
+    """The rows of the second table."""
+    keys = ["variant", "seed", "epoch", "block"]
+    # an epoch that was done again stands there twice
+    found = pl.read_csv(gradients).unique([*keys, "loss"], keep="last", maintain_order=True)
+    whole = found.filter(loss="loss_cls").select(*keys, whole="norm")
+    late = pl.col("epoch") > found["epoch"].max() / 2
+    shares = (
+        found.filter(pl.col("loss") != "loss_cls")
+        .join(whole, keys)
+        .group_by("variant", "loss", "block", maintain_order=True)
+        .agg((pl.col("norm") / pl.col("whole")).median(), pl.col("cosine").filter(late).mean())
+    )
+    for (variant, loss), blocks in shares.group_by("variant", "loss", maintain_order=True):
+        by = {row["block"]: row for row in blocks.iter_rows(named=True)}
+        cells = (f"{100 * by[j]['norm']:.1f} ({by[j]['cosine'] or 0:+.2f})" for j in sorted(by))
+        yield [str(variant), "CLFM" if loss == "loss_fm" else "CLBS", *cells]
+
+
 if __name__ == "__main__":
-    print(table(COLUMNS, list(rows(Path(sys.argv[1])))))
+    cells, *gradients = map(Path, sys.argv[1:])
+    print(table(COLUMNS, list(rows(cells))))
+    for file in gradients:
+        print("\n" + table(("row", "loss", *(f"block {j}" for j in range(1, 5))), asked(file)))

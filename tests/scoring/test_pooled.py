@@ -1,7 +1,11 @@
-"""docs/results/pooled.py and contrast.py against scipy's tests of one and of two samples."""
+"""docs/results/pooled.py and contrast.py against scipy's tests of one and of two samples, and plain
+loops.
+"""
 
+import csv
 import json
 import runpy
+import statistics
 from pathlib import Path
 
 import numpy as np
@@ -62,3 +66,25 @@ def test_validation_is_that_of_the_selected_epochs_over_the_seeds_of_both(tmp_pa
     assert float(cl[5].removeprefix("p = ")) == pytest.approx(test.pvalue, abs=0.005)
     for column in (1, 2):
         assert cl[5 + column] == ", ".join(f"{last['cl', n][column]:.2f}" for n in range(4))
+
+
+def test_shares_are_medians_over_seeds_and_epochs_and_cosines_of_the_second_half(tmp_path):
+    """An epoch was begun twice: its first rows don't count."""
+    rng, shares, cosines = np.random.default_rng(1), [], []
+    with (tmp_path / "gradients.csv").open("w") as file:
+        writer = csv.writer(file)
+        writer.writerow(["variant", "seed", "epoch", "block", "loss", "norm", "cosine"])
+        for seed, epoch in ((0, 1), (0, 2), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)):
+            again = seed == 0 and epoch == 2 and len(shares) == 1
+            whole, part, cosine = rng.random(3)
+            writer.writerow(["cl", seed, epoch, 1, "loss_cls", whole, 1.0])
+            writer.writerow(["cl", seed, epoch, 1, "loss_fm", part, cosine])
+            if again:
+                shares.append(None)
+                continue
+            shares.append(part / whole)
+            cosines += [cosine] if epoch > 1 else []
+    ((name, loss, cell),) = CONTRAST["asked"](tmp_path / "gradients.csv")
+    median = statistics.median(one for one in shares if one is not None)
+    assert (name, loss) == ("cl", "CLFM")
+    assert cell == f"{100 * median:.1f} ({statistics.mean(cosines):+.2f})"
