@@ -22,10 +22,14 @@ RUNS, EXPORTS = Path("runs"), Path("exports")
 def existing(path: Path, stage: str) -> Path:
     """The path; InputError where nothing is there, naming the command that writes it."""
     if not path.exists():
-        raise InputError(
-            f"{path} is missing; `clfer {stage}` writes it, and `dvc repro` all at once"
-        )
+        chain = ", and `dvc repro` all at once" if in_chain(stage) else ""
+        raise InputError(f"{path} is missing; `clfer {stage}` writes it{chain}")
     return path
+
+
+def in_chain(command: str) -> bool:
+    """Whether `dvc repro` runs it too; experiments are run by their own command alone."""
+    return not command.startswith("experiment ")
 
 
 def raw(dataset: str) -> Path:

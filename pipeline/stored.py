@@ -131,4 +131,5 @@ def _damaged(path: Path, stage: str, what: str, error: BaseException) -> InputEr
 
 
 def _again(path: Path, stage: str) -> str:
-    return f"delete it and let `clfer {stage}` write it again, or `dvc repro` all that needs it"
+    chain = ", or `dvc repro` all that needs it" if paths.in_chain(stage) else ""
+    return f"delete it and let `clfer {stage}` write it again{chain}"

@@ -151,3 +151,21 @@ def test_runs_of_before_these_things_were_recorded_or_of_another_split(checkout,
     assert "train baseline again" in refusal(figure, "tsne", "demo", variant=["baseline"])
     features.write_bytes(b"broken")
     assert "expected features by epoch" in refusal(figure, "tsne", "demo")
+
+
+def test_only_files_of_the_chain_are_said_to_come_from_dvc(checkout):
+    table, history = (
+        paths.table("demo", "figure8"),
+        paths.run("demo", "baseline", 0) / "history.csv",
+    )
+    table.write_text("{")
+    history.write_bytes(b"")
+    for what in ("damaged", "missing"):
+        line = refusal(figure, "k", "demo")
+        assert what in line
+        assert line.endswith(
+            ("write it again", "`clfer experiment figure8 --dataset demo` writes it")
+        )
+        assert "dvc repro" in refusal(figure, "loss", "demo")
+        table.unlink(missing_ok=True)
+        history.unlink(missing_ok=True)
