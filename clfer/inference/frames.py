@@ -182,7 +182,7 @@ def _in_path(path: Path) -> Iterator[tuple[str, str]]:
     if not is_folder:
         yield str(path), path.name
         return
-    inside = _inside("" if path == Path() else str(path), "")
+    inside = _inside("" if path == Path() else str(path), "", (os.path.realpath(path),))
     if (first := next(inside, None)) is None:
         raise InputError(
             f"{path}: expected pictures ({' '.join(PICTURES)}) or videos ({' '.join(VIDEOS)}) in "
@@ -196,9 +196,11 @@ def _ending(name: str) -> str:
     return os.path.splitext(name)[1].lower()
 
 
-def _inside(folder: str, below: str) -> Iterator[tuple[str, str]]:
+def _inside(folder: str, below: str, ancestors: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """The pictures and videos in a folder and its subfolders, in order of name; of a subfolder that
-    can't be read its own name.
+    can't be read its own name. Links are followed, but not to a folder that they lie in.
+
+    ancestors: the folder itself and those above it, without links
     """
     try:
         with os.scandir(folder or ".") as there:
@@ -208,8 +210,11 @@ def _inside(folder: str, below: str) -> Iterator[tuple[str, str]]:
         return
     for one in inside:
         place = os.path.join(folder, one.name), os.path.join(below, one.name)
-        if one.is_dir(follow_symlinks=False):
-            yield from _inside(*place)
+        if os.path.isdir(place[0]) if one.is_symlink() else one.is_dir():
+            inner = os.path.join(ancestors[-1], one.name)
+            real = os.path.realpath(place[0]) if one.is_symlink() else inner
+            if real not in ancestors:
+                yield from _inside(*place, (*ancestors, real))
         elif _ending(one.name) in PICTURES + OTHERS + VIDEOS and os.path.isfile(place[0]):
             yield place
 

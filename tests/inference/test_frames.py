@@ -42,6 +42,22 @@ def test_files_as_they_are_named_and_folders_by_name_each_once(folder):
         assert [one.is_video for one in found] == [one.name.endswith(".MP4") for one in found]
 
 
+def test_linked_folders_are_searched_but_no_loop_of_them(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    touch(elsewhere / "f.png")
+    (elsewhere / "back").symlink_to(folder / "deep")
+    (folder / "deep/link").symlink_to(elsewhere)
+    (folder / "deep/up").symlink_to(folder)
+    (folder / "self").symlink_to("self")
+    (folder / "gone").symlink_to("nowhere")
+    inside = ["a.png", "b.JPG", "deep/clip.MP4", "deep/er/c.webp", "deep/link/f.png"]
+    for given in (folder, elsewhere / "back/.."):
+        found = [one.name for one in sources([str(given)], [])]
+        assert found == inside
+    (elsewhere / "top").symlink_to(folder)
+    assert [one.name for one in sources([str(elsewhere / "top")], [])] == inside
+
+
 def test_no_two_have_one_name(folder):
     given = [touch(folder / name / "a.png") for name in ("x", "y")]
     found = sources([*given, str(folder / "a.png")], [])
