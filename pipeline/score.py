@@ -131,6 +131,7 @@ def _document(
     from clfer.datasets import labels
     from clfer.paper.published import published
     from clfer.scoring import pairs
+    from clfer.scoring.raters import beside_panels
     from clfer.scoring.summary import Significance
     from pipeline.stored import protocol
 
@@ -144,7 +145,7 @@ def _document(
         full |= {one.name: one.name for one in entries}
         options.check_among("--baseline", baseline, [*full])
         baseline = full[baseline]
-    people = _people(truth)
+    people, votes = _people(truth), _votes(truth)
     about = labels.about(paths.split(truth.dataset))
     called, evidence = protocol(about, params.block("split", "duplicates"), "val")
     del called["selected_on"]
@@ -153,6 +154,8 @@ def _document(
         files[one.name] = {**pairs.scores(one), "read": read[one.name]}
         if people is not None:
             files[one.name]["people"] = pairs.by_group(one, people)
+        if votes is not None:
+            files[one.name]["raters"] = beside_panels(one, votes)
     document = {
         "dataset": truth.dataset,
         "protocol": called,
@@ -214,6 +217,15 @@ def _people(truth: Truth) -> Any:
 
     found = raf_db.people(paths.raw("raf_db"), truth.rows)
     return None if found["gender"].null_count() == len(found) else found
+
+
+def _votes(truth: Truth) -> Any:
+    """The votes of the images, where the dataset keeps them."""
+    from pipeline import stored
+
+    path, stage = paths.labels(truth.dataset), f"relabel {truth.dataset}"
+    found = stored.table(path, stage, ("row", "votes"), alone=True).drop_nulls()
+    return None if found.is_empty() else found
 
 
 def _orders(found: list[Read]) -> None:

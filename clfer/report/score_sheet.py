@@ -42,6 +42,12 @@ PAIRS = (
     "it is about these models, not about the methods that made them. The interval is for other "
     "test images, from resampled groups of copies; where seeds are tested for other seeds as well."
 )
+RATERS = (
+    "By how many points the models are above a panel of so many of an image's raters, with a 95 % "
+    "interval for other test images. The other raters judge both: right is what most of them say "
+    "(of m equal classes each counts 1 / m), averaged over every choice of the panel. A rule that "
+    "drops images without a majority of all raters favours the panel, whose votes are among them."
+)
 PEOPLE_HEAD = ("name", "attribute", "group", "images", "accuracy (%)", "UAR (%)")
 CLAIMS_HEAD = ("method", "accuracy (%)", "test images", "epoch chosen on")
 CLAIMS = (
@@ -71,6 +77,7 @@ def _sheet(document: Mapping[str, Any]) -> dict[str, Any]:
         "tables": {
             "rows": (HEAD, rows(document)),
             "further": (FURTHER_HEAD, further(document)),
+            "raters": (raters_head(document), raters(document)),
             "people": (PEOPLE_HEAD, people(document)),
             "claims": (CLAIMS_HEAD, claims(document)),
         },
@@ -85,7 +92,7 @@ def _sheet(document: Mapping[str, Any]) -> dict[str, Any]:
             for name, one in document["files"].items()
         },
         "gaps": gaps(document),
-        "words": {"legend": LEGEND, "pairs": PAIRS, "claims": CLAIMS},
+        "words": {"legend": LEGEND, "pairs": PAIRS, "raters": RATERS, "claims": CLAIMS},
         "fewest": FEWEST,
     }
 
@@ -184,6 +191,36 @@ def recalls(document: Mapping[str, Any]) -> list[list[str]]:
     """Recall of each class, a column for each name."""
     classes = [one["per_class"] for one in document["files"].values()]
     return [[label, *(recall(one.get(label)) for one in classes)] for label in document["classes"]]
+
+
+def raters_head(document: Mapping[str, Any]) -> list[str]:
+    sizes = [one["size"] for one in _widest(document)]
+    return ["name", *(plural(size, "rater") for size in sizes)]
+
+
+def raters(document: Mapping[str, Any]) -> list[list[str]]:
+    """How often the panels are right, and by how much each name is above them."""
+    panels = [percent(one["panel"]) for one in _widest(document)]
+    return [
+        *([["the panel (%)", *panels]] if panels else []),
+        *(
+            [name, *map(_above, one["raters"])]
+            for name, one in document["files"].items()
+            if one.get("raters")
+        ),
+    ]
+
+
+def _above(panel: Mapping[str, Any]) -> str:
+    """'+9.56 [+8.59, +10.51]'."""
+    low, high = map(points, panel["ci95"])
+    return f"{points(panel['difference'])} [{low}, {high}]"
+
+
+def _widest(document: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """The panels on the images of the file that answers most."""
+    files = [one.get("raters") or [] for one in document["files"].values()]
+    return max(files, key=lambda one: one[0]["images"] if one else 0, default=[])
 
 
 def people(document: Mapping[str, Any]) -> list[list[str]]:

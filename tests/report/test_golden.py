@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from materials import CLASSES, RECIPE, card, cards, figure, full, paper_table, predictions, summary
 
+from clfer.datasets.labels import VOTES
 from clfer.faces.preprocessing import Cut, View
 from clfer.model.bundle import card as model_card
 from clfer.model.variant import Variant
@@ -27,6 +28,7 @@ from clfer.report.verdicts import summary_with_verdicts
 from clfer.scoring import pairs
 from clfer.scoring.grid import Run
 from clfer.scoring.pairs import Entry
+from clfer.scoring.raters import beside_panels
 from clfer.scoring.scores import scores
 from clfer.scoring.selection import SelectionGap
 from clfer.scoring.summary import Significance
@@ -91,7 +93,7 @@ def test_table_of_an_experiment() -> None:
 
 
 def test_score_sheet() -> None:
-    """Seeds, a single model, answers alone; groups of people, remarks and claims."""
+    """Seeds, a single model, answers alone; raters, groups of people, remarks and claims."""
     several = {seed: predictions(0.2, seed) for seed in range(3)}
     entries = [
         Entry("ours", several, False),
@@ -100,6 +102,8 @@ def test_score_sheet() -> None:
     ]
     age = ["old"] * 31 + ["young"] * 29  # of which nothing is said
     people = pl.DataFrame({"row": range(60), "age": age, "half": ["left", "right"] * 30})
+    votes = pl.Series([[3, 1, 0, 0, row % 3, 0, 0, 0, 0, 0] for row in range(60)], dtype=VOTES)
+    rated = pl.DataFrame({"row": range(60), "votes": votes})
     read = {"a.csv": {"missing": 3, "beside": 2, "unknown": 1, "first_unknown": "x_1.png"}}
     document = {
         "dataset": "ferplus",
@@ -110,7 +114,12 @@ def test_score_sheet() -> None:
         "alpha": 0.05,
         "margin": 0.01,
         "files": {
-            one.name: {**pairs.scores(one), "read": read, "people": pairs.by_group(one, people)}
+            one.name: {
+                **pairs.scores(one),
+                "read": read,
+                "people": pairs.by_group(one, people),
+                "raters": beside_panels(one, rated),
+            }
             for one in entries
         },
         "comparisons": pairs.compare(entries, None, 0.01),

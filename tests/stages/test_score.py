@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from checkouts import CLASSES, checkout, done, refused
 
+from clfer.datasets import labels
 from clfer.report.score_sheet import html
 
 
@@ -15,7 +16,8 @@ def place(tmp_path_factory):
     folder = checkout(tmp_path_factory.mktemp("score"))
     split = pl.read_parquet(folder / "data/splits/demo.parquet")
     (folder / "data/labels").mkdir()
-    rows = pl.DataFrame({"row": range(len(split))}).with_columns(
+    votes = pl.Series(values=[[4, 2, *[0] * 8]] * len(split), dtype=labels.VOTES)
+    rows = pl.DataFrame({"row": range(len(split)), "votes": votes}).with_columns(
         name=pl.format("face_{}.png", pl.col("row"))
     )
     rows.write_parquet(folder / "data/labels/demo.parquet")
@@ -44,12 +46,22 @@ def test_files_are_scored_compared_and_written(place):
         given = pl.read_csv(place / f"{name}.csv").join(truth, on="row")
         expected = (given["label"] == given["label_right"].cast(pl.String)).mean()
         assert document["files"][name]["accuracy"]["value"] == pytest.approx(expected)
+        assert [one["size"] for one in document["files"][name]["raters"]] == [1, 2, 3]
     assert len(document["comparisons"]) == 1
     page = (place / "out/a.html").read_text()
     assert page == html(document)
     assert "good" in page
     assert "http" not in page.replace("http-equiv", "")
     assert "| good |" in (place / "out/a.md").read_text()
+
+
+def test_without_votes_there_are_no_panels_of_raters(place):
+    path = place / "data/labels/demo.parquet"
+    rated = pl.read_parquet(path)
+    labels.table(rated.drop("votes").with_columns(label=None), CLASSES).write_parquet(path)
+    assert "panel" not in scored(place, "good.csv --dataset demo --json out/b.json")
+    assert "raters" not in json.loads((place / "out/b.json").read_text())["files"]["good"]
+    rated.write_parquet(path)
 
 
 def test_a_part_is_named_and_can_be_the_baseline(place):
