@@ -25,6 +25,8 @@ steps() {
     "$@" contrast comparison --recipe scratch_5000 \
         --variants baseline,cl,cl_channels,cl_normalised,cl_centred,cl_features,cl_negatives,cl_together \
         --seeds 0-9 -S recipes.scratch_5000.watch_test=false
+    "$@" detached comparison --recipe scratch_5000 --variants baseline,ours,ours_own,ours_detached \
+        --seeds 0-2 -S recipes.scratch_5000.watch_test=false
     "$@" table2 table2 --recipe scratch --seeds 0-4 -S recipes.scratch.watch_test=false
     "$@" argmax8 comparison --recipe scratch --variants baseline,ours --seeds 0-2
     "$@" seeds comparison --recipe scratch --variants baseline,msr,cl,ours --seeds 0-9
