@@ -221,7 +221,9 @@ def _with(overrides: Sequence[str]) -> Mapping[str, Any]:
     for key in (one.partition("=")[0] for one in overrides if "=" in one):
         if key not in before and key[:1] not in ("+", "~"):
             near = did_you_mean(key, before)
-            near = near if near.startswith("; did you mean") else f"; +{key}=VALUE adds it"
+            near = near if near.startswith("; did you mean") else ";"
+            if near == ";" or key.startswith(("variants.", "recipes.")):
+                near += f" +{key}=VALUE adds it"
             raise InputError(f"-S: {PARAMS} has no '{key}'{near}")
     with TemporaryDirectory() as folder:
         copy = Path(shutil.copy(PARAMS, folder))

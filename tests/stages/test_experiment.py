@@ -174,6 +174,7 @@ def test_overrides_are_read_and_the_file_stays(checkout):
     for wrong, near in (
         ("trian.lr=0.1", "has no 'trian.lr'; did you mean 'train.lr'?"),
         ("zzz=1", "has no 'zzz'; +zzz=VALUE adds it"),
+        ("variants.our={}", "did you mean 'variants.ours'? +variants.our=VALUE adds it"),
         ("run.variants=[baseline,our]", "no 'our' in variants; did you mean 'ours'?"),
         ("run.datasets=[dmeo]", "no 'dmeo' in datasets; did you mean 'demo'?"),
     ):
