@@ -5,9 +5,9 @@ The accuracy at the selected epoch; its difference over the seeds that both rows
 interval and p of a paired t test, uncorrected; and, seed by seed in the last epoch, the contrastive
 losses by their weight (a cosine, or a mean log-likelihood) and CLBS's occupied groups.
 
-Of what gradients.py has written: for each block the norm of a contrastive loss' gradient in percent
-of the classification's, median over seeds and epochs, and in brackets the mean of its cosine with
-the classification's in the second half of the epochs.
+Of what gradients.py has written: for each block the norm of a loss' gradient in percent of the
+classification's, median over seeds and epochs; and in brackets, both the mean over the second half
+of the epochs, its cosine with the classification's, and with itself on another batch.
 """
 
 import json
@@ -34,6 +34,7 @@ COLUMNS = (
     "CLBS",
     "groups",
 )
+LOSSES = {"loss_cls": "classification", "loss_fm": "CLFM", "loss_bs": "CLBS"}
 WEIGHTS = {"loss_fm": ("clfm", "alpha"), "loss_bs": ("clbs", "beta")}
 
 
@@ -83,15 +84,20 @@ def asked(gradients: Path) -> Iterator[list[str]]:
     whole = found.filter(loss="loss_cls").select(*keys, whole="norm")
     late = pl.col("epoch") > found["epoch"].max() / 2
     shares = (
-        found.filter(pl.col("loss") != "loss_cls")
-        .join(whole, keys)
+        found.join(whole, keys)
         .group_by("variant", "loss", "block", maintain_order=True)
-        .agg((pl.col("norm") / pl.col("whole")).median(), pl.col("cosine").filter(late).mean())
+        .agg(
+            (pl.col("norm") / pl.col("whole")).median(),
+            pl.col("cosine", "steady").filter(late).mean(),
+        )
     )
     for (variant, loss), blocks in shares.group_by("variant", "loss", maintain_order=True):
         by = {row["block"]: row for row in blocks.iter_rows(named=True)}
-        cells = (f"{100 * by[j]['norm']:.1f} ({by[j]['cosine'] or 0:+.2f})" for j in sorted(by))
-        yield [str(variant), "CLFM" if loss == "loss_fm" else "CLBS", *cells]
+        cells = (
+            f"{100 * one['norm']:.1f} ({one['cosine'] or 0:+.2f}, {one['steady'] or 0:+.2f})"
+            for one in (by[j] for j in sorted(by))
+        )
+        yield [str(variant), LOSSES[loss], *cells]
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ value     of the loss, weighted as it enters the sum. To compare variants at equ
           take epochs of equal `value` of loss_cls
 norm      of the loss' gradient with respect to the block's weights
 cosine    between it and the gradient of the classification loss; empty where one of them is zero
+steady    between the loss' gradients on the first two batches: it is small where a loss asks for
+          something else in each batch
 features  the norm of the gradient of one image's loss with respect to the block's features
 scaled    the same times the norm of the features: it stays where features are scaled and what reads
           them is scaled back
@@ -20,8 +22,8 @@ alike     for CLBS and the blocks that it looks at: the cosine between what its 
           different images, mean over all pairs of the first batch. At 1 all of them point one way.
 joined    for CLBS and its shallow blocks: groups of the first batch that a sample joins
 
-All but the last two are means over the batches; `features` and `scaled` also over the labelled
-images, times their number.
+All but these two and `steady` are means over the batches; `features` and `scaled` also over the
+labelled images, times their number.
 
 An epoch that was done again after a stop stands there twice.
 """
@@ -56,7 +58,7 @@ BATCHES = 2  # of an epoch that are looked at
 CLASSIFICATION = "loss_cls"
 COLUMNS = (
     *("variant", "seed", "epoch", "block", "loss", "value"),
-    *("norm", "cosine", "features", "scaled", "alike", "joined"),
+    *("norm", "cosine", "steady", "features", "scaled", "alike", "joined"),
 )
 
 
@@ -92,19 +94,16 @@ def measured(data: Data, cell: Cell, state: State) -> list[dict[str, Any]]:
             those = [look[loss][1][block] for look in looks]
             towards = [look[CLASSIFICATION][1][block].weights for look in looks]
             norm = mean([one.weights.norm() for one in those])
-            cosine = mean(
-                [
-                    nn.functional.cosine_similarity(a.weights.double(), b.double(), dim=0)
-                    for a, b in zip(those, towards, strict=True)
-                ]
-            )
+            cosines = [angle(a.weights, b) for a, b in zip(those, towards, strict=True)]
+            steady = angle(those[0].weights, those[-1].weights) if len(those) > 1 else None
             rows.append(
                 {
                     "block": block + 1,
                     "loss": loss,
                     "value": mean([look[loss][0] for look in looks]),
                     "norm": norm,
-                    "cosine": f"{cosine:.4f}" if norm > 0 else "",
+                    "cosine": f"{mean(cosines):.4f}" if norm > 0 else "",
+                    "steady": "" if steady is None or norm == 0 else f"{steady:.4f}",
                     "features": mean([one.features for one in those]),
                     "scaled": mean([one.scaled for one in those]),
                     "alike": likeness.get(block, "") if loss == "loss_bs" else "",
@@ -112,6 +111,11 @@ def measured(data: Data, cell: Cell, state: State) -> list[dict[str, Any]]:
                 }
             )
     return rows
+
+
+def angle(one: Tensor, other: Tensor) -> Tensor:
+    """The cosine between two vectors, in float64."""
+    return nn.functional.cosine_similarity(one.double(), other.double(), dim=0)
 
 
 def mean(values: list[Tensor]) -> float:

@@ -70,21 +70,24 @@ def test_validation_is_that_of_the_selected_epochs_over_the_seeds_of_both(tmp_pa
 
 def test_shares_are_medians_over_seeds_and_epochs_and_cosines_of_the_second_half(tmp_path):
     """An epoch was begun twice: its first rows don't count."""
-    rng, shares, cosines = np.random.default_rng(1), [], []
+    rng, shares, cosines, steady = np.random.default_rng(1), [], [], []
     with (tmp_path / "gradients.csv").open("w") as file:
         writer = csv.writer(file)
-        writer.writerow(["variant", "seed", "epoch", "block", "loss", "norm", "cosine"])
-        for seed, epoch in ((0, 1), (0, 2), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)):
-            again = seed == 0 and epoch == 2 and len(shares) == 1
-            whole, part, cosine = rng.random(3)
-            writer.writerow(["cl", seed, epoch, 1, "loss_cls", whole, 1.0])
-            writer.writerow(["cl", seed, epoch, 1, "loss_fm", part, cosine])
-            if again:
-                shares.append(None)
-                continue
-            shares.append(part / whole)
-            cosines += [cosine] if epoch > 1 else []
-    ((name, loss, cell),) = CONTRAST["asked"](tmp_path / "gradients.csv")
-    median = statistics.median(one for one in shares if one is not None)
-    assert (name, loss) == ("cl", "CLFM")
-    assert cell == f"{100 * median:.1f} ({statistics.mean(cosines):+.2f})"
+        writer.writerow(["variant", "seed", "epoch", "block", "loss", "norm", "cosine", "steady"])
+        for seed, epoch, counts in (
+            *((0, 1, True), (0, 2, False), (0, 2, True), (0, 3, True)),
+            *((1, 1, True), (1, 2, True), (1, 3, True)),
+        ):
+            whole, part, cosine, again = rng.random(4)
+            writer.writerow(["cl", seed, epoch, 1, "loss_cls", whole, 1.0, 0.5])
+            writer.writerow(["cl", seed, epoch, 1, "loss_fm", part, cosine, again])
+            if counts:
+                shares.append(part / whole)
+            if counts and epoch > 1:
+                cosines.append(cosine)
+                steady.append(again)
+    of_all, of_fm = CONTRAST["asked"](tmp_path / "gradients.csv")
+    mean, median = statistics.mean, statistics.median
+    assert of_all == ["cl", "classification", "100.0 (+1.00, +0.50)"]
+    expected = f"{100 * median(shares):.1f} ({mean(cosines):+.2f}, {mean(steady):+.2f})"
+    assert of_fm == ["cl", "CLFM", expected]

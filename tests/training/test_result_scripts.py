@@ -114,6 +114,21 @@ def test_hard_codes_have_no_gradient(folder):
     assert set(joined.values()) == {""}
 
 
+def test_a_loss_is_steady_where_two_batches_ask_for_the_same(folder):
+    known, (ours,) = pack.read(folder, CPU)
+    small = recipe(batch_size=6)
+    ours, training = replace(ours, recipe=small), ours.training_examples(known)
+    state = begin(small, OURS, training, 0, CPU)
+    state.history.append({"epoch": 1})
+    state.trained.train()
+    batches = Batches(known.faces, training, small, state.contrast, 0, 0)
+    first, second = (GRADIENTS["gradients"](state, batches[n], small, OURS) for n in range(2))
+    for row in GRADIENTS["measured"](known, ours, state):
+        a, b = (found[row["loss"]][1][row["block"] - 1].weights for found in (first, second))
+        cosine = float(a.double() @ b.double() / (a.double().norm() * b.double().norm()))
+        assert float(row["steady"]) == pytest.approx(cosine, abs=1e-4)
+
+
 def test_likeness_is_the_mean_cosine_of_two_different_images():
     state, batch = first_batch()
     state.trained.eval()
