@@ -80,7 +80,8 @@ def asked(gradients: Path) -> Iterator[list[str]]:
     """The rows of the second table."""
     keys = ["variant", "seed", "epoch", "block"]
     # an epoch that was done again stands there twice
-    found = pl.read_csv(gradients).unique([*keys, "loss"], keep="last", maintain_order=True)
+    found = pl.read_csv(gradients, infer_schema_length=None)
+    found = found.unique([*keys, "loss"], keep="last", maintain_order=True)
     whole = found.filter(loss="loss_cls").select(*keys, whole="norm")
     late = pl.col("epoch") > found["epoch"].max() / 2
     shares = (
