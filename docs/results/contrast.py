@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from clfer.report.markdown import table
-from clfer.report.numbers import change, points, probability, share
+from clfer.report.numbers import ABSENT, change, points, probability, share
 from clfer.scoring.comparison import paired_interval, paired_t
 from clfer.scoring.selection import mean_std_values
 
@@ -95,10 +95,14 @@ def asked(gradients: Path) -> Iterator[list[str]]:
     for (variant, loss), blocks in shares.group_by("variant", "loss", maintain_order=True):
         by = {row["block"]: row for row in blocks.iter_rows(named=True)}
         cells = (
-            f"{100 * one['norm']:.1f} ({one['cosine'] or 0:+.2f}, {one['steady'] or 0:+.2f})"
+            f"{100 * one['norm']:.1f} ({cosine(one['cosine'])}, {cosine(one['steady'])})"
             for one in (by[j] for j in sorted(by))
         )
         yield [str(variant), LOSSES[loss], *cells]
+
+
+def cosine(value: float | None) -> str:
+    return ABSENT if value is None else f"{value:+.2f}"
 
 
 if __name__ == "__main__":
