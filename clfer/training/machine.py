@@ -1,6 +1,7 @@
 """The machine that trains: device, memory, threads, precision, repeatable algorithms."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -52,6 +53,19 @@ def resolved_precision(recipe: Recipe, device: torch.device) -> str:
     if recipe.precision == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
     return recipe.precision
+
+
+def warn_of_emulation(recipe: Recipe, device: torch.device) -> None:
+    """Warn where the recipe's bfloat16 is emulated: most CPUs without AVX-512 compute such
+    convolutions in scalar loops, many times slower than float32.
+    """
+    bfloat16 = resolved_precision(recipe, device) == "bfloat16"
+    if bfloat16 and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        warnings.warn(
+            "train.precision: found bfloat16 on a CPU without instructions for it; "
+            "float32 is many times faster here",
+            stacklevel=2,
+        )
 
 
 @contextmanager

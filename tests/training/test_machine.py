@@ -1,6 +1,7 @@
 """Deterministic algorithms and threads: as the recipe says in training, and then as before."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -8,9 +9,10 @@ import pytest
 import torch
 from checkouts import CELL, change, checkout, clfer, files
 from closure import ROOT
+from recipes import recipe
 from tiny import digest, run, trained
 
-from clfer.training.machine import WORKSPACE, repeatable, threads
+from clfer.training.machine import WORKSPACE, repeatable, threads, warn_of_emulation
 
 
 def now():
@@ -49,6 +51,17 @@ def test_on_a_gpu_two_runs_are_equal():
     one, other = (run(device="cuda", deterministic=True) for _ in range(2))
     assert digest(one.best) == digest(other.best)
     assert one.history == other.history
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="not an x86 CPU")
+def test_emulated_bfloat16_is_warned_of(recwarn):
+    """Of x86 CPUs, those without AVX-512."""
+    lacks = "AVX512" not in torch.backends.cpu.get_cpu_capability()
+    for precision, emulated in (("auto", False), ("float32", False), ("bfloat16", lacks)):
+        warn_of_emulation(recipe(precision=precision), torch.device("cpu"))
+        assert bool(recwarn) == emulated
+    warn_of_emulation(recipe(precision="bfloat16"), torch.device("cuda"))
+    assert len(recwarn) == lacks
 
 
 def test_the_number_of_threads_is_the_recipes_and_comes_back():
