@@ -1,5 +1,6 @@
 """The scripts behind tables of docs/results: gradients.py, what each loss asks of each block;
-layers.py, what each layer brings; folded.py, folded convolutions as a network that normalises.
+layers.py, what each layer brings; folded.py, folded convolutions as a network that normalises;
+emulated.py, bfloat16 where the CPU has none.
 """
 
 import csv
@@ -25,9 +26,9 @@ from clfer.training.cells import MODEL, train_cells
 from clfer.training.state import begin
 from clfer.training.step import JointLoss
 
-GRADIENTS, LAYERS, FOLDED = (
+GRADIENTS, LAYERS, FOLDED, EMULATED = (
     runpy.run_path(str(ROOT / f"docs/results/{name}.py"))
-    for name in ("gradients", "layers", "folded")
+    for name in ("gradients", "layers", "folded", "emulated")
 )
 OURS = variant("ours")
 CPU = torch.device("cpu")
@@ -220,3 +221,25 @@ def test_a_network_of_folded_convolutions_computes_what_the_whole_one_did(pooled
     )
     for block in found:
         torch.testing.assert_close(found[block], expected[block], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 1), (1, 1, 0), (7, 2, 3)])
+def test_emulated_convolutions_are_exact_ones_rounded(kernel, stride, padding):
+    generator = torch.Generator().manual_seed(0)
+    images, weights, bias = (
+        torch.randn(shape, generator=generator).bfloat16()
+        for shape in ((4, 8, 12, 12), (16, 8, kernel, kernel), (16,))
+    )
+    how = ([kernel] * 2, [stride] * 2, [padding] * 2)
+    exact = [part.double().requires_grad_() for part in (images, weights, bias)]
+    expected = F.conv2d(*exact, stride, padding)
+    found = EMULATED["forward"](images, weights, how[0], bias, *how[1:])
+    gradient = torch.randn(found.shape, generator=generator).bfloat16()
+    slopes = EMULATED["backward"](gradient, images, weights, *how, [True] * 3)
+    for one, other in zip(
+        (found, *slopes),
+        (expected, *torch.autograd.grad(expected, exact, gradient.double())),
+        strict=True,
+    ):
+        assert one.dtype == torch.bfloat16
+        torch.testing.assert_close(one.double(), other, rtol=2**-8, atol=1e-5)
