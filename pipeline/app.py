@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from io import TextIOWrapper
@@ -170,11 +171,12 @@ def launched(processes: int) -> bool:
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run a command, that of sys.argv if there are no words; what the user can fix is one line on
-    standard error and exit status 1.
+    standard error and exit status 1, a warning one line.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # UTF-8 to the terminal, whatever its locale
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     try:
         app(words, prog_name="clfer")
     except Exception as error:

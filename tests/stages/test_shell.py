@@ -215,6 +215,19 @@ def test_an_error_is_one_line(folder):
     assert line.startswith("error: runs/demo/ours/0/model.safetensors is missing; ")
 
 
+def test_a_warning_is_one_line():
+    code = (
+        "import warnings\n"
+        "from pipeline.app import main\n"
+        "try:\n"
+        "    main(['--version'])\n"
+        "finally:\n"
+        "    warnings.warn('slow')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True)
+    assert done.stderr == b"warning: slow\n"
+
+
 @pytest.mark.parametrize(("how", "status"), [(2, 130), (15, 143)])
 def test_exit_status_when_interrupted(how, status, tmp_path):
     edit(tmp_path)
