@@ -1,4 +1,6 @@
-"""Deterministic algorithms and threads: as the recipe says in training, and then as before."""
+"""Deterministic algorithms and threads: as the recipe says in training, and then as before; a
+precision that the CPU lacks.
+"""
 
 import os
 import platform
