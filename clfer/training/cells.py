@@ -39,7 +39,7 @@ from clfer.model.variant import Variant
 from clfer.progress import Track, silent
 from clfer.training.cell import CODE, Cell, Data
 from clfer.training.loop import train
-from clfer.training.machine import threads, warn_of_emulation
+from clfer.training.machine import threads
 from clfer.training.pack import undamaged
 from clfer.training.prediction import predict
 from clfer.training.state import Checkpoint, State, claim
@@ -65,7 +65,6 @@ def train_cell(
 
     Reads, reports and raises as `loop.train`.
     """
-    warn_of_emulation(cell.recipe, data.faces.device)
     with threads(cell.recipe.threads):
         state = train(cell, data, checkpoint, track, report)
     if distributed.leads():

@@ -43,8 +43,18 @@ def memory() -> float:
 
 
 def autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """The context of the network's forward pass; losses are computed outside, in float32."""
+    """The context of the network's forward pass; losses are computed outside, in float32.
+
+    Warns where bfloat16 is emulated: most CPUs without AVX-512 compute its convolutions in scalar
+    loops, many times slower than float32.
+    """
     enabled = resolved_precision(recipe, device) == "bfloat16"
+    if enabled and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        warnings.warn(
+            "train.precision: found bfloat16 on a CPU without instructions for it; "
+            "float32 is many times faster here",
+            stacklevel=2,
+        )
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
@@ -53,19 +63,6 @@ def resolved_precision(recipe: Recipe, device: torch.device) -> str:
     if recipe.precision == "auto":
         return "bfloat16" if device.type == "cuda" else "float32"
     return recipe.precision
-
-
-def warn_of_emulation(recipe: Recipe, device: torch.device) -> None:
-    """Warn where the recipe's bfloat16 is emulated: most CPUs without AVX-512 compute such
-    convolutions in scalar loops, many times slower than float32.
-    """
-    bfloat16 = resolved_precision(recipe, device) == "bfloat16"
-    if bfloat16 and device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        warnings.warn(
-            "train.precision: found bfloat16 on a CPU without instructions for it; "
-            "float32 is many times faster here",
-            stacklevel=2,
-        )
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+import warnings
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from closure import ROOT
 from recipes import recipe
 from tiny import digest, run, trained
 
-from clfer.training.machine import WORKSPACE, repeatable, threads, warn_of_emulation
+from clfer.training.machine import WORKSPACE, autocast, repeatable, threads
 
 
 def now():
@@ -56,14 +57,18 @@ def test_on_a_gpu_two_runs_are_equal():
 
 
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="not an x86 CPU")
-def test_emulated_bfloat16_is_warned_of(recwarn):
+def test_emulated_bfloat16_is_warned_of():
     """Of x86 CPUs, those without AVX-512."""
     lacks = "AVX512" not in torch.backends.cpu.get_cpu_capability()
-    for precision, emulated in (("auto", False), ("float32", False), ("bfloat16", lacks)):
-        warn_of_emulation(recipe(precision=precision), torch.device("cpu"))
-        assert bool(recwarn) == emulated
-    warn_of_emulation(recipe(precision="bfloat16"), torch.device("cuda"))
-    assert len(recwarn) == lacks
+    for device, precision, emulated in (
+        ("cpu", "auto", False),
+        ("cpu", "float32", False),
+        ("cpu", "bfloat16", lacks),
+        ("cuda", "bfloat16", False),
+    ):
+        with warnings.catch_warnings(record=True) as found:
+            autocast(recipe(precision=precision), torch.device(device))
+        assert any("train.precision" in str(one.message) for one in found) == emulated
 
 
 def test_the_number_of_threads_is_the_recipes_and_comes_back():
