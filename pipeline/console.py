@@ -62,7 +62,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def page(markdown: str) -> None:
-    """Markdown, with its tables and headings drawn."""
+    """Markdown, with its tables and headings drawn on a terminal; as it is in a file or a pipe."""
     from rich.markdown import Markdown  # a twelfth of a second
 
-    out.print(Markdown("\n".join(map(plain, markdown.split("\n")))))
+    text = "\n".join(map(plain, markdown.split("\n")))
+    out.print(Markdown(text) if out.is_terminal else Text(text), soft_wrap=not out.is_terminal)
