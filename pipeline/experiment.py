@@ -126,9 +126,11 @@ def experiment(
         studies = study.studies(name, dataset, cells, there)
         rows = {row.variant: row.label for row in plan.rows if row.variant}
         size = f"{len(rows)} variants x {len(chosen)} seeds ({', '.join(map(str, chosen))})"
-        labelled = [[variant, *label] for variant, label in rows.items()]
         about = texts(plan.name)
-        table(f"{about['title']}, on {dataset}: {size}", ["variant", *about["columns"]], labelled)
+        heads, lines = about["columns"], [*rows.values()]
+        if "variant" not in heads:
+            heads, lines = ["variant", *heads], [(one, *label) for one, label in rows.items()]
+        table(f"{about['title']}, on {dataset}: {size}", heads, lines)
         if dry_run:
             study.print_missing(studies)
             return
