@@ -19,14 +19,17 @@ PYTHON=${PYTHON:-python3}
 
 # calls "$@" with each step: the folder of its cells, and the experiment
 steps() {
+    "$@" unlabelled comparison --recipe scratch_5000 --variants baseline,simsiam,ours,cl_features \
+        --seeds 0-2 -S recipes.scratch_5000.watch_test=false -S recipes.scratch_5000.unlabelled=keep
+    "$@" detached comparison --recipe scratch_5000 \
+        --variants baseline,simsiam,ours,cl_features,ours_own,ours_detached \
+        --seeds 0-2 -S recipes.scratch_5000.watch_test=false
     "$@" released comparison --recipe scratch_5000 --variants baseline,released_plain,released,released_running,ours \
         --seeds 0-9 -S recipes.scratch_5000.resize=126 \
         -S recipes.scratch_5000.crop=112 -S recipes.scratch_5000.watch_test=outputs
     "$@" contrast comparison --recipe scratch_5000 \
         --variants baseline,cl,cl_channels,cl_normalised,cl_centred,cl_features,cl_negatives,cl_together \
         --seeds 0-9 -S recipes.scratch_5000.watch_test=false
-    "$@" detached comparison --recipe scratch_5000 --variants baseline,ours,ours_own,ours_detached \
-        --seeds 0-2 -S recipes.scratch_5000.watch_test=false
     "$@" table2 table2 --recipe scratch --seeds 0-4 -S recipes.scratch.watch_test=false
     "$@" argmax8 comparison --recipe scratch --variants baseline,ours --seeds 0-2
     "$@" seeds comparison --recipe scratch --variants baseline,msr,cl,ours --seeds 0-9

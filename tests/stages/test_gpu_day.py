@@ -20,7 +20,7 @@ def test_its_experiments_name_what_params_yaml_has(tmp_path):
     status, text = said("--dry-run", "pack", str(tmp_path / "packs"))
     experiments = re.findall(r"^\+ (clfer experiment .*)$", text, re.MULTILINE)
     assert status == 0
-    assert len(experiments) == 7
+    assert len(experiments) == 8
     for line in experiments:
         for names in re.findall(r"--variants (\S+)", line):
             assert set(names.split(",")) <= PARAMS["variants"].keys()
