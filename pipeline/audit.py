@@ -1,7 +1,6 @@
 """Tool audit: the classes, raters, copies and faces of a dataset, and what is wrong with them."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,11 +23,10 @@ def audit(
     threshold: Annotated[float, typer.Option(help="Least correlation of near duplicates.")] = 0.9,
     crops: Annotated[bool, typer.Option(help="Look for other crops, too: 12 times longer.")] = True,
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FILE",
+            metavar="FILE|NAME|URL",
             help="Only ask whether this model's answers depend on the other images of a batch.",
-            dir_okay=False,
         ),
     ] = None,
 ) -> None:
@@ -92,16 +90,17 @@ def audit(
     )
 
 
-def _audit_model(name: str, model: Path) -> None:
+def _audit_model(name: str, model: str) -> None:
     """Whether a model's answers to the test images depend on the other images of their batch."""
     from clfer.audit.batch_dependence import BATCH, dependence
     from clfer.datasets import labels
     from clfer.inference.engines import open_engine
+    from clfer.inference.models import located
     from clfer.scoring.scores import codes
     from pipeline.cell import cached
     from pipeline.stored import tested
 
-    engine = open_engine(model, None)
+    engine = open_engine(located(model, track), None)
     split, faces = cached(name)
     expected = (engine.card.cut.size, engine.card.cut.size, engine.card.cut.channels)
     if faces.shape[1:] != expected:

@@ -63,7 +63,7 @@ def export(
     from pipeline.models import default_model
 
     path = model or default_model()
-    if path.suffix == ".onnx":
+    if path.suffix != ".safetensors":
         raise InputError(f"export: expected the name of a .safetensors, found {path}")
     network, card = load(path)
     target, pushed = to or paths.exported(path), {}
