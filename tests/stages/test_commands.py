@@ -66,6 +66,17 @@ def an_audit(checkout):
     assert "expected 0.5 to 1, found 2" in refused(checkout, "audit", "demo", "--threshold", "2")
 
 
+def an_audit_of_a_model(checkout):
+    """Its accuracy is the one of its scores; the package's own is known by its name."""
+    model = "runs/demo/ours/0/model.safetensors"
+    printed = done(checkout, "audit", "demo", "--model", model)
+    assert f"{model}: its answers do not depend on" in printed
+    scores = json.loads((checkout / "results/demo/ours/0/scores.json").read_text())
+    assert f"{100 * scores['accuracy']:.2f}" in printed
+    assert "ferplus: its answers do not" in done(checkout, "audit", "demo", "--model", "ferplus")
+    assert "expected a model file" in refused(checkout, "audit", "demo", "--model", "none.onnx")
+
+
 def leakage_of_one_variant(checkout):
     words = ("experiment", "leakage", "--dataset", "demo", "--variants", "msr", "--seeds", "0")
     printed = done(checkout, *words, "--dry-run")
@@ -131,6 +142,7 @@ def test_the_chain_by_single_commands(checkout):
         for file in ("predictions.parquet", "scores.json", "confusion.csv", "confusion.png"):
             assert (checkout / "results" / "/".join(cell) / file).stat().st_size
     an_audit(checkout)
+    an_audit_of_a_model(checkout)
     assert [p for p in checkout.rglob(".*") if p.is_file()] == []
     leakage_of_one_variant(checkout)
     the_same_images_under_other_names(checkout)
