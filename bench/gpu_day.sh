@@ -21,7 +21,7 @@ PYTHON=${PYTHON:-python3}
 steps() {
     "$@" unlabelled comparison --recipe scratch_5000 --variants baseline,simsiam,ours,cl_features \
         --seeds 0-2 -S recipes.scratch_5000.watch_test=false -S recipes.scratch_5000.unlabelled=keep
-    "$@" detached comparison --recipe scratch_5000 \
+    "$@" labelled comparison --recipe scratch_5000 \
         --variants baseline,simsiam,ours,cl_features,ours_own,ours_detached \
         --seeds 0-2 -S recipes.scratch_5000.watch_test=false
     "$@" released comparison --recipe scratch_5000 --variants baseline,released_plain,released,released_running,ours \

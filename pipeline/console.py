@@ -62,8 +62,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
 
 
 def page(markdown: str) -> None:
-    """Markdown, with its tables and headings drawn on a terminal; as it is in a file or a pipe."""
-    from rich.markdown import Markdown  # a twelfth of a second
-
+    """Markdown: drawn on a terminal, as it stands in a pipe or a file."""
     text = "\n".join(map(plain, markdown.split("\n")))
-    out.print(Markdown(text) if out.is_terminal else Text(text), soft_wrap=not out.is_terminal)
+    if out.is_terminal:
+        from rich.markdown import Markdown  # a twelfth of a second
+
+        out.print(Markdown(text))
+    else:
+        out.print(text, highlight=False, markup=False, soft_wrap=True)
